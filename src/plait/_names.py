@@ -1,0 +1,116 @@
+"""Class <-> name <-> constructor arguments: the one place where plait's objects become plain data.
+
+An object is written as ``"Name"`` when every argument has its default, else ``{"Name": {argument:
+value}}``. A name is looked up in the ``__all__`` of the folder that its place asks for; arguments are
+the constructor's own, read back from the attributes of the same name.
+"""
+
+import dataclasses
+import difflib
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from plait.errors import ConfigError
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """`" Did you mean 'x'?"`, or the options there are when nothing is near."""
+    options = [str(option) for option in options]
+    lowered = {option.lower(): option for option in options}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    if near:
+        return f" Did you mean '{lowered[near[0]]}'?"
+    return f" There is: {', '.join(options)}." if options else ""
+
+
+def parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """The constructor's named arguments, in order, without ``self`` and ``**kwargs``.
+
+    What `fit` learnt (a dataclass field named ``state``) is no argument of the user's.
+    """
+    found = inspect.signature(cls).parameters
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {n: p for n, p in found.items() if p.kind in kinds and n != "state"}
+
+
+def annotations(cls: type) -> dict[str, Any]:
+    """The resolved type of each constructor argument that has one."""
+    source = cls if dataclasses.is_dataclass(cls) else cls.__init__
+    return typing.get_type_hints(source)
+
+
+def find_class(name: str, section: types.ModuleType) -> type:
+    """The class that a folder publishes under `name`.
+
+    Raises:
+        ConfigError: the folder's ``__all__`` has no such name.
+    """
+    public = [n for n in section.__all__ if isinstance(getattr(section, n), type)]
+    concrete = [n for n in public if not inspect.isabstract(getattr(section, n))]
+    if name not in concrete:
+        kind = section.__name__.rpartition(".")[2]
+        raise ConfigError(f"{kind} has no '{name}'.{did_you_mean(name, concrete)}")
+    return getattr(section, name)
+
+
+def section_of(annotation: Any) -> types.ModuleType | None:
+    """The folder whose classes an argument takes, from the abstract class that annotates it."""
+    for candidate in [annotation, *typing.get_args(annotation)]:
+        if inspect.isclass(candidate) and candidate.__module__.startswith("plait."):
+            package = sys.modules[candidate.__module__.rpartition(".")[0]]
+            if candidate.__name__ in getattr(package, "__all__", ()):
+                return package
+    return None
+
+
+def to_plain(value: Any) -> Any:
+    """An object of plait's as plain data; plain data as it is (tuples become lists)."""
+    if isinstance(value, Mapping):
+        return {str(k): to_plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(v) for v in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    cls = type(value)
+    arguments = {}
+    for name, parameter in parameters(cls).items():
+        argument = getattr(value, name)
+        if parameter.default is inspect.Parameter.empty or argument != parameter.default:
+            arguments[name] = to_plain(argument)
+    return {cls.__name__: arguments} if arguments else cls.__name__
+
+
+def from_plain(plain: Any, section: types.ModuleType) -> Any:
+    """The object that `to_plain` wrote, its class looked up in `section`.
+
+    Raises:
+        ConfigError: an unknown class or argument, or data of another form.
+    """
+    if isinstance(plain, str):
+        plain = {plain: {}}
+    if not (isinstance(plain, Mapping) and len(plain) == 1):
+        raise ConfigError(
+            f"Expected ClassName or {{ClassName: {{argument: value}}}}. Received: {plain!r}"
+        )
+    (name, arguments), *_ = plain.items()
+    cls = find_class(name, section)
+    arguments = {} if arguments is None else arguments
+    if not isinstance(arguments, Mapping):
+        raise ConfigError(f"Expected {name}: {{argument: value}}. Received: {arguments!r}")
+    known = parameters(cls)
+    hints = annotations(cls)
+    built = {}
+    for key, value in arguments.items():
+        if key not in known:
+            raise ConfigError(f"{name} has no argument '{key}'.{did_you_mean(key, known)}")
+        nested = section_of(hints.get(key))
+        built[key] = from_plain(value, nested) if nested and value is not None else _frozen(value)
+    return cls(**built)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value

@@ -1,0 +1,24 @@
+"""What can go wrong, each with a message that says where, what was expected and the way out."""
+
+
+class PlaitError(ValueError):
+    """The root of plait's own errors.
+
+    The command line prints the message without a traceback and exits with code 2.
+    """
+
+
+class DataError(PlaitError):
+    """Something in the user's table or media files; the message names file, row and column."""
+
+
+class ConfigError(PlaitError):
+    """Something in a configuration or a constructor's arguments; names the key, line and column."""
+
+
+class ModelFileError(PlaitError):
+    """A saved model or a run that is cut short, crafted, or from a newer version."""
+
+
+class BalancingError(PlaitError):
+    """A balancer whose needs the model, the loss or the batch cannot meet."""

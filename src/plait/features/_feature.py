@@ -1,0 +1,118 @@
+"""The contract of a feature: one column in, arrays of a fixed shape and a presence flag out."""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self
+
+import keras
+import numpy as np
+
+from plait.encoders import Encoder
+from plait.table import Column
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """The fixed form of a feature's array.
+
+    Attributes:
+        shape: of one row, without the batch axis.
+        dtype: a NumPy dtype's name.
+        lengths: whether the first axis of `shape` is padded, so that each row has a length.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    lengths: bool = False
+
+
+@dataclass(frozen=True)
+class BrokenCell:
+    """A cell that could not be read: its row number in the source, and why."""
+
+    row: int
+    source: str
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Some rows of a column as arrays.
+
+    Attributes:
+        values: `(rows, *shape)`; what stands in the row of an absent cell has no meaning.
+        present: `(rows,)` bool.
+        lengths: `(rows,)` int32, valid steps on the first axis of a row, or None.
+        broken: cells that were taken as absent because they could not be read.
+        cut: how many rows were longer than the fixed shape.
+    """
+
+    values: np.ndarray
+    present: np.ndarray
+    lengths: np.ndarray | None = None
+    broken: tuple[BrokenCell, ...] = ()
+    cut: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature(abc.ABC):
+    """A column that the model reads.
+
+    A feature is a frozen declaration; `fit` returns a copy that also holds, in `state`, what was
+    learnt from the training rows: plain JSON data and nothing else.
+
+    Args:
+        column: the column's name; the feature's own name if None.
+        missing: strings that mean an empty cell, beside null and "".
+        encoder: what turns the arrays into tokens; chosen by the size of the data if None.
+        tied: features with the same name here share one encoder.
+        on_error: what a cell that cannot be read becomes: an error, or an absent cell that is
+            counted and named.
+        state: what `fit` learnt; not for the user.
+    """
+
+    modality: ClassVar[str]
+    lazy: ClassVar[bool] = False
+    """Whether rows are encoded batch by batch (media) or the whole column at once."""
+
+    column: str | None = None
+    missing: tuple[str, ...] = ()
+    encoder: Encoder | None = None
+    tied: str | None = None
+    on_error: Literal["raise", "absent"] = "raise"
+    state: Mapping[str, Any] | None = None
+
+    @abc.abstractmethod
+    def fit(self, column: Column) -> Self:
+        """Learns from the training rows; returns a fitted copy.
+
+        Raises:
+            DataError: the column cannot be read as this kind, or is empty in every row.
+        """
+
+    @property
+    @abc.abstractmethod
+    def spec(self) -> ArraySpec:
+        """The arrays' form; needs a fitted feature."""
+
+    @abc.abstractmethod
+    def encode(self, column: Column) -> Encoded:
+        """The rows of `column` as arrays; the same for the same cell whatever the other rows are.
+
+        Raises:
+            DataError: a cell that cannot be read, where `on_error` is "raise".
+        """
+
+    @abc.abstractmethod
+    def scaling(self) -> keras.layers.Layer | None:
+        """The layer between the raw array and the encoder (scaling by what `fit` learnt), if any."""
+
+    @abc.abstractmethod
+    def default_encoder(self, width: int) -> Encoder:
+        """The encoder for this feature when none was named, by what `fit` learnt."""
+
+    def with_state(self, state: Mapping[str, Any]) -> Self:
+        """A fitted copy."""
+        return replace(self, state=dict(state))

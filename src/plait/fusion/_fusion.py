@@ -1,0 +1,38 @@
+"""The contract of a fusion: every feature's tokens in, one sequence of tokens out."""
+
+import abc
+from typing import Any
+
+import keras
+
+
+class Fusion(keras.layers.Layer, abc.ABC):
+    """A layer that joins the features of a row.
+
+    The tokens of an absent feature are its learnt absent token: a fusion may use it, and sees in
+    `presence` that it is one.
+
+    Args:
+        width: the size of each token that comes out.
+
+    Call arguments:
+        tokens: `{feature: (batch, tokens, width_of_the_feature)}`.
+        masks: `{feature: (batch, tokens)}` bool, True where a token is valid.
+        presence: `{feature: (batch,)}` bool, True where the row has the feature.
+
+    Returns:
+        A dict: `"tokens"` `(batch, tokens, width)` and `"mask"` `(batch, tokens)` bool.
+    """
+
+    def __init__(self, width: int = 128, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.width = width
+
+    @abc.abstractmethod
+    def call(
+        self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The fused tokens."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "width": self.width}

@@ -1,0 +1,23 @@
+"""The contract of a head: a task's tokens in, logits out."""
+
+import abc
+from typing import Any
+
+import keras
+
+
+class Head(keras.layers.Layer, abc.ABC):
+    """A layer from a task's tokens to its logits.
+
+    Call arguments:
+        tokens: `(batch, tokens, width)`.
+        mask: `(batch, tokens)` bool.
+        training: whether dropout is on.
+
+    Returns:
+        Logits, `(batch, *answer)`.
+    """
+
+    @abc.abstractmethod
+    def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """The logits."""

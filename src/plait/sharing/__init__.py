@@ -1,0 +1,5 @@
+"""How much the tasks share: what stands between the fused tokens and each task's head."""
+
+from plait.sharing._sharing import Sharing
+
+__all__ = ["Sharing"]

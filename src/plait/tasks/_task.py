@@ -1,0 +1,104 @@
+"""The contract of a task: a target column in, a head and a loss, and answers in the user's terms out."""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+import pyarrow as pa
+
+from plait.heads import Head
+from plait.table import Column
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Some rows of a target column as arrays.
+
+    Attributes:
+        values: `(rows, *answer)`, a valid constant where the label is missing.
+        labelled: `(rows,)` bool.
+    """
+
+    values: np.ndarray
+    labelled: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(abc.ABC):
+    """A column that the model answers.
+
+    A task is a frozen declaration; `fit` returns a copy that also holds, in `state`, what was
+    learnt from the training labels: plain JSON data and nothing else.
+
+    Args:
+        column: the target column's name; the task's own name if None.
+        features: the features that this task may read; all of them if None.
+        weight: multiplies the task's loss, before any balancing.
+        missing: strings that mean a missing label, beside null and "".
+        state: what `fit` learnt; not for the user.
+    """
+
+    main_score: ClassVar[str]
+    """The score that stands for the task in the progress bar and in the selection of a model."""
+
+    column: str | None = None
+    features: tuple[str, ...] | None = None
+    weight: float = 1.0
+    missing: tuple[str, ...] = ()
+    state: Mapping[str, Any] | None = None
+
+    @abc.abstractmethod
+    def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
+        """Learns classes, scales and the trivial answer from the training rows.
+
+        Args:
+            column: the target column of the training rows.
+            weights: `(rows,)`, each row's weight, or None for 1.
+
+        Raises:
+            DataError: no labels, one class only, infinite values, text where numbers belong.
+        """
+
+    @abc.abstractmethod
+    def targets(self, column: Column) -> Targets:
+        """The labels as the loss takes them.
+
+        Raises:
+            DataError: a class that training never saw, an infinite value, a cell of the wrong kind.
+        """
+
+    @abc.abstractmethod
+    def head(self) -> Head:
+        """A new head."""
+
+    @abc.abstractmethod
+    def loss(self) -> keras.losses.Loss:
+        """The loss of one row, of order 1 for the trivial answer; used through `call` only."""
+
+    @abc.abstractmethod
+    def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
+        """Answers in the user's terms: `""` is the answer's own column, other keys are suffixes
+        such as `"probability"` and `"probabilities"`."""
+
+    @abc.abstractmethod
+    def scores(
+        self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
+    ) -> dict[str, float]:
+        """Scores over the labelled rows, on the user's own scale; empty if no row is labelled.
+
+        Args:
+            logits: `(rows, *answer)`.
+            column: the target column of the same rows.
+            weights: `(rows,)`, or None for 1.
+        """
+
+    @abc.abstractmethod
+    def gain(self, scores: Mapping[str, float]) -> float:
+        """(s - s0) / (s* - s0) clipped to [-1, 1]: 0 for the trivial answer, 1 for a perfect one."""
+
+    def with_state(self, state: Mapping[str, Any]) -> Self:
+        """A fitted copy."""
+        return replace(self, state=dict(state))
