@@ -43,12 +43,16 @@ def annotations(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(source)
 
 
-def find_class(name: str, section: types.ModuleType) -> type:
-    """The class that a folder publishes under `name`.
+def find_class(
+    name: str, section: types.ModuleType, custom: Mapping[str, type] | None = None
+) -> type:
+    """The class that a folder publishes under `name`, or the user's own from `custom`.
 
     Raises:
-        ConfigError: the folder's ``__all__`` has no such name.
+        ConfigError: neither the folder's ``__all__`` nor `custom` has the name.
     """
+    if custom is not None and name in custom:
+        return custom[name]
     public = [n for n in section.__all__ if isinstance(getattr(section, n), type)]
     concrete = [n for n in public if not inspect.isabstract(getattr(section, n))]
     if name not in concrete:
@@ -84,8 +88,15 @@ def to_plain(value: Any) -> Any:
     return {cls.__name__: arguments} if arguments else cls.__name__
 
 
-def from_plain(plain: Any, section: types.ModuleType) -> Any:
+def from_plain(
+    plain: Any, section: types.ModuleType, custom: Mapping[str, type] | None = None
+) -> Any:
     """The object that `to_plain` wrote, its class looked up in `section`.
+
+    Args:
+        plain: what `to_plain` returned.
+        section: the folder whose ``__all__`` is the list of allowed names.
+        custom: a user's own classes by the name they are written under.
 
     Raises:
         ConfigError: an unknown class or argument, or data of another form.
@@ -97,7 +108,7 @@ def from_plain(plain: Any, section: types.ModuleType) -> Any:
             f"Expected ClassName or {{ClassName: {{argument: value}}}}. Received: {plain!r}"
         )
     (name, arguments), *_ = plain.items()
-    cls = find_class(name, section)
+    cls = find_class(name, section, custom)
     arguments = {} if arguments is None else arguments
     if not isinstance(arguments, Mapping):
         raise ConfigError(f"Expected {name}: {{argument: value}}. Received: {arguments!r}")
@@ -108,7 +119,9 @@ def from_plain(plain: Any, section: types.ModuleType) -> Any:
         if key not in known:
             raise ConfigError(f"{name} has no argument '{key}'.{did_you_mean(key, known)}")
         nested = section_of(hints.get(key))
-        built[key] = from_plain(value, nested) if nested and value is not None else _frozen(value)
+        built[key] = (
+            from_plain(value, nested, custom) if nested and value is not None else _frozen(value)
+        )
     return cls(**built)
 
 
