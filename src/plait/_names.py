@@ -53,8 +53,11 @@ def find_class(
     """
     if custom is not None and name in custom:
         return custom[name]
-    public = [n for n in section.__all__ if isinstance(getattr(section, n), type)]
-    concrete = [n for n in public if not inspect.isabstract(getattr(section, n))]
+    classes = {n: c for n in section.__all__ if isinstance(c := getattr(section, n), type)}
+    contracts = tuple(c for c in classes.values() if inspect.isabstract(c))
+    concrete = [
+        n for n, c in classes.items() if c not in contracts and issubclass(c, contracts or object)
+    ]
     if name not in concrete:
         kind = section.__name__.rpartition(".")[2]
         raise ConfigError(f"{kind} has no '{name}'.{did_you_mean(name, concrete)}")

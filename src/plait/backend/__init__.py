@@ -1,0 +1,17 @@
+"""What differs between JAX, torch and TensorFlow: three files with the same names."""
+
+import keras
+
+if keras.backend.backend() == "jax":
+    from plait.backend._jax import Trainer, no_gradient, vjp
+elif keras.backend.backend() == "torch":
+    from plait.backend._torch import Trainer, no_gradient, vjp
+elif keras.backend.backend() == "tensorflow":
+    from plait.backend._tensorflow import Trainer, no_gradient, vjp
+else:
+    raise ImportError(
+        f"plait runs on the Keras backends jax, torch and tensorflow. "
+        f"Received: {keras.backend.backend()!r}. Set KERAS_BACKEND."
+    )
+
+__all__ = ["Trainer", "no_gradient", "vjp"]

@@ -1,0 +1,72 @@
+"""TensorFlow: the step runs in a graph on the variables themselves."""
+
+import abc
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callable, Any]:
+    """Runs `fn(*primals) -> (outputs, aux)`.
+
+    Args:
+        fn: free of side effects on variables.
+        primals: nested float tensors.
+
+    Returns:
+        `outputs`, the pullback (cotangents in the structure of `outputs` -> a tuple of gradients in
+        the structure of `primals`; may be called several times), and `aux`.
+    """
+    primals = keras.tree.map_structure(tf.convert_to_tensor, primals)
+    leaves = keras.tree.flatten(primals)
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch(leaves)
+        outputs, aux = fn(*primals)
+    flat = keras.tree.flatten(outputs)
+
+    def pullback(cotangents: Any) -> tuple:
+        seeds = [
+            tf.cast(seed, output.dtype)
+            for output, seed in zip(flat, keras.tree.flatten(cotangents), strict=True)
+        ]
+        gradients = tape.gradient(
+            flat, leaves, output_gradients=seeds, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        # A gather's gradient comes as indexed slices.
+        return keras.tree.pack_sequence_as(primals, [tf.convert_to_tensor(g) for g in gradients])
+
+    return outputs, pullback, aux
+
+
+def no_gradient() -> contextlib.AbstractContextManager:
+    """A block in which nothing is recorded for differentiation."""
+    return contextlib.nullcontext()
+
+
+class Trainer(abc.ABC):
+    """Runs a model's `train_on_data` and `test_on_data` as this backend's Keras trainer calls them."""
+
+    @abc.abstractmethod
+    def train_on_data(self, data: Any) -> dict[str, Any]:
+        """One training step that reads and assigns variables; returns logs."""
+
+    @abc.abstractmethod
+    def test_on_data(self, data: Any) -> dict[str, Any]:
+        """One evaluation step that reads and assigns variables; returns logs."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One training step."""
+        return self.train_on_data(data)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """One evaluation step."""
+        return self.test_on_data(data)
+
+    def apply_gradients(
+        self: Any, gradients: list[Any], variables: list[keras.Variable]
+    ) -> None:
+        """Moves `variables` (those that the optimizer was built with) by one optimizer step."""
+        self.optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))

@@ -1,0 +1,89 @@
+"""torch: the step runs eagerly on the variables themselves, without a host synchronisation."""
+
+import abc
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import torch
+
+
+def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callable, Any]:
+    """Runs `fn(*primals) -> (outputs, aux)`.
+
+    Args:
+        fn: free of side effects on variables.
+        primals: nested float tensors.
+
+    Returns:
+        `outputs`, the pullback (cotangents in the structure of `outputs` -> a tuple of gradients in
+        the structure of `primals`; may be called several times), and `aux`.
+    """
+    leaves = keras.tree.map_structure(lambda x: x.detach().requires_grad_(True), primals)
+    with torch.enable_grad():
+        recorded, aux = fn(*leaves)
+
+    def pullback(cotangents: Any) -> tuple:
+        inputs = keras.tree.flatten(leaves)
+        pairs = [
+            (output, cotangent)
+            for output, cotangent in zip(
+                keras.tree.flatten(recorded), keras.tree.flatten(cotangents), strict=True
+            )
+            if output.requires_grad
+        ]
+        if not pairs or not inputs:
+            gradients = [torch.zeros_like(x) for x in inputs]
+        else:
+            outputs, seeds = zip(*pairs, strict=True)
+            gradients = torch.autograd.grad(
+                outputs,
+                inputs,
+                [torch.as_tensor(s, dtype=o.dtype) for o, s in pairs],
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            del seeds
+        return keras.tree.pack_sequence_as(leaves, list(gradients))
+
+    detach = lambda x: x.detach() if torch.is_tensor(x) else x  # noqa: E731
+    return (
+        keras.tree.map_structure(detach, recorded),
+        pullback,
+        keras.tree.map_structure(detach, aux),
+    )
+
+
+def no_gradient() -> contextlib.AbstractContextManager:
+    """A block in which nothing is recorded for differentiation."""
+    return torch.no_grad()
+
+
+class Trainer(abc.ABC):
+    """Runs a model's `train_on_data` and `test_on_data` as this backend's Keras trainer calls them."""
+
+    @abc.abstractmethod
+    def train_on_data(self, data: Any) -> dict[str, Any]:
+        """One training step that reads and assigns variables; returns logs."""
+
+    @abc.abstractmethod
+    def test_on_data(self, data: Any) -> dict[str, Any]:
+        """One evaluation step that reads and assigns variables; returns logs."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One training step."""
+        with torch.no_grad():
+            return self.train_on_data(data)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """One evaluation step."""
+        with torch.no_grad():
+            return self.test_on_data(data)
+
+    def apply_gradients(
+        self: Any, gradients: list[Any], variables: list[keras.Variable]
+    ) -> None:
+        """Moves `variables` (those that the optimizer was built with) by one optimizer step."""
+        self.optimizer.apply(gradients, variables)

@@ -1,0 +1,112 @@
+"""FAMO: the weights follow how much each loss fell in the last step."""
+
+from typing import Any
+
+import keras
+
+from plait.balancing._balancer import LossWeighting, StepContext, mask
+
+_EPSILON = 1e-8
+_BETA_1, _BETA_2 = 0.9, 0.999
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class FAMO(LossWeighting):
+    """Decreases all losses at an equal rate, with one backward pass a step.
+
+    Minimises sum_t z_t log(L_t - b_t) / c with z = softmax(xi) and c = sum_t z_t / (L_t - b_t), both
+    held constant. After the step, xi moves by Adam along J_softmax(xi)^T (log L(before) -
+    log L(after)) + decay xi.
+
+    Args:
+        learning_rate: of xi.
+        decay: the coefficient of xi in its own gradient.
+        minimum_losses: b, one a task in the order of the model's outputs, or one for all.
+
+    References:
+        B. Liu, Y. Feng, P. Stone, Q. Liu, "FAMO: Fast Adaptive Multitask Optimization", NeurIPS
+        2023, Algorithm 1. The clipping of the model's gradient to norm 1 in the authors' code is the
+        optimizer's business: `keras.optimizers.Adam(clipnorm=1.0)`.
+    """
+
+    needs = frozenset({"losses", "losses_after"})
+
+    def __init__(
+        self,
+        learning_rate: float = 0.025,
+        decay: float = 1e-3,
+        minimum_losses: float | tuple[float, ...] = 0.0,
+    ) -> None:
+        super().__init__()
+        self.learning_rate = learning_rate
+        self.decay = decay
+        self.minimum_losses = minimum_losses
+
+    def build(self, tasks: tuple[str, ...]) -> None:
+        super().build(tasks)
+        if not isinstance(self.minimum_losses, int | float) and len(self.minimum_losses) != len(tasks):
+            raise ValueError(
+                f"FAMO: minimum_losses has {len(self.minimum_losses)} values for {len(tasks)} tasks."
+            )
+        # Adam's own state and step count are kept for each task, so that a task without labels
+        # stands still and leaves the others where they would be without it.
+        self._logits, self._mean, self._square, self._count = (
+            keras.Variable("zeros", shape=(len(tasks),), dtype="float32", name=name)
+            for name in ("logits", "mean", "square", "count")
+        )
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return [self._logits, self._mean, self._square, self._count] if self.tasks else []
+
+    def objective(self, losses: Any, context: StepContext) -> Any:
+        excess = self._excess(losses, context)
+        shares = masked_softmax(keras.ops.convert_to_tensor(self._logits), context.active)
+        scale = keras.ops.stop_gradient(keras.ops.sum(shares / excess))
+        # No active task leaves nothing to scale by.
+        scale = keras.ops.where(scale > 0, scale, 1.0)
+        return keras.ops.sum(shares * keras.ops.log(excess)) / scale
+
+    def after_step(self, before: Any, after: Any, context: StepContext) -> None:
+        ops = keras.ops
+        logits = ops.convert_to_tensor(self._logits)
+        fall = ops.log(self._excess(before, context)) - ops.log(self._excess(after, context))
+        shares = masked_softmax(logits, context.active)
+        gradient = shares * (fall - ops.sum(shares * fall)) + self.decay * logits
+        moving = ops.cast(context.active, "float32")
+        count = ops.convert_to_tensor(self._count) + moving
+        mean = _follow(self._mean, gradient, _BETA_1, context.active)
+        square = _follow(self._square, gradient**2, _BETA_2, context.active)
+        steps = ops.maximum(count, 1.0)
+        step = (mean / (1 - _BETA_1**steps)) / (
+            ops.sqrt(square / (1 - _BETA_2**steps)) + _EPSILON
+        )
+        self._logits.assign(logits - self.learning_rate * moving * step)
+        self._mean.assign(mean)
+        self._square.assign(square)
+        self._count.assign(count)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "learning_rate": self.learning_rate,
+            "decay": self.decay,
+            "minimum_losses": self.minimum_losses,
+        }
+
+    def _excess(self, losses: Any, context: StepContext) -> Any:
+        least = keras.ops.convert_to_tensor(self.minimum_losses, dtype="float32")
+        return keras.ops.where(context.active, losses - least + _EPSILON, 1.0)
+
+
+def masked_softmax(logits: Any, active: Any) -> Any:
+    """Softmax over the active entries; 0 elsewhere, and everywhere if none is active."""
+    ops = keras.ops
+    top = ops.max(ops.where(active, logits, -1e30))
+    powers = mask(ops.exp(ops.where(active, logits - top, 0.0)), active)
+    total = ops.sum(powers)
+    return powers / ops.where(total > 0, total, 1.0)
+
+
+def _follow(state: keras.Variable, value: Any, beta: float, active: Any) -> Any:
+    held = keras.ops.convert_to_tensor(state)
+    return keras.ops.where(active, beta * held + (1 - beta) * value, held)

@@ -1,0 +1,102 @@
+"""MoDo: double sampling makes the stochastic min-norm weights unbiased."""
+
+from typing import Any
+
+import keras
+
+from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext, mask
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class MoDo(GramianWeighting):
+    """Moves weights on the simplex along an unbiased estimate of the min-norm problem's gradient.
+
+    lambda <- projection of lambda - gamma (J_1 J_2^T + rho I) lambda onto the simplex, with J_1 and
+    J_2 the tasks' gradients on two independent batches; the model then moves by J_3^T lambda on a
+    third. The three are equal parts of the batch that the step receives: row r is in part r mod 3.
+
+    Inner products of gradients of different rows mean something for the variables only, so the level
+    is always "parameters". Heads keep the mean of their gradients over the three parts.
+
+    Args:
+        gamma: the step size of lambda.
+        rho: the regularisation.
+        weight_heads: whether lambda also multiplies the heads' own gradients.
+
+    References:
+        L. Chen, H. Fernando, Y. Ying, T. Chen, "Three-Way Trade-Off in Multi-Objective Learning:
+        Optimization, Generalization and Conflict-Avoidance", NeurIPS 2023, Algorithm 1.
+    """
+
+    needs = frozenset({"cross_gramian"})
+
+    def __init__(
+        self,
+        gamma: float = 0.1,
+        rho: float = 0.1,
+        *,
+        level: Level = "parameters",
+        weight_heads: bool = False,
+    ) -> None:
+        super().__init__(level=level, weight_heads=weight_heads)
+        if level != "parameters":
+            raise ValueError(
+                "MoDo: gradients of different batches can be compared only with respect to the "
+                f"shared variables: level='parameters'. Received: level={level!r}"
+            )
+        self.gamma = gamma
+        self.rho = rho
+
+    def build(self, tasks: tuple[str, ...]) -> None:
+        super().build(tasks)
+        self._shares = keras.Variable(
+            keras.initializers.Constant(1.0 / len(tasks)),
+            shape=(len(tasks),),
+            dtype="float32",
+            name="shares",
+        )
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return [self._shares] if self.tasks else []
+
+    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
+        ops = keras.ops
+        held = ops.convert_to_tensor(self._shares)
+        now = within(held, context.active)
+        slope = ops.matmul(evidence.gramian, now[:, None])[:, 0] + self.rho * now
+        now = simplex_projection(now - self.gamma * slope, context.active)
+        self._shares.assign(ops.where(context.active, now, held))
+        return now, []
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gamma": self.gamma, "rho": self.rho, **super().get_config()}
+
+
+def within(shares: Any, active: Any) -> Any:
+    """`shares` of the active tasks scaled to sum to 1; equal ones if they are all 0."""
+    ops = keras.ops
+    inside = mask(shares, active)
+    total = ops.sum(inside)
+    equal = ops.cast(active, "float32")
+    equal = equal / ops.maximum(ops.sum(equal), 1.0)
+    return ops.where(total > 0, inside / ops.where(total > 0, total, 1.0), equal)
+
+
+def simplex_projection(point: Any, active: Any) -> Any:
+    """The nearest point of the simplex over the active entries; 0 elsewhere.
+
+    Sorts and thresholds (J. Duchi et al., "Efficient Projections onto the l1-Ball", ICML 2008).
+    """
+    ops = keras.ops
+    size = point.shape[0]
+    count = ops.sum(ops.cast(active, "float32"))
+    descending = -ops.sort(-ops.where(active, point, -1e30))
+    place = ops.arange(1, size + 1, dtype="float32")
+    inside = place <= count
+    sums = ops.cumsum(ops.where(inside, descending, 0.0))
+    thresholds = (sums - 1.0) / place
+    kept = ops.logical_and(inside, descending > thresholds)
+    last = ops.sum(ops.cast(kept, "int32")) - 1
+    threshold = ops.take(thresholds, ops.maximum(last, 0))
+    return mask(ops.maximum(point - threshold, 0.0), active)

@@ -1,0 +1,73 @@
+"""PCGrad: each task's gradient loses its conflict with every other's."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from plait._hash import hash_int32, name_key
+from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext, mask
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class PCGrad(GramianWeighting):
+    """Projects each task's gradient off every gradient it conflicts with, in random order; sums.
+
+    For each task i, over the other tasks j in random order: if <g_i', g_j> < 0, then
+    g_i' -= <g_i', g_j> / |g_j|^2 g_j. All of it happens in coordinates: g_i' is a combination of the
+    tasks' gradients, so the Gramian is enough.
+
+    Args:
+        seed: of the order; it also depends on the step and on the tasks' names, so it is the same on
+            every backend and leaving a task out does not change the order of the others.
+        level: see `GramianWeighting`.
+        weight_heads: see `GramianWeighting`.
+
+    References:
+        T. Yu, S. Kumar, A. Gupta, S. Levine, K. Hausman, C. Finn, "Gradient Surgery for Multi-Task
+        Learning", NeurIPS 2020, Algorithm 1.
+    """
+
+    def __init__(
+        self, seed: int = 0, *, level: Level = "representation", weight_heads: bool = False
+    ) -> None:
+        super().__init__(level=level, weight_heads=weight_heads)
+        self.seed = seed
+
+    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
+        names = np.array([name_key(task) for task in context.tasks], "int32")
+        keys = hash_int32(self.seed, context.step, names[:, None], names[None, :])
+        coordinates = surgery(evidence.gramian, keys, context.active)
+        return mask(keras.ops.sum(coordinates, axis=0), context.active), []
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed, **super().get_config()}
+
+
+def surgery(gramian: Any, keys: Any, active: Any) -> Any:
+    """The projected gradients in coordinates of the original ones.
+
+    Args:
+        gramian: `(tasks, tasks)`.
+        keys: `(tasks, tasks)` int32; task i meets the others in the ascending order of row i.
+        active: `(tasks,)` bool.
+
+    Returns:
+        `(tasks, tasks)`: row i holds g_i' as a combination of g_1..g_T; 0 for inactive tasks.
+    """
+    ops = keras.ops
+    size = gramian.shape[0]
+    eye = ops.eye(size, dtype="float32")
+    order = ops.argsort(keys, axis=1)
+    length = ops.diagonal(gramian)
+    # A zero gradient conflicts with nothing; dividing by it must not make a NaN on the other branch.
+    inverse = ops.where(length > 0, 1.0 / ops.where(length > 0, length, 1.0), 0.0)
+    usable = ops.cast(active, "float32") * inverse
+    coordinates = eye
+    for place in range(size):
+        met = ops.one_hot(order[:, place], size, dtype="float32")
+        product = ops.sum(ops.matmul(met, gramian) * coordinates, axis=1)
+        other = 1.0 - ops.sum(met * eye, axis=1)
+        step = ops.minimum(product, 0.0) * ops.sum(met * usable, axis=1) * other
+        coordinates = coordinates - step[:, None] * met
+    return mask(coordinates, active)
