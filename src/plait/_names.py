@@ -43,6 +43,17 @@ def annotations(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(source)
 
 
+def published(section: types.ModuleType) -> dict[str, type]:
+    """The classes of a folder that fulfil its contract, by name: what a config may name there."""
+    classes = {n: c for n in section.__all__ if isinstance(c := getattr(section, n), type)}
+    contracts = tuple(c for c in classes.values() if inspect.isabstract(c))
+    return {
+        n: c
+        for n, c in classes.items()
+        if c not in contracts and issubclass(c, contracts or object)
+    }
+
+
 def find_class(
     name: str, section: types.ModuleType, custom: Mapping[str, type] | None = None
 ) -> type:
@@ -53,15 +64,11 @@ def find_class(
     """
     if custom is not None and name in custom:
         return custom[name]
-    classes = {n: c for n in section.__all__ if isinstance(c := getattr(section, n), type)}
-    contracts = tuple(c for c in classes.values() if inspect.isabstract(c))
-    concrete = [
-        n for n, c in classes.items() if c not in contracts and issubclass(c, contracts or object)
-    ]
+    concrete = published(section)
     if name not in concrete:
         kind = section.__name__.rpartition(".")[2]
         raise ConfigError(f"{kind} has no '{name}'.{did_you_mean(name, concrete)}")
-    return getattr(section, name)
+    return concrete[name]
 
 
 def section_of(annotation: Any) -> types.ModuleType | None:

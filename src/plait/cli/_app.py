@@ -1,0 +1,186 @@
+"""The grammar of the command line: each verb with its arguments and its help.
+
+A verb's work is in the file of its name, loaded only when the verb runs: `plait --help` loads
+neither Keras nor anything else that is slow.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plait import __version__
+
+app = typer.Typer(
+    name="plait",
+    help="One model for a table: pictures, text, sound, numbers and categories in; many answers "
+    "out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+TableArgument = Annotated[
+    str, typer.Argument(metavar="TABLE", help="CSV, Parquet, JSON lines or Arrow.")
+]
+ConfigArgument = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="A YAML file; `plait new` writes one.")
+]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder, or a saved .plait model.")
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="What the config's paths are relative to, else its folder."),
+]
+RootOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        "--data",
+        metavar="DIR",
+        help="What media paths are relative to, else the table's folder.",
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Edit any dotted key; may be repeated."),
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def plait(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="The version.")
+    ] = False,
+) -> None:
+    """What comes before the verb."""
+
+
+@app.command()
+def new(
+    table: TableArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else it is printed.")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL", help="A column to predict; may be repeated. Else guessed."),
+    ] = None,
+    root: RootOption = None,
+) -> None:
+    """Look at a table and write a commented config."""
+    from plait.cli._new import new as run
+
+    run(table, output=output, targets=tuple(target or ()), root=root)
+
+
+@app.command()
+def check(
+    config: ConfigArgument,
+    data: DataOption = None,
+    settings: SetOption = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Open every picture and sound, not a sample.")
+    ] = False,
+) -> None:
+    """Read the data; say what is missing, broken, or will not fit. Trains nothing."""
+    from plait.cli._check import check as run
+
+    run(config, data_dir=data, overrides=tuple(settings or ()), every=every)
+
+
+@app.command()
+def fit(
+    config: ConfigArgument,
+    data: DataOption = None,
+    run_folder: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="DIR", help="A new folder, else runs/<the config's name>."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="The same as --set seed.")] = None,
+    settings: SetOption = None,
+    folds: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN|K", help="One run of all folds: a column of folds, or K."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Train; the result is a run folder."""
+    from plait.cli._fit import fit as run
+
+    run(
+        config,
+        data_dir=data,
+        run=run_folder,
+        seed=seed,
+        overrides=tuple(settings or ()),
+        folds=folds,
+        quiet=quiet,
+    )
+
+
+@app.command()
+def evaluate(
+    run_folder: RunArgument,
+    table: TableArgument,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print {task: {metric: value}} as JSON.")
+    ] = False,
+    root: RootOption = None,
+) -> None:
+    """Score a model on a table that has the labels."""
+    from plait.cli._evaluate import evaluate as run
+
+    run(run_folder, table, as_json=as_json, root=root)
+
+
+@app.command()
+def predict(
+    run_folder: RunArgument,
+    table: TableArgument,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="OUT", help="A .parquet, .csv or .jsonl file."),
+    ],
+    key: Annotated[
+        str | None, typer.Option(metavar="COL", help="A column to carry through.")
+    ] = None,
+    root: RootOption = None,
+) -> None:
+    """Answer each row of a table; label columns are not needed."""
+    from plait.cli._predict import predict as run
+
+    run(run_folder, table, output=output, key=key, root=root)
+
+
+@app.command()
+def describe(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[RUN|SECTION]", help="Nothing: the sections.")
+    ] = None,
+    class_name: Annotated[str | None, typer.Argument(metavar="[CLASS]")] = None,
+) -> None:
+    """Explain a run, or what can stand in a section of a config."""
+    from plait.cli._describe import describe as run
+
+    run(what, class_name)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", metavar="DIR")] = Path("plait-demo"),
+    seed: Annotated[int, typer.Option(metavar="N")] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rows and epochs.")] = False,
+) -> None:
+    """Make a small table, train on it, and show what a plait is good for; 90 seconds."""
+    from plait.cli._demo import demo as run
+
+    run(folder, seed=seed, quick=quick)

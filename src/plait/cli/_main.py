@@ -1,0 +1,36 @@
+"""The entry point: what a verb raises becomes one message and an exit code."""
+
+import sys
+from collections.abc import Sequence
+
+from plait.cli._app import app
+from plait.errors import PlaitError
+
+REFUSED = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line.
+
+    Args:
+        argv: the words after `plait`; the process' own if None.
+
+    Returns:
+        0 where all went well; 2 for what the user can mend, told in one message on standard error;
+        130 after Ctrl-C.
+    """
+    try:
+        app(args=argv, prog_name="plait")
+    except PlaitError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        where = f": '{error.filename}'" if error.filename else ""
+        return _refuse(f"{error.strerror or error}{where}.")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    return 0
+
+
+def _refuse(message: str) -> int:
+    print(f"plait: {message}", file=sys.stderr)
+    return REFUSED

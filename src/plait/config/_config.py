@@ -1,0 +1,180 @@
+"""A config as the arguments of a `Learner` and the places of its data."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plait._names import annotations, did_you_mean, parameters
+from plait.config._build import Builder
+from plait.config._override import override
+from plait.config._source import Source, read_source
+from plait.errors import ConfigError
+from plait.learner import Learner
+
+_PARTS = ("train", "validation", "test")
+_OWN_KEYS = ("data", "root", "name")
+
+
+@dataclass(frozen=True)
+class DataSources:
+    """Where the tables are: paths, or addresses with a scheme.
+
+    Attributes:
+        train: the table to learn from.
+        validation: a table of its own, or None to split `train`.
+        test: a table of its own, or None to split `train`.
+    """
+
+    train: Path | str
+    validation: Path | str | None = None
+    test: Path | str | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """A config that has been read, checked and built.
+
+    Attributes:
+        path: the file it came from.
+        name: what runs are called.
+        data: the tables.
+        root: the folder that media paths are relative to, or None for the table's own.
+        arguments: what `Learner` takes, built.
+        document: the plain data as it ran: overrides are in it.
+    """
+
+    path: Path
+    name: str
+    data: DataSources
+    root: Path | None
+    arguments: Mapping[str, Any]
+    document: Mapping[str, Any]
+
+
+def load(
+    path: str | Path, overrides: Iterable[str] = (), data_dir: str | Path | None = None
+) -> Config:
+    """Reads a config file.
+
+    The top-level keys are `data` (a path, or `{train, validation, test}`), `root`, `name`, and the
+    arguments of `Learner`.
+
+    Args:
+        path: the YAML file.
+        overrides: `KEY=VALUE` each, applied in order.
+        data_dir: the folder that the config's paths are relative to; the config's own if None.
+
+    Raises:
+        ConfigError: with the file, line and column of what is unknown, missing or of the wrong
+            type.
+    """
+    path = Path(path)
+    source = read_source(path)
+    for assignment in overrides:
+        source = override(source, assignment)
+    folder = path.parent if data_dir is None else Path(data_dir)
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder '{folder}' for the config's data.")
+    known = parameters(Learner)
+    for key in source.document:
+        if key not in known and key not in _OWN_KEYS:
+            raise ConfigError(
+                f"{source.at_key((key,))}: a config has no key '{key}'."
+                f"{did_you_mean(key, [*_OWN_KEYS, *known])}"
+            )
+    for key in ("data", "features", "tasks"):
+        if source.document.get(key) is None:
+            raise ConfigError(
+                f"{source.at_key((key,))}: the config has no '{key}'. It needs data, features and "
+                f"tasks; `plait new TABLE` writes all three."
+            )
+    own = {k: v for k, v in source.document.items() if k not in _OWN_KEYS}
+    data = _data_sources(source, folder)
+    arguments = _learner_arguments(source, own, path.parent)
+    return Config(
+        path=path,
+        name=_text(source, "name", path.stem),
+        data=data,
+        root=_root(source, folder),
+        arguments=arguments,
+        document=source.document,
+    )
+
+
+def build_learner(config: Config) -> Learner:
+    """A new learner, not fitted.
+
+    Raises:
+        ConfigError: arguments that do not fit together.
+    """
+    return Learner(**config.arguments)
+
+
+def _learner_arguments(source: Source, own: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    builder = Builder(source, folder)
+    hints = annotations(Learner)
+    return {
+        key: builder.value(hints.get(key, Any), value, (key,), f"'{key}'")
+        for key, value in own.items()
+    }
+
+
+def _data_sources(source: Source, folder: Path) -> DataSources:
+    data = source.document["data"]
+    if isinstance(data, str):
+        return DataSources(_existing(source, data, folder, ("data",)))
+    if not isinstance(data, Mapping):
+        raise ConfigError(
+            f"{source.at_value(('data',))}: expected a path, or {{train, validation, test}}. "
+            f"Received: {data!r}."
+        )
+    for part in data:
+        if part not in _PARTS:
+            raise ConfigError(
+                f"{source.at_key(('data', part))}: data has no part '{part}'."
+                f"{did_you_mean(part, _PARTS)}"
+            )
+    if data.get("train") is None:
+        raise ConfigError(f"{source.at_key(('data',))}: data needs the part 'train'.")
+    found = {
+        part: _existing(source, value, folder, ("data", part))
+        for part, value in data.items()
+        if value is not None
+    }
+    return DataSources(**found)
+
+
+def _existing(source: Source, value: Any, folder: Path, at: tuple[str, ...]) -> Path | str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{source.at_value(at)}: expected a path. Received: {value!r}.")
+    if "://" in value:
+        return value
+    path = folder / value
+    if not path.exists():
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = did_you_mean(path.name, siblings)
+        hint = near if near.startswith(" Did") else ""
+        raise ConfigError(
+            f"{source.at_value(at)}: there is no file '{path}'.{hint} Paths are relative to the "
+            f"config's folder, or to --data DIR."
+        )
+    return path
+
+
+def _root(source: Source, folder: Path) -> Path | None:
+    root = _text(source, "root", "")
+    if not root:
+        return None
+    if not (folder / root).is_dir():
+        raise ConfigError(f"{source.at_value(('root',))}: there is no folder '{folder / root}'.")
+    return folder / root
+
+
+def _text(source: Source, key: str, default: str) -> str:
+    value = source.document.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise ConfigError(f"{source.at_value((key,))}: '{key}' expects text. Received: {value!r}.")
+    return value
