@@ -1,0 +1,69 @@
+"""`plait describe`: the docstrings and signatures are the help of the config's grammar."""
+
+import inspect
+from pathlib import Path
+
+from plait._names import did_you_mean, find_class, parameters, published
+from plait.cli._show_run import show_run
+from plait.config import sections
+from plait.errors import ConfigError
+
+
+def describe(what: str | None, class_name: str | None) -> None:
+    """Prints the sections, a section, a class, or a run.
+
+    Args:
+        what: a section, or the path of a run or model; None for all sections.
+        class_name: a class of the section.
+
+    Raises:
+        ConfigError: neither a section nor a path; or the section has no such class.
+    """
+    known = sections()
+    if what is None:
+        for name in known:
+            print(_section(name))
+        print("\nplait describe SECTION CLASS tells a class' arguments.")
+    elif what in known and class_name is None:
+        print(_section(what))
+    elif what in known:
+        print(_class(find_class(str(class_name), known[what])))
+    elif class_name is None and Path(what).exists():
+        show_run(Path(what))
+    else:
+        raise ConfigError(
+            f"'{what}' is neither a section nor a run or model that is there."
+            f"{did_you_mean(what, known)}"
+        )
+
+
+def _section(name: str) -> str:
+    module = sections()[name]
+    classes = published(module)
+    width = max(map(len, classes), default=0)
+    lines = [f"{name}: {_first_line(module)}"]
+    lines += [f"  {n:<{width}}  {_first_line(c)}" for n, c in sorted(classes.items())]
+    return "\n".join(lines)
+
+
+def _class(cls: type) -> str:
+    arguments = [
+        f"    {name}: {_annotation(parameter)}{_default(parameter)},"
+        for name, parameter in parameters(cls).items()
+    ]
+    head = f"{cls.__name__}(\n" + "\n".join(arguments) + "\n)" if arguments else f"{cls.__name__}()"
+    return f"{head}\n\n{inspect.getdoc(cls)}"
+
+
+def _annotation(parameter: inspect.Parameter) -> str:
+    if isinstance(parameter.annotation, str):
+        return parameter.annotation
+    return inspect.formatannotation(parameter.annotation)
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    return "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default!r}"
+
+
+def _first_line(documented: object) -> str:
+    return (inspect.getdoc(documented) or "").partition("\n")[0]

@@ -1,0 +1,29 @@
+"""`plait predict`: the answers for each row of a table, in its order."""
+
+from pathlib import Path
+
+from plait.cli._answers_file import write_answers, writer_for
+from plait.inference import Predictor
+from plait.table import Table
+
+
+def predict(
+    run: Path, table: str, *, output: Path, key: str | None = None, root: Path | None = None
+) -> None:
+    """Writes the answers.
+
+    Args:
+        run: a run folder or a saved model.
+        table: what `Table.read` takes; columns may be missing.
+        output: a `.parquet`, `.csv` or `.jsonl` file; replaced if it is there.
+        key: a column to carry through.
+        root: the folder that media paths are relative to.
+
+    Raises:
+        PlaitError: the model, the table or the name of the output will not do.
+    """
+    writer_for(output)
+    predictor = Predictor.load(run)
+    answers = predictor.predict(Table.read(table, root=root), key=key)
+    write_answers(answers, output)
+    print(f"{answers.num_rows} rows: {output}")
