@@ -10,6 +10,7 @@ Two doors: `Learner` for people with a table, `MultiTaskModel` for people who wr
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 if "keras" not in sys.modules:
@@ -17,10 +18,25 @@ if "keras" not in sys.modules:
 
 __version__ = "0.1.0"
 
-# Each public name and the module it is in. Nothing heavy is imported until a name is used, so that
-# `plait --help` answers at once.
+# Each public name and the module it is in.
 _WHERE: dict[str, str] = {
+    "Balancer": "plait.balancing",
+    "BalancingError": "plait.errors",
+    "ConfigError": "plait.errors",
+    "DataError": "plait.errors",
+    "Equal": "plait.balancing",
+    "Evidence": "plait.balancing",
+    "FAMO": "plait.balancing",
+    "GramianWeighting": "plait.balancing",
+    "LossWeighting": "plait.balancing",
+    "MoDo": "plait.balancing",
+    "ModalityDropout": "plait.model",
+    "ModelFileError": "plait.errors",
+    "MultiTaskModel": "plait.model",
+    "PCGrad": "plait.balancing",
     "PlaitError": "plait.errors",
+    "StepContext": "plait.balancing",
+    "Uncertainty": "plait.balancing",
 }
 
 __all__ = sorted(_WHERE)
@@ -34,3 +50,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+# Keras finds a class in a saved model only once the class has been imported. The command line imports
+# what a verb needs itself, so that `plait --help` answers before Keras would have started.
+if Path(sys.argv[0] if sys.argv else "").stem != "plait":
+    for _module in sorted(set(_WHERE.values())):
+        importlib.import_module(_module)

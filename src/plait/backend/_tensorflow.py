@@ -1,6 +1,5 @@
 """TensorFlow: the step runs in a graph on the variables themselves."""
 
-import abc
 import contextlib
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +19,8 @@ def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callabl
         `outputs`, the pullback (cotangents in the structure of `outputs` -> a tuple of gradients in
         the structure of `primals`; may be called several times), and `aux`.
     """
-    primals = keras.tree.map_structure(tf.convert_to_tensor, primals)
+    # Copies: the tape tells tensors apart by identity, and two primals may be one tensor.
+    primals = keras.tree.map_structure(tf.identity, primals)
     leaves = keras.tree.flatten(primals)
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(leaves)
@@ -46,27 +46,16 @@ def no_gradient() -> contextlib.AbstractContextManager:
     return contextlib.nullcontext()
 
 
-class Trainer(abc.ABC):
-    """Runs a model's `train_on_data` and `test_on_data` as this backend's Keras trainer calls them."""
+def train_step(model: Any, data: Any) -> dict[str, Any]:
+    """`model.train_on_data(data)`, as this backend's Keras trainer calls it."""
+    return model.train_on_data(data)
 
-    @abc.abstractmethod
-    def train_on_data(self, data: Any) -> dict[str, Any]:
-        """One training step that reads and assigns variables; returns logs."""
 
-    @abc.abstractmethod
-    def test_on_data(self, data: Any) -> dict[str, Any]:
-        """One evaluation step that reads and assigns variables; returns logs."""
+def test_step(model: Any, data: Any) -> dict[str, Any]:
+    """`model.test_on_data(data)`, as this backend's Keras trainer calls it."""
+    return model.test_on_data(data)
 
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """One training step."""
-        return self.train_on_data(data)
 
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """One evaluation step."""
-        return self.test_on_data(data)
-
-    def apply_gradients(
-        self: Any, gradients: list[Any], variables: list[keras.Variable]
-    ) -> None:
-        """Moves `variables` (those that the optimizer was built with) by one optimizer step."""
-        self.optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
+def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[keras.Variable]) -> None:
+    """Moves `variables` (those that the optimizer was built with) by one optimizer step."""
+    optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))

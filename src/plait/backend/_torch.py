@@ -1,6 +1,5 @@
 """torch: the step runs eagerly on the variables themselves, without a host synchronisation."""
 
-import abc
 import contextlib
 from collections.abc import Callable
 from typing import Any
@@ -61,29 +60,18 @@ def no_gradient() -> contextlib.AbstractContextManager:
     return torch.no_grad()
 
 
-class Trainer(abc.ABC):
-    """Runs a model's `train_on_data` and `test_on_data` as this backend's Keras trainer calls them."""
+def train_step(model: Any, data: Any) -> dict[str, Any]:
+    """`model.train_on_data(data)`, as this backend's Keras trainer calls it."""
+    with torch.no_grad():
+        return model.train_on_data(data)
 
-    @abc.abstractmethod
-    def train_on_data(self, data: Any) -> dict[str, Any]:
-        """One training step that reads and assigns variables; returns logs."""
 
-    @abc.abstractmethod
-    def test_on_data(self, data: Any) -> dict[str, Any]:
-        """One evaluation step that reads and assigns variables; returns logs."""
+def test_step(model: Any, data: Any) -> dict[str, Any]:
+    """`model.test_on_data(data)`, as this backend's Keras trainer calls it."""
+    with torch.no_grad():
+        return model.test_on_data(data)
 
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """One training step."""
-        with torch.no_grad():
-            return self.train_on_data(data)
 
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """One evaluation step."""
-        with torch.no_grad():
-            return self.test_on_data(data)
-
-    def apply_gradients(
-        self: Any, gradients: list[Any], variables: list[keras.Variable]
-    ) -> None:
-        """Moves `variables` (those that the optimizer was built with) by one optimizer step."""
-        self.optimizer.apply(gradients, variables)
+def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[keras.Variable]) -> None:
+    """Moves `variables` (those that the optimizer was built with) by one optimizer step."""
+    optimizer.apply(gradients, variables)

@@ -44,7 +44,9 @@ class FAMO(LossWeighting):
 
     def build(self, tasks: tuple[str, ...]) -> None:
         super().build(tasks)
-        if not isinstance(self.minimum_losses, int | float) and len(self.minimum_losses) != len(tasks):
+        if not isinstance(self.minimum_losses, int | float) and len(self.minimum_losses) != len(
+            tasks
+        ):
             raise ValueError(
                 f"FAMO: minimum_losses has {len(self.minimum_losses)} values for {len(tasks)} tasks."
             )
@@ -78,9 +80,7 @@ class FAMO(LossWeighting):
         mean = _follow(self._mean, gradient, _BETA_1, context.active)
         square = _follow(self._square, gradient**2, _BETA_2, context.active)
         steps = ops.maximum(count, 1.0)
-        step = (mean / (1 - _BETA_1**steps)) / (
-            ops.sqrt(square / (1 - _BETA_2**steps)) + _EPSILON
-        )
+        step = (mean / (1 - _BETA_1**steps)) / (ops.sqrt(square / (1 - _BETA_2**steps)) + _EPSILON)
         self._logits.assign(logits - self.learning_rate * moving * step)
         self._mean.assign(mean)
         self._square.assign(square)

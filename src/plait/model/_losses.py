@@ -1,0 +1,170 @@
+"""One loss a task over its labelled rows, whatever stands in the others."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+CLASS_LOSSES = "crossentropy"
+MISSING_CLASS = -1
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A task's targets with a valid constant in every missing place.
+
+    Attributes:
+        targets: in the shape they came in.
+        positions: `(batch, *positions)` float32, the weight of each place that has a loss of its
+            own: 0 where the label is missing. `(batch,)` where a row has one loss.
+        rows: `(batch,)` float32, each row's weight; 0 where it has no label.
+    """
+
+    targets: Any
+    positions: Any
+    rows: Any
+
+    @property
+    def labelled(self) -> Any:
+        """`positions` as 0 and 1."""
+        return keras.ops.cast(self.positions > 0, "float32")
+
+
+def resolve_loss(identifier: Any) -> Callable[[Any, Any], Any]:
+    """The function from `(targets, predictions)` to unreduced losses behind a Keras loss.
+
+    Args:
+        identifier: a name, a `keras.losses.Loss` (of which only `call` is used: masking and
+            reduction belong to the step) or a function.
+    """
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+        return _crossentropy
+    loss = keras.losses.get(identifier)
+    if isinstance(loss, keras.losses.Loss):
+        return loss.call
+
+    def call(targets: Any, predictions: Any) -> Any:
+        return loss(_same_rank(targets, predictions), predictions)
+
+    return call
+
+
+def missing_label(identifier: Any) -> int | None:
+    """The target value that means "no label", for losses of classes."""
+    if isinstance(identifier, str):
+        name = "crossentropy" if identifier.lower() == "ce" else identifier
+    else:
+        name = getattr(identifier, "name", None) or getattr(identifier, "__name__", "")
+    if CLASS_LOSSES in name.lower():
+        return MISSING_CLASS
+    return getattr(identifier, "missing_label", None)
+
+
+def read_labels(
+    targets: Any, predictions: Any, sample_weight: Any, missing: int | None, mask: Any = None
+) -> Labels:
+    """Finds the missing labels and puts a valid constant in their place.
+
+    Args:
+        targets: `(batch, ...)`; a label is missing where it is NaN, or equals `missing`.
+        predictions: `(batch, ...)`.
+        sample_weight: None, `(batch,)` or one weight a position; a label is missing where it is 0.
+        missing: the target value that means "no label", or None.
+        mask: the predictions' Keras mask, `(batch, positions)`, or None.
+    """
+    ops = keras.ops
+    targets = ops.convert_to_tensor(targets)
+    dtype = keras.backend.standardize_dtype(targets.dtype)
+    valid = ops.ones_like(targets, dtype="bool")
+    if keras.backend.is_float_dtype(dtype):
+        valid = ops.logical_not(ops.isnan(targets))
+    if missing is not None and not dtype.startswith(("uint", "bool")):
+        valid = ops.logical_and(valid, targets != missing)
+
+    rank, depth = len(targets.shape), len(predictions.shape)
+    positions_rank = max(1, rank if rank < depth else depth - 1)
+    if rank > positions_rank:
+        # A place whose target is a vector (one-hot, several numbers) is missing if any of it is.
+        valid = ops.all(valid, axis=tuple(range(positions_rank, rank)))
+    if mask is not None and len(mask.shape) == positions_rank:
+        valid = ops.logical_and(valid, ops.cast(mask, "bool"))
+    weighted = ops.cast(valid, "float32")
+    if sample_weight is not None:
+        weight = ops.cast(sample_weight, "float32")
+        while len(weight.shape) > positions_rank and weight.shape[-1] == 1:
+            weight = ops.squeeze(weight, -1)
+        weight = _spread(weight, positions_rank)
+        valid = ops.logical_and(valid, weight > 0)
+        weighted = ops.where(valid, weight, 0.0)
+    targets = ops.where(_spread(valid, rank), targets, ops.zeros_like(targets))
+
+    positions = ops.cast(valid, "float32")
+    inner = tuple(range(1, positions_rank))
+    if inner:
+        count = ops.sum(positions, axis=inner)
+        rows = ops.sum(weighted, axis=inner) / ops.maximum(count, 1.0)
+    else:
+        rows = weighted
+    return Labels(targets, weighted, rows)
+
+
+def row_losses(loss: Callable, labels: Labels, predictions: Any) -> tuple[Any, Any]:
+    """Each row's loss, the weighted mean over its labelled positions, and each row's weight.
+
+    Returns:
+        Two `(batch,)` float32 tensors.
+
+    Raises:
+        ValueError: the loss gives one value for the whole batch.
+    """
+    ops = keras.ops
+    targets = labels.targets
+    if keras.backend.is_float_dtype(targets.dtype):
+        targets = ops.cast(targets, "float32")
+    values = ops.cast(loss(targets, ops.cast(predictions, "float32")), "float32")
+    if not values.shape:
+        raise ValueError(
+            "A loss must give one value a row or a position, so that missing labels can be left "
+            f"out. Received a scalar from {loss}."
+        )
+    weights, rows = labels.positions, labels.rows
+    if len(values.shape) > len(weights.shape):
+        values = ops.mean(values, axis=tuple(range(len(weights.shape), len(values.shape))))
+    if len(weights.shape) > len(values.shape):
+        # The loss has already joined the positions: a row counts only if all of it is labelled.
+        inner = tuple(range(len(values.shape), len(weights.shape)))
+        weights = ops.where(ops.all(weights > 0, axis=inner), ops.mean(weights, axis=inner), 0.0)
+        rows = weights if len(weights.shape) == 1 else rows
+    values = ops.where(weights > 0, values, 0.0)
+    inner = tuple(range(1, len(values.shape)))
+    if not inner:
+        return values, rows
+    total = ops.sum(weights, axis=inner)
+    return ops.sum(values * weights, axis=inner) / ops.where(total > 0, total, 1.0), rows
+
+
+def task_loss(losses: Any, rows: Any) -> tuple[Any, Any]:
+    """The mean of `(batch,)` losses over the rows' weights, 0 without any; and the weights' sum."""
+    ops = keras.ops
+    total = ops.sum(rows)
+    return ops.sum(losses * rows) / ops.where(total > 0, total, 1.0), total
+
+
+def _crossentropy(targets: Any, predictions: Any) -> Any:
+    rank, depth = len(targets.shape), len(predictions.shape)
+    if predictions.shape[-1] == 1:
+        return keras.losses.binary_crossentropy(_same_rank(targets, predictions), predictions)
+    if rank < depth or targets.shape[-1] == 1:
+        return keras.losses.sparse_categorical_crossentropy(targets, predictions)
+    return keras.losses.categorical_crossentropy(targets, predictions)
+
+
+def _same_rank(targets: Any, predictions: Any) -> Any:
+    if len(targets.shape) == len(predictions.shape) - 1 and predictions.shape[-1] == 1:
+        return keras.ops.expand_dims(targets, -1)
+    return targets
+
+
+def _spread(weight: Any, rank: int) -> Any:
+    return keras.ops.reshape(weight, (*weight.shape, *([1] * (rank - len(weight.shape)))))

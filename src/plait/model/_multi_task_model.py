@@ -1,0 +1,361 @@
+"""`MultiTaskModel`: a functional Keras model that learns several outputs at once, with gaps."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from plait import backend
+from plait.balancing import Balancer, Equal, Evidence, StepContext
+from plait.errors import BalancingError
+from plait.model._frontier import address, compared, find_cut, tensor_at
+from plait.model._gradients import compute_gradients
+from plait.model._metrics import BalanceMonitor, TaskMetrics
+from plait.model._network import Network, TaskLosses, entries, losses_at
+from plait.model._objective import Objective
+
+ROW_KEY = "row_key"
+_STATE = "state_"
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class MultiTaskModel(keras.Model):
+    """A functional `keras.Model` with several outputs, each with its own loss and missing labels.
+
+    A label is missing where its sample weight is 0, where it is NaN, or where it is -1 and the loss
+    is a cross-entropy. Such rows change neither the loss, nor a gradient, nor a metric: each task's
+    loss is the mean over the weights of its labelled rows, and a task without any label in a batch
+    takes no part in that step.
+
+    Args:
+        inputs: as for `keras.Model`.
+        outputs: as for `keras.Model`; a dict names the tasks, a list takes the layers' names.
+        name: the model's name.
+        shared: tensors at which the tasks' gradients are compared, out of those where the shared
+            trunk ends; all of them if None.
+
+    Example:
+        >>> import keras, plait
+        >>> x = keras.Input((8,))
+        >>> z = keras.layers.Dense(16, activation="relu")(x)
+        >>> model = plait.MultiTaskModel(
+        ...     x, {"kind": keras.layers.Dense(3)(z), "price": keras.layers.Dense(1)(z)}
+        ... )
+        >>> kind = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        >>> model.compile("adam", loss={"kind": kind, "price": "mse"}, balancing=plait.PCGrad())
+    """
+
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        name: str | None = None,
+        *,
+        shared: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+        if not isinstance(self.output, Mapping | list | tuple) and len(self.outputs) > 1:
+            raise ValueError("outputs: expected a dict or a flat list of tensors.")
+        # Untracked: none of these is a layer, a metric or a weight of the model.
+        self._keep(
+            shared=None if shared is None else tuple(self._found(t) for t in shared),
+            augment=None,
+            balancing=None,
+            _monitor=None,
+            _network=None,
+        )
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+        *,
+        balancing: Balancer | None = None,
+    ) -> None:
+        """Configures training, as `keras.Model.compile` does.
+
+        Args:
+            optimizer: as in Keras.
+            loss: one loss an output, as a dict by output name or a list; only each loss' `call` is
+                used, since masking and reduction belong to the step.
+            loss_weights: multiply the losses, before any balancing.
+            metrics: over the labelled rows.
+            weighted_metrics: over the labelled rows, with the sample weights.
+            run_eagerly: as in Keras.
+            steps_per_execution: as in Keras.
+            jit_compile: as in Keras.
+            auto_scale_loss: as in Keras.
+            balancing: how the tasks are weighed against each other; None adds the losses.
+
+        Raises:
+            ValueError: a loss, weight or metric for an output that is not there.
+            BalancingError: a balancer with fewer than two tasks, or whose needs the model cannot
+                meet.
+        """
+        super().compile(
+            optimizer=optimizer,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
+        objective = Objective(self.task_names, loss, loss_weights)
+        self.loss = loss
+        self._keep(
+            balancing=balancing,
+            objective=objective,
+            _compile_metrics=TaskMetrics(
+                objective.outputs, objective.tasks, metrics, weighted_metrics
+            ),
+            _monitor=None,
+            _compiled_with={
+                "optimizer": self.optimizer,
+                "loss": loss,
+                "loss_weights": loss_weights,
+                "metrics": metrics,
+                "weighted_metrics": weighted_metrics,
+                "run_eagerly": run_eagerly,
+                "steps_per_execution": steps_per_execution,
+                "jit_compile": jit_compile,
+                "balancing": balancing,
+            },
+        )
+        self._keep(_network=self._as_network())
+        if balancing is not None:
+            self._start_balancing(balancing)
+
+    @property
+    def task_names(self) -> list[str]:
+        """The outputs' names: the keys of a dict of outputs, else the names of their layers."""
+        outputs = self.output
+        if isinstance(outputs, Mapping):
+            return list(outputs)
+        return list(self.output_names)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return [*super().metrics, *([self._monitor] if self._monitor else [])]
+
+    @property
+    def metrics_variables(self) -> list[keras.Variable]:
+        # A balancer's state lives as long as the metrics' in Keras' training loop, and is reset by
+        # nobody. It is no weight of the model: get_weights and clone_model do not see it.
+        state = self.balancing.variables if self.balancing else []
+        return [*(v for metric in self.metrics for v in metric.variables), *state]
+
+    def train_step(self, *args: Any) -> Any:
+        return backend.train_step(self, *args)
+
+    def test_step(self, *args: Any) -> Any:
+        return backend.test_step(self, *args)
+
+    def train_on_data(self, data: Any) -> dict[str, Any]:
+        """One training step on `(x, y, sample_weight)`, reading and assigning variables.
+
+        Returns:
+            The logs.
+        """
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        network, balancer = self._network, self.balancing or Equal()
+        x = self._augmented(x)
+        labels = self.objective.by_name(y, sample_weight)
+        state = entries(held := [*network.trainable, *network.others], [v.value for v in held])
+        step = self.optimizer.iterations.value
+
+        def weigh(losses: TaskLosses, gramian: Any) -> tuple[Any, list[Any]]:
+            context = StepContext(network.tasks, losses.active, step)
+            with backend.no_gradient():
+                return balancer.weights(Evidence(losses.values, gramian), context)
+
+        scale = self.optimizer.scale_loss(keras.ops.ones(()))
+        found = compute_gradients(network, balancer, x, labels, state, scale, weigh)
+        losses = found.forward.losses
+        backend.apply_gradients(
+            self.optimizer,
+            [*found.gradients, *found.balancer_gradients],
+            [*network.trainable, *balancer.trainable_variables],
+        )
+        if "losses_after" in balancer.needs:
+            # The same rows and the same seeds: only the weights have moved.
+            moved = entries(network.trainable, [v.value for v in network.trainable])
+            with backend.no_gradient():
+                after = losses_at(network, x, labels, state | moved)
+            context = StepContext(network.tasks, losses.active, step)
+            balancer.after_step(losses.values, after.values, context)
+        for variable, value in zip(network.others, found.forward.others, strict=True):
+            variable.assign(value)
+        if self._monitor is not None:
+            self._monitor.update_state(found.weights, found.gramian, losses.active)
+        self._take(losses, found.forward.added, found.labels, found.forward.predictions)
+        return self.get_metrics_result()
+
+    def test_on_data(self, data: Any) -> dict[str, Any]:
+        """One evaluation step on `(x, y, sample_weight)`, reading and assigning variables.
+
+        Returns:
+            The logs.
+        """
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        labels = self.objective.by_name(y, sample_weight)
+        held = [*self.trainable_variables, *self.non_trainable_variables]
+        with keras.StatelessScope([(v, v.value) for v in held], collect_losses=True):
+            predictions = self._named(self(x, training=False))
+            losses = self.objective.losses(predictions, labels)
+            added = sum((keras.ops.sum(term) for term in self.losses), keras.ops.zeros(()))
+        self._take(losses, added, labels, predictions)
+        results = [metric.result() for metric in (self._loss_tracker, self._compile_metrics)]
+        return {"loss": results[0], **results[1]}
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Updates the metrics with one batch and returns their results."""
+        predictions = self._named(y_pred)
+        labels = self.objective.labels(predictions, self.objective.by_name(y, sample_weight))
+        self._compile_metrics.update_state(labels, predictions)
+        return self.get_metrics_result()
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(_without_row_key(inputs), *args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self.shared is not None:
+            config["shared"] = [address(t, self._output_list()) for t in self.shared]
+        return config
+
+    def get_compile_config(self) -> dict[str, Any]:
+        if not self.compiled:
+            return {}
+        given = self._compiled_with
+        return {key: keras.saving.serialize_keras_object(value) for key, value in given.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        given = {k: keras.saving.deserialize_keras_object(v) for k, v in config.items()}
+        self.compile(**given)
+        self.optimizer.build(self._optimized())
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        for n, variable in enumerate(self._unsaved_by_keras()):
+            store[f"{_STATE}{n}"] = keras.ops.convert_to_numpy(variable)
+
+    def load_own_variables(self, store: Any) -> None:
+        keys = list(store.keys())
+        super().load_own_variables({k: store[k] for k in keys if not k.startswith(_STATE)})
+        for n, variable in enumerate(self._unsaved_by_keras()):
+            # A file of other weights, or from before `compile`, leaves this state where it starts.
+            if f"{_STATE}{n}" in keys and store[f"{_STATE}{n}"].shape == variable.shape:
+                variable.assign(store[f"{_STATE}{n}"])
+
+    def _unsaved_by_keras(self) -> list[keras.Variable]:
+        """The seeds of dropout and the like, then the balancer's state."""
+        weights = {id(v) for v in self.weights}
+        seeds = [v for v in self.non_trainable_variables if id(v) not in weights]
+        return [*seeds, *(self.balancing.variables if self.balancing else [])]
+
+    def _keep(self, **attributes: Any) -> None:
+        for name, value in attributes.items():
+            object.__setattr__(self, name, value)
+
+    def _start_balancing(self, balancing: Balancer) -> None:
+        tasks = self.objective.tasks
+        if len(tasks) < 2:
+            raise BalancingError(
+                f"{type(balancing).__name__} weighs tasks against each other and needs two outputs "
+                f"with a loss. Received: {list(tasks) or 'none'}. Leave balancing=None."
+            )
+        if balancing.tasks not in (None, tasks):
+            raise BalancingError(
+                f"This {type(balancing).__name__} already balances {list(balancing.tasks)}. Give "
+                "each model a balancer of its own."
+            )
+        if balancing.tasks is None:
+            balancing.build(tasks)
+        if balancing.trainable_variables and getattr(self.optimizer, "use_ema", False):
+            raise BalancingError(
+                f"{type(balancing).__name__} learns weights with the model's optimizer, whose "
+                "use_ema=True knows the model's weights only. Use one or the other."
+            )
+        if not self.optimizer.built and balancing.trainable_variables:
+            self.optimizer.build(self._optimized())
+        compares = bool({"gramian", "cross_gramian"} & balancing.needs)
+        self._keep(_monitor=BalanceMonitor(tasks, compares))
+
+    def _optimized(self) -> list[keras.Variable]:
+        learnt = self.balancing.trainable_variables if self.balancing else []
+        return [*self.trainable_variables, *learnt]
+
+    def _as_network(self) -> Network:
+        tasks, outputs = self.objective.tasks, dict(zip(self.task_names, self._output_list()))
+        needs = self.balancing.needs if self.balancing else frozenset()
+        cut, chosen = None, ()
+        if {"gramian", "cross_gramian"} & needs and len(tasks) > 1:
+            cut = find_cut(self.inputs, outputs, tasks)
+            chosen = compared(cut, self.shared)
+        return Network(
+            self.inputs,
+            outputs,
+            tasks,
+            list(self.trainable_variables),
+            list(self.non_trainable_variables),
+            self._standardize_inputs,
+            lambda x: self._named(self(x, training=True)),
+            self.objective.losses,
+            cut,
+            chosen,
+        )
+
+    def _output_list(self) -> list[Any]:
+        if isinstance(self.output, Mapping):
+            return [self.output[name] for name in self.task_names]
+        return list(self.outputs)
+
+    def _named(self, predictions: Any) -> dict[str, Any]:
+        if isinstance(predictions, Mapping):
+            return {name: predictions[name] for name in self.task_names}
+        if not isinstance(predictions, list | tuple):
+            predictions = [predictions]
+        return dict(zip(self.task_names, predictions, strict=True))
+
+    def _augmented(self, x: Any) -> Any:
+        if not isinstance(x, Mapping) or ROW_KEY not in x:
+            return x
+        row_key = x[ROW_KEY]
+        x = _without_row_key(x)
+        return x if self.augment is None else self.augment(x, row_key)
+
+    def _take(self, losses: TaskLosses, added: Any, labels: Any, predictions: Any) -> None:
+        """Updates the loss trackers and the metrics with one batch."""
+        total = keras.ops.sum(losses.values) + added
+        tasks = self.objective.tasks
+        # A batch counts by the rows that count: padding does not dilute the epoch's loss.
+        rows = keras.ops.max(losses.totals) if tasks else keras.ops.ones(())
+        self._loss_tracker.update_state(total, sample_weight=rows)
+        values = {task: losses.values[n] for n, task in enumerate(tasks)}
+        totals = {task: losses.totals[n] for n, task in enumerate(tasks)}
+        self._compile_metrics.update_losses(values, totals)
+        known = self.objective.labels(predictions, labels)
+        self._compile_metrics.update_state(known, predictions)
+
+    def _found(self, tensor: Any) -> Any:
+        """A tensor named by hand: itself, or its address in a saved configuration."""
+        return (
+            tensor
+            if isinstance(tensor, keras.KerasTensor)
+            else tensor_at(tensor, self._output_list())
+        )
+
+
+def _without_row_key(x: Any) -> Any:
+    if isinstance(x, Mapping) and ROW_KEY in x:
+        return {key: value for key, value in x.items() if key != ROW_KEY}
+    return x

@@ -1,0 +1,144 @@
+"""What a model is asked for: each output's loss, and the labels that are there."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from plait._names import did_you_mean
+from plait.model._losses import (
+    Labels,
+    missing_label,
+    read_labels,
+    resolve_loss,
+    row_losses,
+    task_loss,
+)
+from plait.model._network import TaskLosses
+
+
+class Objective:
+    """The losses of a model's outputs, as `compile` was given them.
+
+    Args:
+        outputs: the names of the model's outputs, in order.
+        loss: a dict by output name, a list with one entry an output, or one loss for all.
+        loss_weights: likewise, or None.
+
+    Raises:
+        ValueError: a name that no output has, or a list of another length.
+    """
+
+    def __init__(self, outputs: Sequence[str], loss: Any, loss_weights: Any = None) -> None:
+        self.outputs = tuple(outputs)
+        by_output = _by_output(loss, self.outputs, "loss")
+        self.tasks = tuple(name for name in self.outputs if by_output.get(name) is not None)
+        self._functions: dict[str, Callable] = {t: resolve_loss(by_output[t]) for t in self.tasks}
+        self._missing = {t: missing_label(by_output[t]) for t in self.tasks}
+        weights = _by_output(loss_weights, self.outputs, "loss_weights")
+        self._weights = {
+            t: 1.0 if weights.get(t) is None else float(weights[t]) for t in self.tasks
+        }
+
+    def by_name(self, y: Any, sample_weight: Any) -> dict[str, tuple[Any, Any]]:
+        """The user's targets and sample weights as `{output: (targets, weights or None)}`.
+
+        Args:
+            y: a dict by output name, a list in the order of the outputs, or one array for a single
+                output. Outputs without a loss may be left out.
+            sample_weight: the same, or one array for all outputs, or None.
+
+        Raises:
+            ValueError: a task has no targets, or a name that no output has.
+        """
+        targets = self._spread(y, "targets")
+        weights = self._spread(sample_weight, "sample_weight", one_for_all=True)
+        for task in self.tasks:
+            if targets.get(task) is None:
+                raise ValueError(
+                    f"Output '{task}' has a loss but no targets. Received targets for: "
+                    f"{', '.join(targets) or 'nothing'}. Where a label is missing, give NaN, -1 for "
+                    "a class, or a sample weight of 0."
+                )
+        return {
+            name: (targets[name], weights.get(name))
+            for name in self.outputs
+            if targets.get(name) is not None
+        }
+
+    def labels(
+        self, predictions: Mapping[str, Any], given: Mapping[str, tuple[Any, Any]]
+    ) -> dict[str, Labels]:
+        """The labels of each output that has targets, with constants in the missing places."""
+        return {
+            name: read_labels(
+                targets,
+                predictions[name],
+                weights,
+                self._missing.get(name),
+                getattr(predictions[name], "_keras_mask", None),
+            )
+            for name, (targets, weights) in given.items()
+        }
+
+    def losses(
+        self, predictions: Mapping[str, Any], given: Mapping[str, tuple[Any, Any]]
+    ) -> TaskLosses:
+        """Each task's mean loss over the weights of its labelled rows, times its loss weight."""
+        labels = self.labels(predictions, given)
+        values, totals = [], []
+        for task in self.tasks:
+            rows = row_losses(self._functions[task], labels[task], predictions[task])
+            value, total = task_loss(*rows)
+            values.append(value * self._weights[task])
+            totals.append(total)
+        if not values:
+            return TaskLosses(keras.ops.zeros((0,)), keras.ops.zeros((0,)))
+        return TaskLosses(keras.ops.stack(values), keras.ops.stack(totals))
+
+    def _spread(self, given: Any, what: str, one_for_all: bool = False) -> dict[str, Any]:
+        if given is None:
+            return {}
+        if isinstance(given, Mapping):
+            for name in given:
+                if name not in self.outputs:
+                    raise ValueError(
+                        f"{what}: the model has no output '{name}'."
+                        f"{did_you_mean(str(name), self.outputs)}"
+                    )
+            return dict(given)
+        if isinstance(given, list | tuple):
+            if len(given) == len(self.outputs):
+                return dict(zip(self.outputs, given, strict=True))
+            if len(given) == len(self.tasks):
+                return dict(zip(self.tasks, given, strict=True))
+            raise ValueError(
+                f"{what}: expected one array for each of the outputs {list(self.outputs)}. "
+                f"Received {len(given)}."
+            )
+        if one_for_all or len(self.outputs) == 1:
+            return dict.fromkeys(self.outputs, given)
+        raise ValueError(
+            f"{what}: expected a dict or a list with one array for each of the outputs "
+            f"{list(self.outputs)}. Received one array."
+        )
+
+
+def _by_output(given: Any, outputs: Sequence[str], argument: str) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        for name in given:
+            if name not in outputs:
+                raise ValueError(
+                    f"{argument}: the model has no output '{name}'.{did_you_mean(name, outputs)}"
+                )
+        return dict(given)
+    if isinstance(given, list | tuple):
+        if len(given) != len(outputs):
+            raise ValueError(
+                f"{argument}: expected one entry for each of the outputs {list(outputs)}. "
+                f"Received {len(given)}: {given}"
+            )
+        return dict(zip(outputs, given, strict=True))
+    return dict.fromkeys(outputs, given)

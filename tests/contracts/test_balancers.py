@@ -1,0 +1,194 @@
+"""What every balancer promises, run over every public one."""
+
+import inspect
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import plait
+from plait import balancing
+from plait.balancing import Evidence, StepContext
+
+CASES = {
+    "Equal": plait.Equal,
+    "Uncertainty": plait.Uncertainty,
+    "PCGrad": plait.PCGrad,
+    "FAMO": plait.FAMO,
+    "MoDo": plait.MoDo,
+}
+VARIANTS = {
+    **CASES,
+    "PCGrad at parameters": lambda: plait.PCGrad(level="parameters"),
+    "PCGrad with heads": lambda: plait.PCGrad(weight_heads=True),
+}
+pytestmark = pytest.mark.backends
+every_variant = pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS)
+ROWS = 24
+
+
+def test_cases_are_all_public_balancers():
+    contracts = (balancing.Balancer,)
+    public = {
+        name
+        for name in balancing.__all__
+        if issubclass(getattr(balancing, name), contracts)
+        and not inspect.isabstract(getattr(balancing, name))
+    }
+    assert set(CASES) == public
+
+
+def model_of(tasks=("a", "b", "c"), balancer=None, optimizer=None, **compiled):
+    """A small net with dropout and a private layer a head, the same weights at every call."""
+    init = lambda seed: keras.initializers.GlorotUniform(seed=seed)  # noqa: E731
+    x = keras.Input((5,), name="x")
+    h = keras.layers.Dense(8, activation="tanh", kernel_initializer=init(1))(x)
+    z = keras.layers.Dropout(0.25, seed=7)(h)
+    sizes = {"a": (3, "softmax"), "b": (1, None), "c": (1, "sigmoid")}
+    losses = {"a": "sparse_categorical_crossentropy", "b": "mse", "c": "binary_crossentropy"}
+    heads = {
+        t: keras.layers.Dense(
+            sizes[t][0], activation=sizes[t][1], kernel_initializer=init(ord(t)), name=t
+        )(z)
+        for t in tasks
+    }
+    model = plait.MultiTaskModel(x, heads)
+    model.compile(
+        optimizer or keras.optimizers.SGD(0.1),
+        loss={t: losses[t] for t in tasks},
+        weighted_metrics={t: ["mae" if t == "b" else "accuracy"] for t in tasks},
+        balancing=balancer,
+        **compiled,
+    )
+    return model
+
+
+def data_of(rows=ROWS, seed=0):
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(rows, 5)).astype("float32")
+    y = {
+        "a": draw.integers(0, 3, rows).astype("float32"),
+        "b": x[:, :1] - 2 * x[:, 1:2],
+        "c": (x[:, 1] > 0).astype("float32"),
+    }
+    return x, y
+
+
+def fit(model, x, y, sample_weight=None, epochs=3):
+    return model.fit(
+        x, y, sample_weight=sample_weight, batch_size=12, epochs=epochs, shuffle=False, verbose=0
+    ).history
+
+
+def assert_same(model, other, atol=0.0):
+    for ours, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=atol, rtol=0)
+
+
+@every_variant
+def test_a_task_without_labels_is_a_task_that_is_not_there(make):
+    x, y = data_of()
+    three = model_of(balancer=make())
+    fit(three, x, {**y, "b": np.full((ROWS, 1), np.nan, "float32")})
+    two = model_of(tasks=("a", "c"), balancer=make())
+    fit(two, x, {"a": y["a"], "c": y["c"]})
+    weights = {w.path: keras.ops.convert_to_numpy(w) for w in three.weights}
+    before = {w.path: keras.ops.convert_to_numpy(w) for w in model_of().weights}
+    same = [name for name in weights if name.startswith("b/")]
+    assert len(same) == 2
+    for name in same:
+        np.testing.assert_array_equal(weights.pop(name), before[name])
+    for ours, theirs in zip(weights.values(), two.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-6)
+
+
+@every_variant
+def test_what_stands_in_a_missing_label_changes_no_bit(make):
+    x, y = data_of()
+    missing = {"a": np.arange(ROWS) % 3 == 0, "b": np.arange(ROWS) % 4 == 1, "c": np.arange(ROWS) < 5}
+    weights = {t: np.where(m, 0.0, 1.0).astype("float32") for t, m in missing.items()}
+    models = []
+    for value in (np.nan, 1e30, -7.0):
+        filled = {t: v.copy() for t, v in y.items()}
+        for task, where in missing.items():
+            filled[task][where] = value if task != "a" else (np.nan if np.isnan(value) else 2)
+        model = model_of(balancer=make())
+        history = fit(model, x, filled, weights)
+        assert all(np.isfinite(v).all() for v in history.values())
+        models.append(model)
+    assert_same(models[0], models[1])
+    assert_same(models[0], models[2])
+
+
+@every_variant
+def test_learns(make):
+    x, y = data_of(96)
+    model = model_of(balancer=make(), optimizer=keras.optimizers.Adam(0.02))
+    losses = fit(model, x, y, epochs=8)["loss"]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+@every_variant
+def test_configuration_round_trip(make):
+    balancer = make()
+    plain = json.loads(json.dumps(keras.saving.serialize_keras_object(balancer)))
+    again = keras.saving.deserialize_keras_object(plain)
+    assert type(again) is type(balancer)
+    assert again.get_config() == balancer.get_config()
+    assert set(balancer.get_config()) == set(inspect.signature(type(balancer)).parameters)
+
+
+@every_variant
+def test_weights_are_zero_and_finite_without_labels(make):
+    balancer = make()
+    balancer.build(("a", "b"))
+    context = StepContext(("a", "b"), keras.ops.zeros((2,), "bool"), keras.ops.zeros((), "int32"))
+    evidence = Evidence(keras.ops.zeros((2,)), keras.ops.zeros((2, 2)))
+    weights, gradients = balancer.weights(evidence, context)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(weights), [0, 0])
+    for gradient in gradients:
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(gradient), [0, 0])
+
+
+@every_variant
+def test_compiled_equals_eager(make):
+    x, y = data_of()
+    compiled = model_of(balancer=make())
+    fit(compiled, x, y, epochs=1)
+    eager = model_of(balancer=make(), run_eagerly=True)
+    fit(eager, x, y, epochs=1)
+    assert_same(compiled, eager, atol=1e-5)
+
+
+RESUME = """
+import sys, numpy as np, keras, plait
+model = keras.models.load_model(sys.argv[1])
+data = np.load(sys.argv[2])
+y = {name: data[name] for name in "abc"}
+model.fit(data["x"], y, batch_size=12, epochs=2, shuffle=False, verbose=0)
+np.savez(sys.argv[3], *model.get_weights())
+"""
+
+
+def test_saved_and_loaded_in_a_fresh_process_it_goes_on_as_if_nothing_had_been(tmp_path):
+    """One process for all variants: its start is what takes the time."""
+    x, y = data_of()
+    np.savez(tmp_path / "data.npz", x=x, **y)
+    expected, script = {}, ""
+    for number, make in enumerate(VARIANTS.values()):
+        model = model_of(balancer=make(), optimizer=keras.optimizers.Adam(0.02))
+        fit(model, x, y, epochs=2)
+        model.save(tmp_path / f"{number}.keras")
+        fit(model, x, y, epochs=2)
+        expected[number] = model.get_weights()
+        script += f"sys.argv[1:] = ['{number}.keras', 'data.npz', '{number}.npz']\n" + RESUME
+    subprocess.run(
+        [sys.executable, "-c", "import sys\n" + script], cwd=tmp_path, check=True, timeout=300
+    )
+    for number, weights in expected.items():
+        resumed = np.load(tmp_path / f"{number}.npz")
+        for ours, theirs in zip(weights, resumed.values(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
