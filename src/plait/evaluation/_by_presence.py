@@ -1,0 +1,54 @@
+"""How a model does by which inputs a row had."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from plait.evaluation._evaluate import check_targets
+from plait.inference import Predictor, score
+from plait.table import Table
+
+
+def by_presence(
+    predictor: Predictor, table: Any, weights: np.ndarray | None = None
+) -> pa.Table:
+    """One row of main scores for each set of inputs that rows of the table had.
+
+    Args:
+        predictor: a fitted model.
+        table: a `Table`, or whatever `Table.read` takes.
+        weights: `(rows,)`, each row's weight in the scores, or None for 1.
+
+    Returns:
+        Columns `present` (names joined by " + ", or "nothing"), `rows`, and `<task>.<score>` for
+        each task, null where no row of the set is labelled; the largest set of rows first, after a
+        first line `all rows`.
+
+    Raises:
+        DataError: no target column, or a cell that cannot be read.
+    """
+    table = table if isinstance(table, Table) else Table.read(table)
+    check_targets(predictor, table)
+    answers = predictor.answers(predictor.batches(table))
+    names = list(predictor.features)
+    patterns = np.stack([answers.presence[name] for name in names], axis=1)
+    distinct, which = np.unique(patterns, axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    groups = [("all rows", np.arange(len(table)))]
+    for number in np.argsort(-np.bincount(which), kind="stable"):
+        present = [name for name, there in zip(names, distinct[number], strict=True) if there]
+        groups.append((" + ".join(present) or "nothing", np.flatnonzero(which == number)))
+    lines = []
+    for label, rows in groups:
+        scores = score(
+            predictor.tasks,
+            {task: logits[rows] for task, logits in answers.logits.items()},
+            table.take(rows),
+            None if weights is None else weights[rows],
+        )
+        line: dict[str, Any] = {"present": label, "rows": len(rows)}
+        for name, task in predictor.tasks.items():
+            line[f"{name}.{task.main_score}"] = scores.get(name, {}).get(task.main_score)
+        lines.append(line)
+    return pa.Table.from_pylist(lines)

@@ -1,0 +1,207 @@
+"""From declared features and tasks to one functional Keras graph."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from plait._names import did_you_mean
+from plait.errors import ConfigError
+from plait.features import Feature
+from plait.fusion import Fusion
+from plait.inference._fresh_state import in_fresh_state
+from plait.inference._layers import AbsentToken, Blank
+from plait.sharing import Sharing
+from plait.tasks import Task
+
+Tensors = dict[str, Any]
+
+
+def connect(
+    features: Mapping[str, Feature],
+    tasks: Mapping[str, Task],
+    fusion: Fusion,
+    sharing: Sharing,
+    width: int = 128,
+    *,
+    seed: int = 0,
+) -> tuple[Tensors, Tensors]:
+    """Joins fitted features and tasks into the inputs and outputs of a Keras model.
+
+    For each feature: blank what is absent, scale, encode, put the learnt token in the place of what
+    is absent. For each set of features that some task reads: the one fusion and the one shared
+    part, called with the other features absent. For each task: its branch and its head.
+
+    The layers given are declarations: the graph is made of fresh copies, so that the same
+    declaration can be connected again (one model for each fold, say).
+
+    Args:
+        features: fitted features by name, in the order in which fusion sees them.
+        tasks: fitted tasks by name.
+        fusion: joins the features' tokens.
+        sharing: what the tasks share after fusion.
+        width: the size of the tokens of an encoder that was not named.
+        seed: decides the initial weights, alone: the caller's random state is left as it is.
+
+    Returns:
+        Inputs `{"f", "f__present" and, where rows have lengths, "f__length": KerasTensor}` and
+        outputs `{task: KerasTensor}` of logits.
+
+    Raises:
+        ConfigError: no features or tasks, a task that reads an unknown feature, a name that no
+            Keras layer can have, a name used twice.
+    """
+    check_names(features, tasks)
+    return in_fresh_state(lambda: graph(features, tasks, fusion, sharing, width), seed)
+
+
+def check_names(features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> None:
+    """Refuses names that cannot be connected.
+
+    Raises:
+        ConfigError: see `connect`.
+    """
+    for kind, names in (("feature", features), ("task", tasks)):
+        if not names:
+            raise ConfigError(f"A model needs at least one {kind}. Received: none.")
+        for name in names:
+            if not name or "/" in name:
+                raise ConfigError(
+                    f"The {kind} name {name!r} cannot name a Keras layer: empty, or with a '/'. "
+                    "Choose another name and give the column's own by column=."
+                )
+    reserved = {f"{feature}__{mask}" for feature in features for mask in ("present", "length")}
+    for name in tasks:
+        if name in features:
+            raise ConfigError(
+                f"'{name}' names a feature and a task; an input and an output of one model need "
+                "two names. If the column is both, it would be given its own answer."
+            )
+    for name in features:
+        if name in reserved:
+            raise ConfigError(f"The feature name '{name}' is taken by another feature's mask.")
+    for name, task in tasks.items():
+        if task.features is not None and not task.features:
+            raise ConfigError(f"Task '{name}': features is empty; it needs at least one feature.")
+        for feature in task.features or ():
+            if feature not in features:
+                raise ConfigError(
+                    f"Task '{name}' reads the feature '{feature}', which is not declared."
+                    f"{did_you_mean(feature, features)}"
+                )
+
+
+@dataclass(frozen=True)
+class _Strand:
+    """One feature between its inputs and fusion."""
+
+    absent: AbsentToken
+    read: Tensors
+
+    def unread(self, present: Any) -> Tensors:
+        """The strand of a batch in which no row has the feature; `present` gives its size."""
+        return self.absent(present)
+
+
+class _LayerNames:
+    """Names that every backend takes, each given once."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self.taken = set(taken)
+
+    def __call__(self, wanted: str) -> str:
+        plain = re.sub(r"[^A-Za-z0-9_-]", "_", wanted)
+        plain = plain if plain[0].isalnum() else f"n{plain}"
+        name, number = plain, 2
+        while name in self.taken:
+            name, number = f"{plain}_{number}", number + 1
+        self.taken.add(name)
+        return name
+
+
+def graph(
+    features: Mapping[str, Feature],
+    tasks: Mapping[str, Task],
+    fusion: Fusion,
+    sharing: Sharing,
+    width: int,
+) -> tuple[Tensors, Tensors]:
+    """The graph of `connect`, in the state of Keras as it is."""
+    inputs = _inputs(features)
+    names = _LayerNames(set(inputs))
+    heads = {task: names(task) for task in tasks}
+    strands = _strands(features, inputs, names, width)
+    fusion = _copy(fusion, names("fusion"))
+    sharing = _copy(sharing, names("sharing"))
+    shared: dict[tuple[str, ...], tuple[Any, Any, Any]] = {}
+    outputs = {}
+    for name, task in tasks.items():
+        reads = tuple(f for f in features if task.features is None or f in task.features)
+        if reads not in shared:
+            fused = _fuse(fusion, strands, reads)
+            # Masks go by position: a `mask=` would become Keras' own mask of the outputs, too.
+            common = sharing(fused["tokens"], fused["mask"])
+            shared[reads] = (common, fused["tokens"], fused["mask"])
+        common, tokens, mask = shared[reads]
+        branch = sharing.branch(name)
+        own = common if branch is None else branch(common, tokens, mask)
+        outputs[name] = _copy(task.head(), heads[name])(own, mask)
+    return inputs, outputs
+
+
+def _inputs(features: Mapping[str, Feature]) -> Tensors:
+    inputs = {}
+    for name, feature in features.items():
+        spec = feature.spec
+        inputs[name] = keras.Input(spec.shape, dtype=spec.dtype, name=name)
+        inputs[f"{name}__present"] = keras.Input((), dtype="bool", name=f"{name}__present")
+        if spec.lengths:
+            inputs[f"{name}__length"] = keras.Input((), dtype="int32", name=f"{name}__length")
+    return inputs
+
+
+def _strands(
+    features: Mapping[str, Feature], inputs: Tensors, names: _LayerNames, width: int
+) -> dict[str, _Strand]:
+    tied: dict[str, keras.layers.Layer] = {}
+    strands = {}
+    for name, feature in features.items():
+        present, lengths = inputs[f"{name}__present"], inputs.get(f"{name}__length")
+        blank = Blank(name=names(f"{name}__blank"))(inputs[name], present, lengths)
+        values = blank["values"]
+        scaling = feature.scaling()
+        if scaling is not None:
+            scaled = _copy(scaling, names(f"{name}__scaling"))(values)
+            # An encoder is promised zeros in absent rows, and zero may not scale to zero.
+            values = Blank(name=names(f"{name}__scaled_blank"))(scaled, present)["values"]
+        encoder = tied.get(feature.tied) if feature.tied else None
+        if encoder is None:
+            declared = feature.encoder or feature.default_encoder(width)
+            encoder = _copy(
+                declared.for_feature(feature), names(f"{feature.tied or name}__encoder")
+            )
+            if feature.tied:
+                tied[feature.tied] = encoder
+        encoded = encoder(values, blank.get("lengths"))
+        absent = AbsentToken(name=names(f"{name}__absent"))
+        strands[name] = _Strand(absent, absent(present, encoded["tokens"], encoded["mask"]))
+    return strands
+
+
+def _fuse(fusion: Fusion, strands: Mapping[str, _Strand], reads: tuple[str, ...]) -> Tensors:
+    size = strands[reads[0]].read["present"]
+    seen = {
+        name: strand.read if name in reads else strand.unread(size)
+        for name, strand in strands.items()
+    }
+    return fusion(
+        {name: s["tokens"] for name, s in seen.items()},
+        {name: s["mask"] for name, s in seen.items()},
+        {name: s["present"] for name, s in seen.items()},
+    )
+
+
+def _copy(layer: keras.layers.Layer, name: str) -> Any:
+    return type(layer).from_config({**layer.get_config(), "name": name})

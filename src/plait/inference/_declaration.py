@@ -1,0 +1,142 @@
+"""All that a model is apart from its weights, as plain data and back."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+import plait.features
+import plait.fusion
+import plait.sharing
+import plait.tasks
+from plait._names import from_plain, to_plain
+from plait.errors import ConfigError, ModelFileError
+from plait.features import Feature
+from plait.fusion import Fusion
+from plait.inference._archive import ArrayForm
+from plait.inference._connect import Tensors, check_names, connect, graph
+from plait.inference._fresh_state import in_fresh_state
+from plait.inference._weights import forms_of
+from plait.sharing import Sharing
+from plait.tasks import Task
+
+# One row of a feature: no picture, sound or text that fits a batch in memory is larger.
+_ROW_LIMIT = 2**28
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Fitted features and tasks, and how they are joined.
+
+    Attributes:
+        features: fitted features by name, each with its encoder named.
+        tasks: fitted tasks by name.
+        fusion: joins the features' tokens.
+        sharing: what the tasks share.
+        width: the size of the tokens where an encoder leaves it open.
+        key: the column that names a row, or None.
+    """
+
+    features: Mapping[str, Feature]
+    tasks: Mapping[str, Task]
+    fusion: Fusion
+    sharing: Sharing
+    width: int = 128
+    key: str | None = None
+
+    def settled(self) -> Self:
+        """The same with every encoder named, so that a later default changes no saved model."""
+        features = {
+            name: replace(feature, encoder=feature.encoder or feature.default_encoder(self.width))
+            for name, feature in self.features.items()
+        }
+        return replace(self, features=features)
+
+    def connect(self, seed: int = 0) -> tuple[Tensors, Tensors]:
+        """The inputs and outputs of a model of this declaration; see `connect`."""
+        return connect(self.features, self.tasks, self.fusion, self.sharing, self.width, seed=seed)
+
+    def forms(self) -> dict[str, ArrayForm]:
+        """The weights that a model of this declaration has, found without making them."""
+        check_names(self.features, self.tasks)
+
+        def dry() -> dict[str, ArrayForm]:
+            with keras.StatelessScope(initialize_variables=False):
+                inputs, outputs = graph(
+                    self.features, self.tasks, self.fusion, self.sharing, self.width
+                )
+                return forms_of(keras.Model(inputs, outputs))
+
+        return in_fresh_state(dry, seed=0)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The declaration as JSON data."""
+        return {
+            "features": {name: _with_state(f) for name, f in self.features.items()},
+            "tasks": {name: _with_state(t) for name, t in self.tasks.items()},
+            "fusion": to_plain(self.fusion),
+            "sharing": to_plain(self.sharing),
+            "width": self.width,
+            "key": self.key,
+        }
+
+    @classmethod
+    def from_plain(
+        cls, plain: Mapping[str, Any], custom_objects: Mapping[str, type] | None = None
+    ) -> Self:
+        """The declaration that `to_plain` wrote; its classes are plait's own or `custom_objects`.
+
+        Raises:
+            ModelFileError: an unknown class, missing or malformed parts.
+        """
+        custom = custom_objects or {}
+        try:
+            made = cls(
+                features={
+                    name: from_plain(p["declared"], plait.features, custom).with_state(p["state"])
+                    for name, p in plain["features"].items()
+                },
+                tasks={
+                    name: from_plain(p["declared"], plait.tasks, custom).with_state(p["state"])
+                    for name, p in plain["tasks"].items()
+                },
+                fusion=from_plain(plain["fusion"], plait.fusion, custom),
+                sharing=from_plain(plain["sharing"], plait.sharing, custom),
+                width=plain["width"],
+                key=plain["key"],
+            )
+            made._check_kinds()
+        except ConfigError as error:
+            raise ModelFileError(
+                f"The saved model names a class or argument that this plait does not have: {error} "
+                "A class of your own loads through custom_objects={name: class}."
+            ) from error
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise ModelFileError(
+                f"The saved model's description is malformed: {type(error).__name__}: {error}"
+            ) from error
+        return made
+
+    def _check_kinds(self) -> None:
+        expected: list[tuple[Any, type]] = [
+            *((f, Feature) for f in self.features.values()),
+            *((t, Task) for t in self.tasks.values()),
+            (self.fusion, Fusion),
+            (self.sharing, Sharing),
+            (self.width, int),
+            (self.key, str | None),  # type: ignore[list-item]
+        ]
+        for value, kind in expected:
+            if not isinstance(value, kind):
+                raise TypeError(f"expected {kind}, received {value!r}")
+        for name, feature in self.features.items():
+            size = math.prod(feature.spec.shape) * np.dtype(feature.spec.dtype).itemsize
+            if size > _ROW_LIMIT:
+                raise ValueError(f"one row of feature '{name}' would take {size} bytes")
+
+
+def _with_state(part: Feature | Task) -> dict[str, Any]:
+    return {"declared": to_plain(part), "state": to_plain(part.state)}

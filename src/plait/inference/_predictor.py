@@ -1,0 +1,175 @@
+"""A fitted model that answers: features, tasks, a Keras model, and the way back to labels."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+import pyarrow as pa
+
+from plait._names import did_you_mean
+from plait.errors import DataError, ModelFileError
+from plait.features import BrokenCell
+from plait.inference._archive import Archive, write_archive
+from plait.inference._declaration import Declaration
+from plait.inference._rows import InputBatch, input_batches
+from plait.inference._weights import forms_of, weights_of
+from plait.table import Table
+
+BATCH_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the model gave for some rows.
+
+    Attributes:
+        logits: `{task: (rows, *answer)}`.
+        presence: `{feature: (rows,)}` bool.
+        broken: cells taken as absent because they could not be read.
+    """
+
+    logits: dict[str, np.ndarray]
+    presence: dict[str, np.ndarray]
+    broken: tuple[BrokenCell, ...] = ()
+
+
+class Predictor:
+    """Answers for the rows of a table; needs no label columns and no training code.
+
+    Args:
+        declaration: fitted features and tasks, fusion and sharing.
+        model: the Keras model of that declaration, from `(inputs)` to logits by task.
+        batch_size: rows a call of the model; every call has this size, so that one shape compiles.
+
+    Example:
+        predictor = Predictor.load("pets.plait")
+        predictor.predict("new.parquet", key="id")
+    """
+
+    def __init__(
+        self, declaration: Declaration, model: keras.Model, batch_size: int = BATCH_SIZE
+    ) -> None:
+        self.declaration = declaration
+        self.model = model
+        self.batch_size = batch_size
+        self.features = declaration.features
+        self.tasks = declaration.tasks
+
+    @classmethod
+    def build(cls, declaration: Declaration, seed: int = 0) -> Self:
+        """A predictor with initial weights drawn from `seed`."""
+        inputs, outputs = declaration.connect(seed)
+        return cls(declaration, keras.Model(inputs, outputs))
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], custom_objects: Mapping[str, type] | None = None
+    ) -> Self:
+        """Reads a saved model, whichever backend trained it; runs no code from the file.
+
+        Args:
+            path: the file, or the folder of a run.
+            custom_objects: a user's own classes by name; all others are plait's.
+
+        Raises:
+            ModelFileError: the file is cut short, crafted, from a newer plait, or names a class
+                that is neither plait's nor in `custom_objects`.
+        """
+        with Archive(Path(path)) as archive:
+            declaration = Declaration.from_plain(archive.description, custom_objects)
+            try:
+                archive.check(declaration.forms())
+                predictor = cls.build(declaration)
+            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+                if isinstance(error, ModelFileError):
+                    raise
+                raise ModelFileError(
+                    f"The saved model {archive.path} describes no model that can be built: {error}"
+                ) from error
+            variables = weights_of(predictor.model)
+            for name, form in forms_of(predictor.model).items():
+                variables[name].assign(archive.read(name, form))
+        return predictor
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes one file of plain JSON and plain arrays, whole or not at all."""
+        forms = forms_of(self.model)
+        weights = {
+            name: keras.ops.convert_to_numpy(variable.value).astype(forms[name].dtype)
+            for name, variable in weights_of(self.model).items()
+        }
+        description = {"backend": keras.backend.backend(), **self.declaration.to_plain()}
+        write_archive(Path(path), description, weights)
+
+    def batches(self, table: Table) -> Iterable[InputBatch]:
+        """The table's rows as the model takes them."""
+        return input_batches(self.features, table, self.batch_size)
+
+    def answers(self, batches: Iterable[InputBatch]) -> Answers:
+        """Logits and presence for rows that are already encoded."""
+        logits: dict[str, list[np.ndarray]] = {task: [] for task in self.tasks}
+        presence: dict[str, list[np.ndarray]] = {feature: [] for feature in self.features}
+        broken: list[BrokenCell] = []
+        for batch in batches:
+            given = self.model.predict_on_batch(batch.x)
+            for task, kept in logits.items():
+                kept.append(np.asarray(given[task])[: batch.rows])
+            for feature, seen in presence.items():
+                seen.append(batch.x[f"{feature}__present"][: batch.rows])
+            broken.extend(batch.broken)
+        return Answers(
+            {task: np.concatenate(kept) for task, kept in logits.items()},
+            {feature: np.concatenate(seen) for feature, seen in presence.items()},
+            tuple(broken),
+        )
+
+    def logits(self, table: Any) -> dict[str, np.ndarray]:
+        """The model's raw answers, `{task: (rows, *answer)}`.
+
+        Args:
+            table: a `Table`, or whatever `Table.read` takes.
+
+        Raises:
+            DataError: no rows, no column of any feature, or a cell that cannot be read.
+        """
+        return self.answers(self.batches(_table(table))).logits
+
+    def predict(self, table: Any, key: str | None = None) -> pa.Table:
+        """Answers in the user's terms, one row for each row of the table, in its order.
+
+        Args:
+            table: a `Table`, or whatever `Table.read` takes. Columns may be missing.
+            key: a column to carry through; the one the model was trained with if None and there.
+
+        Returns:
+            Columns `<key>`, and for each task `<task>` and what it says beside it, such as
+            `<task>.probability` and `<task>.probabilities`.
+
+        Raises:
+            DataError: see `logits`; or the table has no column `key`.
+        """
+        table = _table(table)
+        columns: dict[str, Any] = {}
+        if key is None and self.declaration.key is not None and self.declaration.key in table:
+            key = self.declaration.key
+        if key is not None:
+            if key not in table:
+                raise DataError(
+                    f"{table.source} has no column '{key}'.{did_you_mean(key, table.names)}"
+                )
+            columns[key] = table.column(key).values
+        for name, logits in self.logits(table).items():
+            for suffix, values in self.tasks[name].decode(logits).items():
+                columns[f"{name}.{suffix}" if suffix else name] = values
+        return pa.table(columns)
+
+
+def _table(table: Any) -> Table:
+    table = table if isinstance(table, Table) else Table.read(table)
+    if not len(table):
+        raise DataError(f"{table.source} has no rows.")
+    return table

@@ -1,0 +1,70 @@
+"""One line that moves while an epoch runs, and one that stays when it is over."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+import keras
+
+from plait.tasks import Task
+from plait.training._selection import Epoch
+
+_BAR = 24
+_EVERY = 0.2
+
+
+class Progress(keras.callbacks.Callback):
+    """Draws a bar for the epoch and prints each task's main score.
+
+    Args:
+        tasks: by name.
+        epochs: how many there may be.
+        stream: where to; the bar moves only on a terminal.
+    """
+
+    def __init__(
+        self, tasks: Mapping[str, Task], epochs: int, stream: TextIO | None = None
+    ) -> None:
+        super().__init__()
+        self.tasks = tasks
+        self.epochs = epochs
+        self.stream = stream or sys.stderr
+        self._moving = self.stream.isatty()
+        self._epoch = 0
+        self._drawn = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch = epoch + 1
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        now = time.monotonic()
+        # The logs are still on the device: reading them at every batch would wait for each step.
+        if not self._moving or now - self._drawn < _EVERY:
+            return
+        self._drawn = now
+        steps = self.params.get("steps") or batch + 1
+        filled = _BAR * (batch + 1) // steps
+        bar = "━" * filled + "─" * (_BAR - filled)
+        loss = float((logs or {}).get("loss", float("nan")))
+        self._write(
+            f"\repoch {self._epoch}/{self.epochs} {bar} {batch + 1}/{steps} loss {loss:.4f}"
+        )
+
+    def epoch(self, done: Epoch) -> None:
+        """Prints the line of an epoch that is over."""
+        parts = [
+            f"epoch {done.number}/{self.epochs}",
+            f"{done.seconds:.1f} s",
+            f"loss {done.loss:.4f}",
+        ]
+        for name, scores in done.scores.items():
+            metric = self.tasks[name].main_score
+            parts.append(f"{name} {metric} {scores[metric]:.4f}")
+        if done.mean_gain is not None:
+            parts.append(f"mean gain {done.mean_gain:.4f}{' *' if done.best else ''}")
+        self._write(("\r\033[K" if self._moving else "") + "  ".join(parts) + "\n")
+
+    def _write(self, text: str) -> None:
+        self.stream.write(text)
+        self.stream.flush()

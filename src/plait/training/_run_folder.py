@@ -1,0 +1,81 @@
+"""What a run leaves behind: every file there whole, the model last."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from plait._beside import written_beside
+from plait.inference import Predictor
+from plait.training._selection import Epoch
+
+MODEL_FILE = "model.plait"
+
+
+def write_run(
+    folder: Path,
+    predictor: Predictor,
+    history: Sequence[Epoch],
+    documents: Mapping[str, Any],
+) -> None:
+    """Writes `runs/<name>/`.
+
+    A run that failed has written nothing: this is called when it is over, and the model, which is
+    what makes the folder a run, is written last.
+
+    Args:
+        folder: made if it is not there.
+        predictor: with the best weights.
+        history: every epoch.
+        documents: more files of JSON data, by name without the suffix.
+    """
+    plain = predictor.declaration.to_plain()
+    files = {
+        **documents,
+        "features": plain["features"],
+        "tasks": plain["tasks"],
+        "history": [dataclasses.asdict(epoch) for epoch in history],
+    }
+    for name, content in files.items():
+        with written_beside(folder / f"{name}.json") as part:
+            text = json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False)
+            part.write_text(text + "\n", encoding="utf-8")
+    with written_beside(folder / "history.parquet") as part:
+        pq.write_table(_as_table(history), part)
+    predictor.save(folder / MODEL_FILE)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: a number that is none becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _as_table(history: Sequence[Epoch]) -> pa.Table:
+    """One row an epoch, one column a number: `loss`, `<task>_loss`, `<task>.<metric>`, ..."""
+    rows = []
+    for epoch in history:
+        row: dict[str, Any] = {
+            "epoch": epoch.number,
+            "seconds": epoch.seconds,
+            "learning_rate": epoch.learning_rate,
+            "loss": epoch.loss,
+            **epoch.logs,
+            "mean_gain": epoch.mean_gain,
+            "best": epoch.best,
+        }
+        for task, scores in epoch.scores.items():
+            row |= {f"{task}.{metric}": value for metric, value in scores.items()}
+            row[f"{task}.gain"] = epoch.gains[task]
+        rows.append(row)
+    return pa.Table.from_pylist(rows)

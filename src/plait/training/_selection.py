@@ -1,0 +1,144 @@
+"""After each epoch: scores on the validation rows, the best weights so far, and when to stop."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from plait.errors import PlaitError
+from plait.inference import InputBatch, Predictor, Scores, gains, mean_gain, score
+from plait.table import Table
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Rows that a model is selected on.
+
+    Attributes:
+        table: the rows, with target columns.
+        batches: the same rows as the model takes them, gone through once an epoch.
+        weights: `(rows,)`, or None for 1.
+    """
+
+    table: Table
+    batches: Iterable[InputBatch]
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to.
+
+    Attributes:
+        number: counted from 1.
+        seconds: of training and validation together.
+        learning_rate: at the end of the epoch.
+        loss: the total on the training rows.
+        logs: everything else that the step logged, such as `<task>_loss` and task weights.
+        scores: on the validation rows.
+        gains: of the scores, by task.
+        mean_gain: their mean; None without validation.
+        best: whether no earlier epoch was better.
+    """
+
+    number: int
+    seconds: float
+    learning_rate: float
+    loss: float
+    logs: dict[str, float]
+    scores: Scores
+    gains: dict[str, float]
+    mean_gain: float | None
+    best: bool
+
+
+class Selection(keras.callbacks.Callback):
+    """Keeps the weights with the best mean gain, and stops when it no longer rises.
+
+    Args:
+        predictor: answers with the weights of the model in training.
+        validation: the rows to score; None keeps the last epoch's weights.
+        patience: epochs without a better mean gain before training stops.
+        on_epoch: called with each epoch.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        validation: Validation | None,
+        patience: int,
+        on_epoch: Sequence[Callable[[Epoch], None]] = (),
+    ) -> None:
+        super().__init__()
+        self.predictor = predictor
+        self.validation = validation
+        self.patience = patience
+        self.on_epoch = on_epoch
+        self.history: list[Epoch] = []
+        self._weights: list[np.ndarray] = []
+        self._began = 0.0
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch whose weights are kept."""
+        return max(self.history, key=lambda epoch: epoch.number if epoch.best else 0)
+
+    def restore(self) -> None:
+        """Gives the model the best epoch's weights."""
+        for variable, value in zip(self.predictor.model.weights, self._weights, strict=True):
+            variable.assign(value)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._began = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        plain = {name: float(value) for name, value in (logs or {}).items()}
+        loss = plain.pop("loss")
+        if not math.isfinite(loss):
+            self._diverged(epoch + 1, plain)
+            return
+        scores: Scores = {}
+        if self.validation is not None:
+            answers = self.predictor.answers(self.validation.batches)
+            scores = score(
+                self.predictor.tasks, answers.logits, self.validation.table, self.validation.weights
+            )
+        reached = mean_gain(self.predictor.tasks, scores) if scores else None
+        done = Epoch(
+            number=epoch + 1,
+            seconds=round(time.monotonic() - self._began, 3),
+            learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            loss=loss,
+            logs=plain,
+            scores=scores,
+            gains=gains(self.predictor.tasks, scores),
+            mean_gain=reached,
+            best=self._is_best(reached),
+        )
+        self.history.append(done)
+        if done.best:
+            self._weights = [np.array(v, copy=True) for v in self._values()]
+        elif done.number - self.best.number >= self.patience:
+            self.model.stop_training = True
+        for tell in self.on_epoch:
+            tell(done)
+
+    def _is_best(self, reached: float | None) -> bool:
+        earlier = [e.mean_gain for e in self.history if e.mean_gain is not None]
+        return reached is None or not earlier or reached > max(earlier)
+
+    def _values(self) -> list[np.ndarray]:
+        return [keras.ops.convert_to_numpy(v.value) for v in self.predictor.model.weights]
+
+    def _diverged(self, number: int, logs: dict[str, float]) -> None:
+        worst = [name for name, value in logs.items() if not math.isfinite(value)]
+        if not self.history:
+            raise PlaitError(
+                f"The loss is not finite after epoch {number} ({', '.join(worst) or 'loss'}). "
+                "Lower Training(learning_rate=...), or look for extreme numbers in the table."
+            )
+        self.model.stop_training = True

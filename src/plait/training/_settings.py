@@ -1,0 +1,80 @@
+"""How to train, with everything left open settled by the size of the data."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+from plait.errors import ConfigError
+
+# Steps after which the tables tried so far had stopped gaining, and the bounds on epochs around it.
+_STEPS = 2500
+_EPOCHS = (6, 60)
+_BATCHES = {1_000: 16, 5_000: 32, 20_000: 64, 100_000: 128}
+_LARGEST_BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How to train.
+
+    Args:
+        epochs: passes over the training rows; by the number of rows if None.
+        batch_size: rows a step; by the number of rows if None.
+        learning_rate: the highest learning rate of Adam.
+        schedule: "cosine" rises over the first `warmup` of the steps and falls to 1 % of
+            `learning_rate`; "constant" stays.
+        warmup: the share of the steps in which the rate rises, in [0, 1).
+        weight_decay: decoupled decay of the weights (AdamW); 0 for none.
+        clip_norm: the norm that all gradients together are cut to, or None.
+        patience: epochs without a better mean gain on the validation rows before training stops; a
+            third of `epochs`, at least 3, if None. The best epoch's weights are kept either way.
+        modality_dropout: the share of present cells that leave in training, so that each feature's
+            absent token is learnt; never all of a row, and none with one feature.
+
+    Raises:
+        ConfigError: a value out of its range.
+    """
+
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float = 1e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: float = 0.1
+    weight_decay: float = 1e-4
+    clip_norm: float | None = 1.0
+    patience: int | None = None
+    modality_dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"Training: {name} must be at least 1. Received: {value}.")
+        if not self.learning_rate > 0:
+            raise ConfigError(
+                f"Training: learning_rate must be above 0. Received: {self.learning_rate}."
+            )
+        for name in ("warmup", "modality_dropout"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ConfigError(f"Training: {name} must be in [0, 1). Received: {value}.")
+        if self.schedule not in ("cosine", "constant"):
+            raise ConfigError(
+                f"Training: schedule is 'cosine' or 'constant'. Received: {self.schedule!r}."
+            )
+
+    def settled(self, rows: int) -> Self:
+        """A copy without a None: what is used for so many training rows."""
+        batch_size = self.batch_size or _batch_size(rows)
+        steps = max(1, math.ceil(rows / batch_size))
+        low, high = _EPOCHS
+        epochs = self.epochs or min(max(round(_STEPS / steps), low), high)
+        patience = self.patience or max(3, math.ceil(epochs / 3))
+        return replace(self, batch_size=batch_size, epochs=epochs, patience=patience)
+
+
+def _batch_size(rows: int) -> int:
+    for limit, size in _BATCHES.items():
+        if rows < limit:
+            return size
+    return _LARGEST_BATCH

@@ -1,0 +1,132 @@
+"""From a declaration and batches to a model with the best weights seen."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+
+from plait.balancing import Balancer
+from plait.data import Batches
+from plait.inference import Declaration, Predictor
+from plait.model import ModalityDropout, MultiTaskModel
+from plait.tasks import Task
+from plait.training._selection import Epoch, Selection, Validation
+from plait.training._settings import Training
+
+# Decay pulls towards 0, which is no neutral value for these.
+_NO_DECAY = ("bias", "gamma", "beta", "scale", "token")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gave.
+
+    Attributes:
+        predictor: answers with the best epoch's weights.
+        model: the compiled Keras model, with the same weights.
+        history: every epoch.
+        best: the epoch whose weights were kept.
+    """
+
+    predictor: Predictor
+    model: MultiTaskModel
+    history: tuple[Epoch, ...]
+    best: Epoch
+
+
+def train(
+    declaration: Declaration,
+    batches: Batches,
+    validation: Callable[[Predictor], Validation] | None,
+    settings: Training,
+    balancing: Balancer | None = None,
+    *,
+    seed: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_epoch: Sequence[Callable[[Epoch], None]] = (),
+) -> Trained:
+    """Trains a new model.
+
+    Args:
+        declaration: fitted features and tasks.
+        batches: the training rows; their order is a function of the epoch.
+        validation: from a predictor to the rows that choose the weights; None keeps the last ones.
+        settings: settled.
+        balancing: a balancer that no model has yet.
+        seed: decides the initial weights and dropout.
+        callbacks: Keras' own.
+        on_epoch: called with each epoch that is over.
+
+    Raises:
+        PlaitError: the loss is not finite in the first epoch.
+        BalancingError: the balancer asks for what the model cannot give.
+    """
+    inputs, outputs = declaration.connect(seed)
+    model = MultiTaskModel(inputs, outputs)
+    compile_model(model, declaration.tasks, settings, balancing, steps=len(batches))
+    if settings.modality_dropout and len(declaration.features) > 1:
+        model.augment = ModalityDropout(list(declaration.features), settings.modality_dropout)
+    # A model of its own over the same layers: it answers while the other is in the middle of `fit`.
+    predictor = Predictor(declaration, keras.Model(inputs, outputs))
+    selection = Selection(
+        predictor,
+        None if validation is None else validation(predictor),
+        settings.patience or 1,
+        on_epoch,
+    )
+    model.fit(
+        batches,
+        epochs=settings.epochs,
+        shuffle=False,
+        verbose=0,
+        callbacks=[selection, *callbacks],
+    )
+    selection.restore()
+    return Trained(predictor, model, tuple(selection.history), selection.best)
+
+
+def compile_model(
+    model: MultiTaskModel,
+    tasks: Mapping[str, Task],
+    settings: Training,
+    balancing: Balancer | None,
+    steps: int,
+) -> None:
+    """Compiles with Adam, each task's loss and weight, and the balancer.
+
+    Args:
+        model: with one output a task.
+        tasks: fitted tasks by name.
+        settings: settled.
+        balancing: a balancer that no model has yet, or None to add the losses.
+        steps: optimizer steps an epoch, for the schedule.
+    """
+    optimizer = keras.optimizers.AdamW(
+        _learning_rate(settings, steps),
+        weight_decay=settings.weight_decay,
+        global_clipnorm=settings.clip_norm,
+    )
+    optimizer.exclude_from_weight_decay(var_names=list(_NO_DECAY))
+    model.compile(
+        optimizer,
+        loss={name: task.loss() for name, task in tasks.items()},
+        loss_weights={name: task.weight for name, task in tasks.items()},
+        balancing=balancing,
+    )
+
+
+def _learning_rate(
+    settings: Training, steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    total = steps * (settings.epochs or 1)
+    rising = math.ceil(total * settings.warmup)
+    return keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate * (0.01 if rising else 1),
+        decay_steps=max(1, total - rising),
+        alpha=0.01,
+        warmup_target=settings.learning_rate if rising else None,
+        warmup_steps=rising,
+    )
