@@ -10,9 +10,7 @@ from plait.inference import Predictor, score
 from plait.table import Table
 
 
-def by_presence(
-    predictor: Predictor, table: Any, weights: np.ndarray | None = None
-) -> pa.Table:
+def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = None) -> pa.Table:
     """One row of main scores for each set of inputs that rows of the table had.
 
     Args:

@@ -138,7 +138,9 @@ class Archive:
             shape, fortran, dtype = np.lib.format.read_array_header_1_0(
                 stream, max_header_size=_HEADER_LIMIT
             )
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        except zipfile.BadZipFile as error:
+            raise self._refusal(f"{name} is damaged ({error})") from error
+        except (ValueError, EOFError) as error:
             raise self._refusal(f"{name} is no plain array ({error})") from error
         if shape != form.shape or dtype != np.dtype(form.dtype) or fortran:
             raise self._refusal(
