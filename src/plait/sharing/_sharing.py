@@ -28,4 +28,5 @@ class Sharing(keras.layers.Layer, abc.ABC):
     @abc.abstractmethod
     def branch(self, task: str) -> keras.layers.Layer | None:
         """The layer from `(shared, tokens, mask)` to the task's tokens, or None for the shared
-        representation as it is."""
+        representation as it is.
+        """

@@ -1,0 +1,102 @@
+"""Fusions that see each feature as one vector."""
+
+import abc
+from typing import Any
+
+import keras
+from keras import ops
+
+from plait.fusion._fusion import Fusion
+
+
+def attention_pool(tokens: Any, mask: Any, query: Any) -> Any:
+    """The mean of a row's valid tokens, weighted by softmax(tokens · query / sqrt(width)).
+
+    A query of zeros gives the plain mean, and a single token is returned as it is.
+
+    Args:
+        tokens: `(batch, tokens, width)`.
+        mask: `(batch, tokens)` bool, at least one True in each row.
+        query: `(width,)`.
+
+    Returns:
+        `(batch, width)`.
+    """
+    # Zeros first: a padded token that is not finite would survive a weight of 0.
+    tokens = ops.where(ops.expand_dims(mask, -1), tokens, ops.zeros_like(tokens))
+    scores = ops.cast(ops.matmul(tokens, ops.expand_dims(query, -1)), "float32")
+    scores = ops.squeeze(scores, -1) / tokens.shape[-1] ** 0.5
+    weights = ops.softmax(ops.where(mask, scores, -1e9), axis=-1)
+    return ops.sum(tokens * ops.expand_dims(ops.cast(weights, tokens.dtype), -1), axis=1)
+
+
+class PooledFusion(Fusion, abc.ABC):
+    """Pools each feature's tokens to one vector by a learnt query, and joins the vectors.
+
+    Each feature with more than one token has a query of its own, which starts as the plain mean.
+    The vectors are in the order of the features' names, so the order of declaration changes
+    nothing: neither the answer nor the initial weights.
+
+    Call arguments and Returns: see `Fusion`; one token comes out, `(batch, 1, width)`.
+    """
+
+    def build(
+        self,
+        tokens_shape: dict[str, Any],
+        masks_shape: dict[str, Any],
+        presence_shape: dict[str, Any],
+    ) -> None:
+        self.queries = {}
+        for number, name in enumerate(sorted(tokens_shape)):
+            _, count, width = tokens_shape[name]
+            if count != 1:
+                self.queries[name] = self.add_weight(
+                    name=f"query_{number}", shape=(width,), initializer="zeros"
+                )
+
+    def call(
+        self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
+    ) -> dict[str, Any]:
+        vectors = {
+            name: attention_pool(tokens[name], masks[name], self.queries[name])
+            if name in self.queries
+            else ops.squeeze(tokens[name], 1)
+            for name in sorted(tokens)
+        }
+        fused = ops.expand_dims(self.join(vectors), 1)
+        return {"tokens": fused, "mask": ops.ones_like(fused[..., 0], dtype="bool")}
+
+    @abc.abstractmethod
+    def join(self, vectors: dict[str, Any]) -> Any:
+        """One vector `(batch, width)` of those of the features, `(batch, width_of_the_feature)`."""
+
+
+class ProjectedFusion(PooledFusion, abc.ABC):
+    """Brings each feature's vector to the common width by a Dense of its own, then reduces.
+
+    The Dense layers are linear, so a linear path of an encoder stays one.
+    """
+
+    def build(
+        self,
+        tokens_shape: dict[str, Any],
+        masks_shape: dict[str, Any],
+        presence_shape: dict[str, Any],
+    ) -> None:
+        super().build(tokens_shape, masks_shape, presence_shape)
+        self.projections = {}
+        for number, name in enumerate(sorted(tokens_shape)):
+            dense = keras.layers.Dense(
+                self.width, dtype=self.dtype_policy, name=f"projection_{number}"
+            )
+            dense.build((None, tokens_shape[name][-1]))
+            self.projections[name] = dense
+
+    def join(self, vectors: dict[str, Any]) -> Any:
+        return self.reduce(
+            ops.stack([self.projections[name](v) for name, v in vectors.items()], axis=1)
+        )
+
+    @abc.abstractmethod
+    def reduce(self, stacked: Any) -> Any:
+        """`(batch, width)` of `(batch, features, width)`."""

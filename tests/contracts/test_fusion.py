@@ -1,0 +1,181 @@
+"""What every fusion promises, run over every public one."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from plait import fusion
+
+CASES = {
+    "Concat": fusion.Concat,
+    "Max": fusion.Max,
+    "Mean": fusion.Mean,
+    "Sum": fusion.Sum,
+    "Weighted": fusion.Weighted,
+}
+pytestmark = pytest.mark.backends
+every_fusion = pytest.mark.parametrize("cls", CASES.values(), ids=CASES)
+WIDTH = 5
+SHAPES = {"text": (4, 6), "photo": (3, 2), "age": (1, 3)}
+
+
+def test_cases_are_all_public_fusions():
+    assert set(CASES) == {
+        name for name in fusion.__all__ if not inspect.isabstract(getattr(fusion, name))
+    }
+
+
+def rows_of(batch=6, names=tuple(SHAPES), seed=0):
+    """Tokens, masks and presence, as the arguments of a fusion."""
+    draw = np.random.default_rng(seed)
+    tokens, masks, presence = {}, {}, {}
+    for name in names:
+        count, width = SHAPES[name]
+        tokens[name] = draw.normal(size=(batch, count, width)).astype("float32")
+        masks[name] = np.arange(count) < draw.integers(1, count + 1, (batch, 1))
+        presence[name] = np.ones(batch, bool)
+    return {"tokens": tokens, "masks": masks, "presence": presence}
+
+
+def fused(layer, rows):
+    return ops.convert_to_numpy(layer(**rows)["tokens"])
+
+
+def trained(cls, rows):
+    """A layer whose every variable has moved from where it started."""
+    layer = cls(width=WIDTH)
+    layer(**rows)
+    draw = np.random.default_rng(1)
+    for variable in layer.variables:
+        variable.assign(variable.value + draw.normal(size=variable.shape).astype("float32"))
+    return layer
+
+
+def model_of(layer):
+    inputs = {
+        "tokens": {n: keras.Input(s, name=f"{n}_tokens") for n, s in SHAPES.items()},
+        "masks": {n: keras.Input(s[:1], dtype="bool", name=f"{n}_mask") for n, s in SHAPES.items()},
+        "presence": {n: keras.Input((), dtype="bool", name=f"{n}_present") for n in SHAPES},
+    }
+    return keras.Model(inputs, layer(**inputs)["tokens"])
+
+
+@every_fusion
+def test_gives_one_valid_token(cls):
+    given = cls(width=WIDTH)(**rows_of())
+    assert tuple(given["tokens"].shape) == (6, 1, WIDTH)
+    np.testing.assert_array_equal(ops.convert_to_numpy(given["mask"]), np.ones((6, 1), bool))
+
+
+@every_fusion
+def test_one_feature_alone(cls):
+    rows = rows_of(names=("photo",))
+    given = fused(trained(cls, rows), rows)
+    assert np.isfinite(given).all()
+    assert np.ptp(given, axis=0).min() > 0
+
+
+@every_fusion
+@pytest.mark.parametrize("padding", [1e30, np.nan])
+def test_padded_tokens_change_no_bit(cls, padding):
+    rows = rows_of()
+    layer = trained(cls, rows)
+    filled = {
+        name: np.where(rows["masks"][name][..., None], tokens, np.float32(padding))
+        for name, tokens in rows["tokens"].items()
+    }
+    np.testing.assert_array_equal(fused(layer, rows), fused(layer, {**rows, "tokens": filled}))
+
+
+@every_fusion
+def test_an_absent_feature_counts_by_its_absent_token_alone(cls):
+    rows = rows_of()
+    layer = trained(cls, rows)
+    absent = np.arange(6) < 3
+    given = []
+    for seed in (1, 2):
+        tokens = rows["tokens"]["text"].copy()
+        tokens[absent] = np.random.default_rng(seed).normal(size=(3, 4, 6))
+        tokens[absent, 0] = 0.3
+        mask = np.where(absent[:, None], np.arange(4) < 1, rows["masks"]["text"])
+        given.append(
+            fused(
+                layer,
+                {
+                    "tokens": {**rows["tokens"], "text": tokens},
+                    "masks": {**rows["masks"], "text": mask},
+                    "presence": {**rows["presence"], "text": ~absent},
+                },
+            )
+        )
+    np.testing.assert_array_equal(*given)
+    np.testing.assert_array_equal(given[0][3:], fused(layer, rows)[3:])
+
+
+@every_fusion
+def test_rows_do_not_see_each_other(cls):
+    rows = rows_of()
+    layer = trained(cls, rows)
+    first = {part: {n: v[:1] for n, v in named.items()} for part, named in rows.items()}
+    np.testing.assert_allclose(fused(layer, first), fused(layer, rows)[:1], atol=1e-5)
+
+
+@every_fusion
+def test_declared_order_changes_nothing(cls):
+    rows = rows_of()
+    turned = {part: dict(reversed(named.items())) for part, named in rows.items()}
+    given = []
+    for declared in (rows, turned):
+        keras.utils.set_random_seed(3)
+        given.append(fused(cls(width=WIDTH), declared))
+    np.testing.assert_array_equal(*given)
+
+
+@every_fusion
+def test_one_step_moves_every_variable(cls):
+    keras.utils.set_random_seed(0)
+    rows = rows_of()
+    model = model_of(cls(width=WIDTH))
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    before = model.get_weights()
+    model.fit(rows, np.arange(30.0, dtype="float32").reshape(6, 1, 5), batch_size=6, verbose=0)
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        assert np.abs(ops.convert_to_numpy(variable) - old).max() > 0, variable.path
+
+
+@every_fusion
+def test_saved_and_loaded_it_gives_the_same(cls, tmp_path):
+    rows = rows_of()
+    layer = trained(cls, rows)
+    model = model_of(layer)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        again.predict_on_batch(rows), model.predict_on_batch(rows), atol=1e-6
+    )
+    assert again.get_layer(layer.name).get_config() == layer.get_config()
+
+
+@every_fusion
+def test_constructor_arguments_are_the_configuration(cls):
+    layer = cls(width=7)
+    assert set(inspect.signature(cls).parameters) - {"kwargs"} <= set(layer.get_config())
+    assert cls.from_config(layer.get_config()).width == 7
+
+
+@every_fusion
+def test_mixed_precision_stays_near(cls):
+    rows = rows_of()
+    full = trained(cls, rows)
+    half = cls(width=WIDTH, dtype="mixed_bfloat16")
+    half(**rows)
+    for theirs, ours in zip(full.variables, half.variables, strict=True):
+        ours.assign(theirs)
+    given = half(**rows)["tokens"]
+    assert keras.backend.standardize_dtype(given.dtype) == "bfloat16"
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(ops.cast(given, "float32")), fused(full, rows), atol=0.25, rtol=0.05
+    )

@@ -1,0 +1,85 @@
+"""What every head promises, run over every public one."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from plait import heads
+
+CASES = {"LinearHead": lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5))}
+pytestmark = pytest.mark.backends
+every_head = pytest.mark.parametrize("make", CASES.values(), ids=CASES)
+
+
+def test_cases_are_all_public_heads():
+    assert set(CASES) == {
+        name for name in heads.__all__ if not inspect.isabstract(getattr(heads, name))
+    }
+
+
+def rows_of(batch=5):
+    draw = np.random.default_rng(0)
+    tokens = draw.normal(size=(batch, 4, 6)).astype("float32")
+    return tokens, np.arange(4) < draw.integers(1, 5, (batch, 1))
+
+
+def logits(head, tokens, mask):
+    return ops.convert_to_numpy(head(tokens, mask, training=False))
+
+
+@every_head
+@pytest.mark.parametrize("padding", [1e30, np.nan])
+def test_padded_tokens_change_no_bit(make, padding):
+    tokens, mask = rows_of()
+    head = make()
+    filled = np.where(mask[..., None], tokens, np.float32(padding))
+    np.testing.assert_array_equal(logits(head, filled, mask), logits(head, tokens, mask))
+
+
+@every_head
+def test_rows_do_not_see_each_other(make):
+    tokens, mask = rows_of()
+    head = make()
+    np.testing.assert_allclose(
+        logits(head, tokens[:1], mask[:1]), logits(head, tokens, mask)[:1], atol=1e-5
+    )
+
+
+@every_head
+def test_logits_are_float32_under_mixed_precision(make):
+    tokens, mask = rows_of()
+    half = type(make()).from_config({**make().get_config(), "dtype": "mixed_bfloat16"})
+    given = half(tokens, mask)
+    assert keras.backend.standardize_dtype(given.dtype) == "float32"
+    assert np.isfinite(ops.convert_to_numpy(given)).all()
+
+
+@every_head
+def test_one_step_moves_every_variable_and_it_is_saved(make, tmp_path):
+    keras.utils.set_random_seed(0)
+    tokens, mask = keras.Input((4, 6)), keras.Input((4,), dtype="bool")
+    head = make()
+    model = keras.Model([tokens, mask], head(tokens, mask))
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    before = model.get_weights()
+    rows = list(rows_of())
+    model.fit(rows, np.ones((5, *model.output_shape[1:]), "float32"), batch_size=5, verbose=0)
+    for variable, old in zip(model.weights, before, strict=True):
+        if variable.trainable:
+            assert np.abs(ops.convert_to_numpy(variable) - old).max() > 0, variable.path
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        again.predict_on_batch(rows), model.predict_on_batch(rows), atol=1e-6
+    )
+
+
+@every_head
+def test_constructor_arguments_are_the_configuration(make):
+    head = make()
+    config = head.get_config()
+    assert set(inspect.signature(type(head)).parameters) - {"kwargs"} <= set(config)
+    assert type(head).from_config(config).get_config() == config
