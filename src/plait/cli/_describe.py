@@ -1,11 +1,12 @@
 """`plait describe`: the docstrings and signatures are the help of the config's grammar."""
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 
-from plait._names import did_you_mean, find_class, parameters, published
+from plait._names import did_you_mean, parameters
 from plait.cli._show_run import show_run
-from plait.config import sections
+from plait.config import first_line, sections
 from plait.errors import ConfigError
 
 
@@ -21,13 +22,17 @@ def describe(what: str | None, class_name: str | None) -> None:
     """
     known = sections()
     if what is None:
-        for name in known:
-            print(_section(name))
-        print("\nplait describe SECTION CLASS tells a class' arguments.")
+        print("\n".join(_section(name, *section) for name, section in known.items()))
+        print("\n`plait describe SECTION CLASS` tells a class' arguments.")
     elif what in known and class_name is None:
-        print(_section(what))
+        print(_section(what, *known[what]))
     elif what in known:
-        print(_class(find_class(str(class_name), known[what])))
+        _, classes = known[what]
+        if class_name not in classes:
+            raise ConfigError(
+                f"{what} has no '{class_name}'.{did_you_mean(str(class_name), classes)}"
+            )
+        print(_class(classes[class_name]))
     elif class_name is None and Path(what).exists():
         show_run(Path(what))
     else:
@@ -37,12 +42,10 @@ def describe(what: str | None, class_name: str | None) -> None:
         )
 
 
-def _section(name: str) -> str:
-    module = sections()[name]
-    classes = published(module)
-    width = max(map(len, classes), default=0)
-    lines = [f"{name}: {_first_line(module)}"]
-    lines += [f"  {n:<{width}}  {_first_line(c)}" for n, c in sorted(classes.items())]
+def _section(name: str, purpose: str, classes: Mapping[str, type]) -> str:
+    width = max(map(len, classes))
+    lines = [f"{name}: {purpose}"]
+    lines += [f"  {n:<{width}}  {first_line(c)}" for n, c in sorted(classes.items())]
     return "\n".join(lines)
 
 
@@ -63,7 +66,3 @@ def _annotation(parameter: inspect.Parameter) -> str:
 
 def _default(parameter: inspect.Parameter) -> str:
     return "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default!r}"
-
-
-def _first_line(documented: object) -> str:
-    return (inspect.getdoc(documented) or "").partition("\n")[0]

@@ -1,30 +1,48 @@
 """What can stand in a config, found by walking the constructors' own annotations."""
 
+import inspect
 import types
-from collections.abc import Mapping
 from typing import Any
 
 from plait._names import annotations, parameters, published, section_of
 from plait.config._build import choices, values_of_mapping
 from plait.learner import Learner
 
+Sections = dict[types.ModuleType, dict[str, type]]
 
-def sections() -> dict[str, types.ModuleType]:
-    """Every folder whose classes a config may name, in the order in which `Learner` takes them."""
-    found: dict[str, types.ModuleType] = {}
+
+def sections() -> dict[str, tuple[str, dict[str, type]]]:
+    """Each folder whose classes a config may name: its one line of help, and those classes."""
+    found: Sections = {}
     _collect(Learner, found)
-    return found
+    return {
+        section.__name__.removeprefix("plait."): (first_line(section), classes)
+        for section, classes in found.items()
+    }
 
 
-def _collect(cls: type, found: dict[str, types.ModuleType]) -> None:
-    hints: Mapping[str, Any] = annotations(cls)
+def first_line(documented: Any) -> str:
+    """The first line of a docstring."""
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
+def _collect(cls: type, found: Sections) -> None:
+    hints = annotations(cls)
     for name in parameters(cls):
         for choice in choices(hints.get(name, Any)):
-            section = section_of(values_of_mapping(choice) or choice)
+            wanted = values_of_mapping(choice) or choice
+            section = section_of(wanted)
             if section is None:
                 continue
-            key = section.__name__.removeprefix("plait.")
-            if key not in found:
-                found[key] = section
-                for inner in published(section).values():
+            known = found.setdefault(section, {})
+            for inner_name, inner in _fitting(wanted, section).items():
+                if inner_name not in known:
+                    known[inner_name] = inner
                     _collect(inner, found)
+
+
+def _fitting(wanted: type, section: types.ModuleType) -> dict[str, type]:
+    """An argument of an abstract class takes any published subclass; of a concrete one, that."""
+    if not inspect.isabstract(wanted):
+        return {wanted.__name__: wanted}
+    return {name: cls for name, cls in published(section).items() if issubclass(cls, wanted)}
