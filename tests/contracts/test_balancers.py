@@ -108,7 +108,11 @@ def test_a_task_without_labels_is_a_task_that_is_not_there(make):
 @every_variant
 def test_what_stands_in_a_missing_label_changes_no_bit(make):
     x, y = data_of()
-    missing = {"a": np.arange(ROWS) % 3 == 0, "b": np.arange(ROWS) % 4 == 1, "c": np.arange(ROWS) < 5}
+    missing = {
+        "a": np.arange(ROWS) % 3 == 0,
+        "b": np.arange(ROWS) % 4 == 1,
+        "c": np.arange(ROWS) < 5,
+    }
     weights = {t: np.where(m, 0.0, 1.0).astype("float32") for t, m in missing.items()}
     models = []
     for value in (np.nan, 1e30, -7.0):

@@ -123,7 +123,7 @@ def row_losses(loss: Callable, labels: Labels, predictions: Any) -> tuple[Any, A
     if keras.backend.is_float_dtype(targets.dtype):
         targets = ops.cast(targets, "float32")
     values = ops.cast(loss(targets, ops.cast(predictions, "float32")), "float32")
-    if not values.shape:
+    if len(values.shape) == 0:
         raise ValueError(
             "A loss must give one value a row or a position, so that missing labels can be left "
             f"out. Received a scalar from {loss}."
@@ -167,4 +167,6 @@ def _same_rank(targets: Any, predictions: Any) -> Any:
 
 
 def _spread(weight: Any, rank: int) -> Any:
-    return keras.ops.reshape(weight, (*weight.shape, *([1] * (rank - len(weight.shape)))))
+    while len(weight.shape) < rank:
+        weight = keras.ops.expand_dims(weight, -1)
+    return weight

@@ -168,7 +168,7 @@ class MultiTaskModel(keras.Model):
         x = self._augmented(x)
         labels = self.objective.by_name(y, sample_weight)
         state = entries(held := [*network.trainable, *network.others], [v.value for v in held])
-        step = self.optimizer.iterations.value
+        step = keras.ops.cast(self.optimizer.iterations, "int32")
 
         def weigh(losses: TaskLosses, gramian: Any) -> tuple[Any, list[Any]]:
             context = StepContext(network.tasks, losses.active, step)

@@ -19,7 +19,9 @@ def numpy(x):
 
 def context(active=ALL, step=0, tasks=None):
     tasks = tasks or tuple("abcdefgh"[: len(active)])
-    return StepContext(tasks, keras.ops.convert_to_tensor(active), keras.ops.full((), step, "int32"))
+    return StepContext(
+        tasks, keras.ops.convert_to_tensor(active), keras.ops.full((), step, "int32")
+    )
 
 
 def weigh(balancer, losses=(1.0, 1.0), gramian=None, active=ALL, step=0, tasks=None):

@@ -1,0 +1,67 @@
+"""The place where the shared trunk ends is found by itself."""
+
+import keras
+import pytest
+
+import plait
+from plait.model._frontier import compared, find_cut
+
+from .graphs import GRAPHS, plain_trunk, u_net_with_skips
+
+pytestmark = pytest.mark.backends
+
+
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+def test_is_found_on(graph):
+    inputs, outputs, expected = graph()
+    cut = find_cut(keras.tree.flatten(inputs), outputs, list(outputs))
+    assert {t._keras_history.operation.name for t in cut.frontier} == expected
+    inside = {c.operation.name for c in cut.trunk}
+    for task, calls in cut.heads.items():
+        assert task in {c.operation.name for c in calls}
+    assert expected <= inside
+
+
+def test_a_frozen_trunk_has_nothing_to_balance():
+    inputs, outputs, _ = plain_trunk()
+    model = plait.MultiTaskModel(inputs, outputs)
+    model.get_layer("z").trainable = False
+    with pytest.raises(plait.BalancingError, match="'a' depends on no shared tensor"):
+        model.compile("sgd", loss="mse", balancing=plait.PCGrad())
+
+
+def test_outputs_without_a_common_trunk_are_refused():
+    x = keras.Input((4,))
+    outputs = {t: keras.layers.Dense(1, name=t)(x) for t in "ab"}
+    model = plait.MultiTaskModel(x, outputs)
+    with pytest.raises(plait.BalancingError, match="'a' depends on no shared tensor"):
+        model.compile("sgd", loss="mse", balancing=plait.PCGrad())
+    model.compile("sgd", loss="mse", balancing=plait.Uncertainty())
+
+
+def test_shared_names_a_part_of_it():
+    x, outputs, _ = u_net_with_skips()
+    cut = find_cut([x], outputs, list(outputs))
+    coarse = next(t for t in cut.frontier if t._keras_history.operation.name == "coarse")
+    assert compared(cut, [coarse]) == (cut.frontier.index(coarse),)
+    model = plait.MultiTaskModel(x, outputs, shared=[coarse])
+    model.compile("sgd", loss="mse", balancing=plait.PCGrad())
+    again = plait.MultiTaskModel.from_config(model.get_config())
+    assert [t._keras_history.operation.name for t in again.shared] == ["coarse"]
+
+
+def test_shared_elsewhere_is_refused_by_name():
+    inputs, outputs, _ = plain_trunk()
+    dropped = plait.MultiTaskModel(inputs, outputs).get_layer("z").output
+    model = plait.MultiTaskModel(inputs, outputs, shared=[dropped])
+    with pytest.raises(plait.BalancingError, match=r"shared= names z.*It ends at: drop"):
+        model.compile("sgd", loss="mse", balancing=plait.PCGrad())
+
+
+def test_a_representation_that_is_itself_an_output_is_on_it():
+    x = keras.Input((4,))
+    z = keras.layers.Dense(2, name="z")(x)
+    outputs = {"z": z, "b": keras.layers.Dense(1, name="b")(z)}
+    cut = find_cut([x], outputs, ["z", "b"])
+    assert [t is z for t in cut.frontier] == [True]
+    assert cut.uses == {"z": (0,), "b": (0,)}
