@@ -50,7 +50,8 @@ def trained(cls, rows):
     layer(**rows)
     draw = np.random.default_rng(1)
     for variable in layer.variables:
-        variable.assign(variable.value + draw.normal(size=variable.shape).astype("float32"))
+        value = ops.convert_to_numpy(variable)
+        variable.assign(value + draw.normal(size=value.shape).astype("float32"))
     return layer
 
 

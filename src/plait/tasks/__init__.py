@@ -1,5 +1,9 @@
 """A target column: its encoding, head, loss, scores and the way back to the user's labels."""
 
+from plait.tasks._binary import Binary
+from plait.tasks._multiclass import Multiclass
+from plait.tasks._multilabel import Multilabel
+from plait.tasks._regression import Regression
 from plait.tasks._task import Targets, Task
 
-__all__ = ["Targets", "Task"]
+__all__ = ["Binary", "Multiclass", "Multilabel", "Regression", "Targets", "Task"]

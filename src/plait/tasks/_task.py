@@ -1,6 +1,7 @@
-"""The contract of a task: a target column in, a head and a loss, and answers in the user's terms out."""
+"""The contract of a task: a target column in; head, loss and answers in the user's terms out."""
 
 import abc
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import pyarrow as pa
 
+from plait.errors import ConfigError, PlaitError
 from plait.heads import Head
 from plait.table import Column
 
@@ -50,6 +52,26 @@ class Task(abc.ABC):
     missing: tuple[str, ...] = ()
     state: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.weight) and self.weight >= 0):
+            raise ConfigError(
+                f"{type(self).__name__}: weight is 0 or more. Received: {self.weight}"
+            )
+
+    @property
+    def learnt(self) -> Mapping[str, Any]:
+        """What `fit` learnt.
+
+        Raises:
+            PlaitError: the task is not fitted.
+        """
+        if self.state is None:
+            raise PlaitError(
+                f"{type(self).__name__} is not fitted yet. Call fit(column) and use the task that "
+                "it returns."
+            )
+        return self.state
+
     @abc.abstractmethod
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
         """Learns classes, scales and the trivial answer from the training rows.
@@ -81,7 +103,8 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
         """Answers in the user's terms: `""` is the answer's own column, other keys are suffixes
-        such as `"probability"` and `"probabilities"`."""
+        such as `"probability"` and `"probabilities"`.
+        """
 
     @abc.abstractmethod
     def scores(
@@ -97,7 +120,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def gain(self, scores: Mapping[str, float]) -> float:
-        """(s - s0) / (s* - s0) clipped to [-1, 1]: 0 for the trivial answer, 1 for a perfect one."""
+        """(s - s0) / (s* - s0) clipped to [-1, 1]: 0 for the trivial answer, 1 at best."""
 
     def with_state(self, state: Mapping[str, Any]) -> Self:
         """A fitted copy."""

@@ -1,0 +1,154 @@
+"""One of several answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import keras
+import numpy as np
+import pyarrow as pa
+from sklearn import metrics
+
+from plait.errors import ConfigError, DataError
+from plait.heads import Head, LinearHead
+from plait.table import Column
+from plait.tasks._labels import (
+    Labelled,
+    class_indices,
+    count_classes,
+    demand_labels,
+    is_number,
+    labelled_rows,
+    scalar_cells,
+)
+from plait.tasks._losses import ClassCrossentropy
+from plait.tasks._scores import by_class, checked, clipped_gain, entropy, log_softmax
+from plait.tasks._task import Targets, Task
+
+# Above these a column is a key, a quantity or free text rather than a class.
+_FEWEST_ROWS = 20
+_DISTINCT = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Multiclass(Task):
+    """One of several labels of any type, from one logit each.
+
+    Args:
+        label_smoothing: the share of each target that is spread over all classes, in [0, 1).
+        class_weights: "balanced" gives every class the same say in the loss, however rare it is;
+            None gives every row the same say.
+        column, features, weight, missing: see `Task`.
+
+    `decode` gives `""`, the label; `"probability"`, that of the label given; `"probabilities"`, a
+    record with a field for each class.
+
+    `scores` gives accuracy, macro_f1 (over the classes in the rows or the answers),
+    balanced_accuracy (over the classes in the rows) and log_loss (in nats).
+
+    Raises:
+        ConfigError: an argument that cannot be.
+
+    Example:
+        Multiclass(class_weights="balanced")
+    """
+
+    main_score: ClassVar[str] = "accuracy"
+
+    label_smoothing: float = 0.0
+    class_weights: Literal["balanced"] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.label_smoothing < 1:
+            raise ConfigError(
+                f"Multiclass: label_smoothing is in [0, 1). Received: {self.label_smoothing}"
+            )
+        if self.class_weights not in (None, "balanced"):
+            raise ConfigError(
+                f"Multiclass: class_weights is 'balanced' or None. Received: {self.class_weights!r}"
+            )
+
+    def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
+        labelled = labelled_rows(column, self.missing, weights)
+        demand_labels(labelled)
+        values = scalar_cells(labelled, "Multiclass")
+        classes, totals = count_classes(values, labelled.weights)
+        if len(classes) == 1:
+            raise DataError(
+                f"Column '{column.name}' of {column.source}: every label of the training rows is "
+                f"{classes[0]!r}. Multiclass needs two labels or more to tell apart."
+            )
+        _refuse_keys(labelled, values, classes)
+        shares = totals / totals.sum()
+        trivial = np.log(len(classes)) if self.class_weights else entropy(shares)
+        return self.with_state(
+            {"classes": classes, "shares": shares.tolist(), "entropy": float(trivial)}
+        )
+
+    def targets(self, column: Column) -> Targets:
+        labelled = labelled_rows(column, self.missing)
+        values = np.zeros(len(column), "int32")
+        values[labelled.rows] = self._truth(labelled)
+        return Targets(values, np.isin(np.arange(len(column)), labelled.rows))
+
+    def head(self) -> Head:
+        shares = self.learnt["shares"]
+        prior = None if self.class_weights else tuple(np.log(shares).tolist())
+        return LinearHead(len(shares), prior=prior)
+
+    def loss(self) -> keras.losses.Loss:
+        shares = self.learnt["shares"]
+        balanced = [1 / (len(shares) * share) for share in shares] if self.class_weights else None
+        return ClassCrossentropy(self.learnt["entropy"], self.label_smoothing, balanced)
+
+    def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
+        classes = self.learnt["classes"]
+        probabilities = np.exp(log_softmax(logits))
+        return {
+            "": pa.array(classes).take(pa.array(logits.argmax(axis=1))),
+            "probability": pa.array(probabilities.max(axis=1)),
+            "probabilities": by_class(probabilities, classes),
+        }
+
+    def scores(
+        self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
+    ) -> dict[str, float]:
+        labelled = labelled_rows(column, self.missing, weights)
+        if not len(labelled.rows):
+            return {}
+        truth, w = self._truth(labelled), labelled.weights
+        z = checked(logits[labelled.rows])
+        answers = z.argmax(axis=1)
+        surprise = -log_softmax(z)[np.arange(len(truth)), truth]
+        found = {
+            "accuracy": metrics.accuracy_score(truth, answers, sample_weight=w),
+            "macro_f1": metrics.f1_score(truth, answers, average="macro", sample_weight=w),
+            "balanced_accuracy": metrics.recall_score(
+                truth, answers, labels=np.unique(truth), average="macro", sample_weight=w
+            ),
+            "log_loss": np.average(surprise, weights=w),
+        }
+        return {name: float(value) for name, value in found.items()}
+
+    def gain(self, scores: Mapping[str, float]) -> float:
+        return clipped_gain(scores["accuracy"], trivial=max(self.learnt["shares"]))
+
+    def _truth(self, labelled: Labelled) -> np.ndarray:
+        values = scalar_cells(labelled, "Multiclass")
+        return class_indices(labelled, values, self.learnt["classes"], "Multiclass")
+
+
+def _refuse_keys(labelled: Labelled, values: pa.Array, classes: list[Any]) -> None:
+    rows = len(labelled.rows)
+    if rows >= _FEWEST_ROWS and len(classes) > _DISTINCT * rows:
+        way_out = (
+            "For a quantity, declare Regression()."
+            if is_number(values.type)
+            else "It looks like a key or free text, which no class can be learnt of."
+        )
+        raise DataError(
+            f"Column '{labelled.column.name}' of {labelled.column.source}: Multiclass expects "
+            f"labels that come back. Received {len(classes)} different ones in {rows} labelled "
+            f"rows, such as {classes[0]!r}. {way_out}"
+        )

@@ -1,0 +1,155 @@
+"""Any number of answers at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import keras
+import numpy as np
+import pyarrow as pa
+from sklearn import metrics
+
+from plait.errors import ConfigError, DataError
+from plait.heads import Head, LinearHead
+from plait.table import Column
+from plait.tasks._label_lists import LabelLists, guess_separator, label_lists
+from plait.tasks._labels import class_indices, count_classes, demand_labels, labelled_rows
+from plait.tasks._losses import BinaryCrossentropy
+from plait.tasks._scores import binary_entropy, by_class, checked, clipped_gain, sigmoid
+from plait.tasks._task import Targets, Task
+
+# A label that every training row has is still answered with a finite logit.
+_SURE = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Multilabel(Task):
+    """Any number of labels, from one logit for each label that there is.
+
+    A cell is a list, or a string of labels with a separator between them. A null (or "") is a
+    missing label; an empty list, or a separator alone, says that none of the labels holds.
+
+    Args:
+        separator: what stands between the labels of a string. If None: the first of | ; , that
+            occurs in the training rows; if none does, each string is one label.
+        column, features, weight, missing: see `Task`.
+
+    `decode` gives `""`, the list of the labels with a probability above one half, and
+    `"probabilities"`, a record with a field for each label.
+
+    `scores` gives micro_f1, macro_f1 (over the labels in the rows or the answers),
+    subset_accuracy (all labels of the row right), log_loss (in nats, a label) and auc: the mean
+    over the labels that some rows have and others have not. What is undefined is left out; without
+    auc the gain is that of the log loss.
+
+    Raises:
+        ConfigError: a separator that cannot be.
+
+    Example:
+        Multilabel(separator=";")
+    """
+
+    main_score: ClassVar[str] = "auc"
+
+    separator: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.separator == "":
+            raise ConfigError(
+                'Multilabel: separator is a string such as ";", or None. Received: ""'
+            )
+
+    def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
+        labelled = labelled_rows(column, self.missing, weights)
+        demand_labels(labelled)
+        separator = self.separator or guess_separator(labelled)
+        lists = label_lists(labelled, separator)
+        labels, _ = count_classes(lists.values, labelled.weights[lists.parents])
+        truth = self._matrix(lists, labels)
+        shares = np.average(truth, axis=0, weights=labelled.weights)
+        entropies = binary_entropy(shares)
+        if not entropies.any():
+            same = "no label" if not labels else f"the labels {labels}"
+            raise DataError(
+                f"Column '{column.name}' of {column.source}: every training row has {same}. "
+                "Multilabel needs rows that differ."
+            )
+        return self.with_state(
+            {
+                "labels": labels,
+                "shares": shares.tolist(),
+                "entropy": float(entropies.mean()),
+                "separator": separator,
+            }
+        )
+
+    def targets(self, column: Column) -> Targets:
+        labelled = labelled_rows(column, self.missing)
+        labels = self.learnt["labels"]
+        values = np.zeros((len(column), len(labels)), "float32")
+        values[labelled.rows] = self._matrix(
+            label_lists(labelled, self.learnt["separator"]), labels
+        )
+        return Targets(values, np.isin(np.arange(len(column)), labelled.rows))
+
+    def head(self) -> Head:
+        shares = np.clip(self.learnt["shares"], _SURE, 1 - _SURE)
+        return LinearHead(len(shares), prior=tuple((np.log(shares) - np.log1p(-shares)).tolist()))
+
+    def loss(self) -> keras.losses.Loss:
+        return BinaryCrossentropy(self.learnt["entropy"])
+
+    def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
+        labels = self.learnt["labels"]
+        rows, which = np.nonzero(logits > 0)
+        ends = np.searchsorted(rows, np.arange(len(logits) + 1)).astype("int32")
+        chosen = pa.array(labels).take(pa.array(which))
+        return {
+            "": pa.ListArray.from_arrays(pa.array(ends), chosen),
+            "probabilities": by_class(sigmoid(logits), labels),
+        }
+
+    def scores(
+        self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
+    ) -> dict[str, float]:
+        labelled = labelled_rows(column, self.missing, weights)
+        if not len(labelled.rows):
+            return {}
+        lists = label_lists(labelled, self.learnt["separator"])
+        truth = self._matrix(lists, self.learnt["labels"]).astype(bool)
+        z, w = checked(logits[labelled.rows]), labelled.weights
+        answers = z > 0
+        surprise = np.logaddexp(0, np.where(truth, -z, z)).mean(axis=1)
+        found = {
+            "subset_accuracy": np.average((truth == answers).all(axis=1), weights=w),
+            "log_loss": np.average(surprise, weights=w),
+        }
+        occur = np.flatnonzero((truth | answers).any(axis=0))
+        if len(occur):
+            for average in ("micro", "macro"):
+                found[f"{average}_f1"] = metrics.f1_score(
+                    truth[:, occur],
+                    answers[:, occur],
+                    average=average,
+                    sample_weight=w,
+                    zero_division=0,
+                )
+        mixed = np.flatnonzero(truth.any(axis=0) & ~truth.all(axis=0))
+        if len(mixed):
+            found["auc"] = np.mean(
+                [metrics.roc_auc_score(truth[:, k], z[:, k], sample_weight=w) for k in mixed]
+            )
+        return {name: float(value) for name, value in found.items()}
+
+    def gain(self, scores: Mapping[str, float]) -> float:
+        if "auc" in scores:
+            return clipped_gain(scores["auc"], trivial=0.5)
+        return clipped_gain(scores["log_loss"], trivial=self.learnt["entropy"], perfect=0.0)
+
+    def _matrix(self, lists: LabelLists, labels: list) -> np.ndarray:
+        truth = np.zeros((len(lists.labelled.rows), len(labels)), "float32")
+        if len(lists.values):
+            which = class_indices(lists.labelled, lists.values, labels, "Multilabel", lists.parents)
+            truth[lists.parents, which] = 1
+        return truth

@@ -1,0 +1,186 @@
+"""A number."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self, get_args
+
+import keras
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sklearn import metrics
+
+from plait.errors import ConfigError, DataError
+from plait.heads import Head, LinearHead
+from plait.table import Column
+from plait.tasks._labels import (
+    Labelled,
+    demand_labels,
+    is_number,
+    labelled_rows,
+    means_missing,
+    where,
+)
+from plait.tasks._losses import ErrorKind, ScaledError, error_of
+from plait.tasks._scale import Scale, Transform
+from plait.tasks._scores import checked, clipped_gain, weighted_median
+from plait.tasks._task import Targets, Task
+
+_NUMBER = r"(?i)^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)$"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regression(Task):
+    """A number, learnt on a standardised scale and answered on the user's own.
+
+    Args:
+        transform: what is done before standardising: "log" takes log(1 + x), for amounts of zero
+            and more over several orders of magnitude; "quantile" maps the training labels to a
+            normal distribution, for any other shape, and answers within their range; None nothing.
+            It is undone in answers and scores.
+        error: "huber" (squared within one standard deviation, absolute beyond), "mse" or "mae".
+        column, features, weight, missing: see `Task`.
+
+    `decode` gives `""`, the number, float64.
+
+    `scores` gives mae, rmse, r2 and median_ae on the user's scale; r2 is left out where the labels
+    of the rows are all the same.
+
+    Raises:
+        ConfigError: an argument that cannot be.
+
+    Example:
+        Regression(transform="log")
+    """
+
+    main_score: ClassVar[str] = "mae"
+
+    transform: Transform | None = None
+    error: ErrorKind = "huber"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, value, allowed in (
+            ("transform", self.transform, (None, *get_args(Transform))),
+            ("error", self.error, get_args(ErrorKind)),
+        ):
+            if value not in allowed:
+                choices = ", ".join(map(repr, allowed))
+                raise ConfigError(f"Regression: {name} is one of {choices}. Received: {value!r}")
+
+    def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
+        labelled = labelled_rows(column, self.missing, weights)
+        demand_labels(labelled)
+        values = self._on_domain(labelled, _numbers(labelled))
+        lowest, highest = float(values.min()), float(values.max())
+        if lowest == highest:
+            raise DataError(
+                f"Column '{column.name}' of {column.source}: every label of the training rows is "
+                f"{lowest}. Regression needs labels that differ."
+            )
+        scale = Scale.fit(values, labelled.weights, self.transform)
+        if not (np.isfinite(scale.std) and scale.std > 0):
+            raise DataError(
+                f"Column '{column.name}' of {column.source}: labels from {lowest} to {highest} "
+                'have no finite spread. Declare Regression(transform="quantile").'
+            )
+        median = weighted_median(values, labelled.weights)
+        scaled = scale.forward(values)
+        centre = 0.0 if self.error == "mse" else scale.forward(np.array(median))
+        errors = np.asarray(keras.ops.convert_to_numpy(error_of(scaled - centre, self.error)))
+        return self.with_state(
+            {
+                "scale": scale.state(),
+                "trivial_loss": float(np.average(errors, weights=labelled.weights)),
+                "trivial_mae": float(np.average(np.abs(values - median), weights=labelled.weights)),
+            }
+        )
+
+    def targets(self, column: Column) -> Targets:
+        labelled = labelled_rows(column, self.missing)
+        numbers = self._on_domain(labelled, _numbers(labelled))
+        values = np.zeros(len(column), "float32")
+        values[labelled.rows] = self._scale.forward(numbers)
+        return Targets(values, np.isin(np.arange(len(column)), labelled.rows))
+
+    def head(self) -> Head:
+        return LinearHead(1)
+
+    def loss(self) -> keras.losses.Loss:
+        return ScaledError(self.error, self.learnt["trivial_loss"])
+
+    def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
+        return {"": pa.array(self._scale.inverse(logits[:, 0]))}
+
+    def scores(
+        self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
+    ) -> dict[str, float]:
+        labelled = labelled_rows(column, self.missing, weights)
+        if not len(labelled.rows):
+            return {}
+        truth, w = _numbers(labelled), labelled.weights
+        answers = self._scale.inverse(checked(logits[labelled.rows, 0]))
+        found = {
+            "mae": metrics.mean_absolute_error(truth, answers, sample_weight=w),
+            "rmse": metrics.root_mean_squared_error(truth, answers, sample_weight=w),
+            "median_ae": metrics.median_absolute_error(truth, answers, sample_weight=w),
+        }
+        if np.ptp(truth) > 0:
+            found["r2"] = metrics.r2_score(truth, answers, sample_weight=w)
+        return {name: float(value) for name, value in found.items()}
+
+    def gain(self, scores: Mapping[str, float]) -> float:
+        return clipped_gain(scores["mae"], trivial=self.learnt["trivial_mae"], perfect=0.0)
+
+    @property
+    def _scale(self) -> Scale:
+        return Scale.from_state(self.learnt["scale"])
+
+    def _on_domain(self, labelled: Labelled, values: np.ndarray) -> np.ndarray:
+        if self.transform == "log" and (values < 0).any():
+            row = np.flatnonzero(values < 0)[0]
+            raise DataError(
+                f'{where(labelled, row)}: Regression(transform="log") expects numbers from 0 up. '
+                f"Received: {values[row]}. For amounts that may be negative, declare "
+                'Regression(transform="quantile").'
+            )
+        return values
+
+
+def _numbers(labelled: Labelled) -> np.ndarray:
+    """The cells as finite float64.
+
+    Raises:
+        DataError: a cell that is no number, or an infinite one.
+    """
+    values = labelled.values
+    if pa.types.is_string(values.type):
+        values = _parsed(labelled, values)
+    elif not (is_number(values.type) or pa.types.is_decimal(values.type)):
+        if not len(values):
+            return np.zeros(0)
+        raise DataError(
+            f"{where(labelled, 0)}: Regression expects numbers. Received the {values.type} "
+            f"{values[0].as_py()!r}."
+        )
+    numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    infinite = np.flatnonzero(~np.isfinite(numbers))
+    if len(infinite):
+        raise DataError(
+            f"{where(labelled, infinite[0])}: Regression expects finite numbers. "
+            f"Received: {numbers[infinite[0]]}. Leave the cell empty if its label is unknown."
+        )
+    return numbers
+
+
+def _parsed(labelled: Labelled, texts: pa.Array) -> pa.Array:
+    trimmed = pc.utf8_trim_whitespace(texts)
+    number = np.asarray(pc.match_substring_regex(trimmed, _NUMBER))
+    wrong = np.flatnonzero(~number)
+    if len(wrong):
+        text = texts[int(wrong[0])].as_py()
+        raise DataError(
+            f"{where(labelled, wrong[0])}: Regression expects numbers. Received: {text!r}."
+            f"{means_missing(text, 'Regression')}"
+        )
+    return trimmed.cast(pa.float64())

@@ -1,0 +1,356 @@
+"""What every task promises, run over every public one."""
+
+import inspect
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from plait import tasks
+from plait._names import from_plain, to_plain
+from plait.errors import DataError, PlaitError
+from plait.table import Column
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task, labels with gaps for it, and a cell that no loss could take."""
+
+    task: tasks.Task
+    cells: list
+    odd: object
+
+
+LISTS = [["a"], ["b", "a"], None, [], ["c"], ["a", "c"], ["b"], None, ["a"], ["b", "c"]]
+AMOUNTS = [0.0, 3.5, None, 10.0, 1200.0, 7.25, None, 3.5, 80.0, 1.0]
+CASES = {
+    "Binary": [
+        Case(tasks.Binary(), [True, False, None, True, True, False, None, True], None),
+        Case(tasks.Binary(), [0, 1, 1, None, 0, 0, 1, 0], 7),
+        Case(tasks.Binary(), ["no", "yes", "yes", "", "no", "no", None, "no"], "maybe"),
+        Case(tasks.Binary(positive="no"), ["no", "yes", "yes", None, "no", "no"], "maybe"),
+    ],
+    "Multiclass": [
+        Case(tasks.Multiclass(), ["x", "y", "z", "", "x", "x", "z", None], "w"),
+        Case(tasks.Multiclass(label_smoothing=0.1), [30, 4, 4, None, 30, 200, 30], 5),
+        Case(tasks.Multiclass(class_weights="balanced"), [1.5, 2.0, 2.0, None, 1.5, -3.0], 0.0),
+        Case(tasks.Multiclass(), [True, False, None, True, False], None),
+    ],
+    "Multilabel": [
+        Case(tasks.Multilabel(), LISTS, ["d"]),
+        Case(tasks.Multilabel(), [[1], [2, 1], None, [], [30], [2], [1, 30]], [5]),
+        Case(tasks.Multilabel(), ["a|b", "a", None, "|", "c | b", "", "c"], "d"),
+        Case(tasks.Multilabel(separator=", "), ["a, b", "a", None, "c, b", "c"], "d"),
+    ],
+    "Regression": [
+        Case(tasks.Regression(), AMOUNTS, np.inf),
+        Case(tasks.Regression(error="mse"), [3, 4, None, 4, 9, -2], None),
+        Case(tasks.Regression(error="mae", transform="log"), AMOUNTS, -1.0),
+        Case(tasks.Regression(transform="quantile"), AMOUNTS, -np.inf),
+        Case(tasks.Regression(), ["1", " 2.5 ", None, "-3e1", "", "8"], "n/a"),
+    ],
+}
+EVERY = {f"{name} {i}": case for name, cases in CASES.items() for i, case in enumerate(cases)}
+
+
+def over(cases):
+    return pytest.mark.parametrize("case", cases.values(), ids=cases)
+
+
+every_case = over(EVERY)
+every_case_of_text = over(
+    {name: case for name, case in EVERY.items() if any(isinstance(c, str) for c in case.cells)}
+)
+every_case_with_an_odd_cell = over(
+    {name: case for name, case in EVERY.items() if case.odd is not None}
+)
+
+
+def test_cases_are_all_public_tasks():
+    public = {
+        name
+        for name, cls in vars(tasks).items()
+        if name in tasks.__all__ and issubclass(cls, tasks.Task) and not inspect.isabstract(cls)
+    }
+    assert set(CASES) == public
+    for name, cases in CASES.items():
+        assert {type(case.task).__name__ for case in cases} == {name}
+
+
+def column_of(cells, name="answer", **kinds):
+    values = pa.chunked_array([pa.array(cells, **kinds)])
+    return Column(name, values, np.arange(1, len(cells) + 1), "train.csv", Path())
+
+
+def fitted(case):
+    return case.task.fit(column_of(case.cells))
+
+
+def confident(task, targets):
+    """Logits that say what the targets say."""
+    values = targets.values
+    if isinstance(task, tasks.Multiclass):
+        return 40.0 * np.eye(len(task.learnt["classes"]), dtype="float32")[values]
+    if isinstance(task, tasks.Regression):
+        return values[:, None]
+    return (40.0 * (2 * values - 1)).reshape(len(values), -1)
+
+
+def trivial(task, rows):
+    """Logits that look at nothing."""
+    if isinstance(task, tasks.Regression):
+        return np.zeros((rows, 1))
+    return np.tile(task.head().prior or [0.0] * len(task.learnt["shares"]), (rows, 1))
+
+
+def loss_of(task, targets, logits):
+    given = task.loss().call(
+        keras.ops.convert_to_tensor(targets.values), keras.ops.convert_to_tensor(logits, "float32")
+    )
+    return keras.ops.convert_to_numpy(given)
+
+
+@every_case
+def test_what_fit_learnt_is_plain_json(case):
+    task = fitted(case)
+    state = json.loads(json.dumps(task.state, allow_nan=False))
+    again = from_plain(json.loads(json.dumps(to_plain(task))), tasks).with_state(state)
+    assert again == task
+    column = column_of(case.cells)
+    np.testing.assert_array_equal(again.targets(column).values, task.targets(column).values)
+    assert case.task.state is None
+
+
+@every_case
+def test_targets_mark_what_is_labelled_and_hold_a_constant_elsewhere(case):
+    task = fitted(case)
+    targets = task.targets(column_of(case.cells))
+    expected = [cell is not None and cell != "" for cell in case.cells]
+    np.testing.assert_array_equal(targets.labelled, expected)
+    assert targets.labelled.dtype == bool
+    assert len(targets.values) == len(case.cells)
+    np.testing.assert_array_equal(targets.values[~targets.labelled], 0)
+
+
+@every_case
+def test_targets_of_a_row_do_not_depend_on_the_others(case):
+    task, column = fitted(case), column_of(case.cells)
+    whole = task.targets(column)
+    for row in range(len(column)):
+        alone = task.targets(column.take(np.array([row])))
+        np.testing.assert_array_equal(alone.values[0], whole.values[row])
+        assert alone.labelled[0] == whole.labelled[row]
+
+
+@every_case
+def test_a_column_without_labels_is_unlabelled(case):
+    task, column = fitted(case), column_of([None, None])
+    targets = task.targets(column)
+    assert targets.values.shape == (2, *task.targets(column_of(case.cells)).values.shape[1:])
+    assert not targets.labelled.any()
+    assert task.scores(trivial(task, 2), column) == {}
+
+
+@pytest.mark.backends
+@every_case
+def test_loss_is_one_value_a_row_and_of_order_1_for_the_trivial_answer(case):
+    task = fitted(case)
+    targets = task.targets(column_of(case.cells))
+    losses = loss_of(task, targets, trivial(task, len(case.cells)))
+    assert losses.shape == (len(case.cells),)
+    assert losses.dtype == np.float32
+    assert 0.5 < losses[targets.labelled].mean() < 2
+
+
+@pytest.mark.backends
+@every_case
+def test_loss_is_finite_for_extreme_logits_and_zero_for_the_right_ones(case):
+    task = fitted(case)
+    targets = task.targets(column_of(case.cells))
+    right = confident(task, targets)
+    assert np.isfinite(loss_of(task, targets, 1e4 * right)).all()
+    assert np.isfinite(loss_of(task, targets, -1e4 * right)).all()
+    if not getattr(task, "label_smoothing", 0):
+        np.testing.assert_allclose(loss_of(task, targets, right), 0, atol=1e-6)
+
+
+@pytest.mark.backends
+@every_case
+def test_loss_is_serialisable(case):
+    task = fitted(case)
+    plain = json.loads(json.dumps(keras.losses.serialize(task.loss())))
+    again = keras.losses.deserialize(plain)
+    assert type(again) is type(task.loss())
+    assert again.get_config() == task.loss().get_config()
+
+
+@pytest.mark.backends
+@every_case
+def test_head_gives_the_logits_that_the_loss_takes(case):
+    task = fitted(case)
+    targets = task.targets(column_of(case.cells))
+    tokens = np.random.default_rng(0).normal(size=(len(case.cells), 1, 4)).astype("float32")
+    logits = keras.ops.convert_to_numpy(task.head()(tokens, np.ones(tokens.shape[:2], bool)))
+    assert logits.shape == confident(task, targets).shape
+    assert loss_of(task, targets, logits).shape == (len(case.cells),)
+
+
+@every_case
+def test_decode_gives_the_users_labels_back(case):
+    task, column = fitted(case), column_of(case.cells)
+    targets = task.targets(column)
+    answers = task.decode(confident(task, targets).astype("float32"))
+    for row in np.flatnonzero(targets.labelled):
+        answer, cell = answers[""][row].as_py(), case.cells[row]
+        if isinstance(task, tasks.Multilabel):
+            spelled = cell.split("," if task.separator else "|") if isinstance(cell, str) else cell
+            labels = [label.strip() if isinstance(label, str) else label for label in spelled]
+            assert answer == sorted(label for label in labels if label != "")
+        elif isinstance(task, tasks.Regression):
+            assert answer == pytest.approx(float(cell), rel=1e-5, abs=1e-5)
+        else:
+            assert (answer, type(answer)) == (cell, type(cell))
+    for values in answers.values():
+        assert len(values) == len(case.cells)
+
+
+@every_case
+def test_probabilities_add_up(case):
+    task = fitted(case)
+    logits = np.random.default_rng(0).normal(size=(5, *task.head()(np.ones((1, 1, 2))).shape[1:]))
+    answers = task.decode(logits.astype("float32"))
+    if isinstance(task, tasks.Regression):
+        assert set(answers) == {""}
+        return
+    by_class = answers["probabilities"].to_pylist()
+    if isinstance(task, tasks.Multilabel):
+        chosen = [[label for label, p in row.items() if p > 0.5] for row in by_class]
+        assert [list(map(str, row)) for row in answers[""].to_pylist()] == chosen
+        return
+    for row, label, probability in zip(
+        by_class, answers[""].cast(pa.string()), answers["probability"], strict=True
+    ):
+        assert sum(row.values()) == pytest.approx(1)
+        assert max(row, key=row.get) == label.as_py()
+        assert row[label.as_py()] == probability.as_py()
+
+
+@every_case
+def test_perfect_answers_gain_1_and_trivial_ones_0(case):
+    task, column = fitted(case), column_of(case.cells)
+    best = task.scores(confident(task, task.targets(column)), column)
+    assert task.main_score in best
+    assert all(np.isfinite(value) for value in best.values())
+    assert task.gain(best) == pytest.approx(1, abs=1e-5)
+    for name in ("accuracy", "auc", "macro_f1", "micro_f1", "subset_accuracy", "r2"):
+        assert best.get(name, 1.0) == pytest.approx(1)
+    if isinstance(task, tasks.Regression):
+        values = task.targets(column)
+        middle = np.quantile(values.values[values.labelled], 0.5, method="lower")
+        looks_at_nothing = np.full((len(column), 1), middle)
+    else:
+        looks_at_nothing = trivial(task, len(column))
+    score = task.scores(looks_at_nothing, column)
+    if not getattr(task, "class_weights", None):
+        assert task.gain(score) == pytest.approx(0, abs=1e-5)
+
+
+@every_case
+def test_gain_is_clipped(case):
+    task, column = fitted(case), column_of(case.cells)
+    wrong = -1e3 * (confident(task, task.targets(column)) + 1)
+    assert -1 <= task.gain(task.scores(wrong, column)) <= 0
+
+
+@every_case
+def test_a_row_of_weight_0_is_not_there(case):
+    column = column_of(case.cells)
+    kept = np.arange(len(column)) != 1
+    fewer = column.take(np.flatnonzero(kept))
+    weights = np.where(kept, 2.0, 0.0)
+    assert case.task.fit(column, weights).state == case.task.fit(fewer, weights[kept]).state
+    task = fitted(case)
+    logits = np.random.default_rng(0).normal(size=confident(task, task.targets(column)).shape)
+    assert task.scores(logits, column, weights) == task.scores(logits[kept], fewer, weights[kept])
+    assert task.scores(logits[kept], fewer) == pytest.approx(
+        task.scores(logits, column, weights), rel=1e-9
+    )
+
+
+@every_case
+def test_a_row_of_weight_2_is_there_twice(case):
+    column = column_of(case.cells)
+    twice = np.concatenate([np.arange(len(column)), [0]])
+    weights = np.where(np.arange(len(column)) == 0, 2.0, 1.0)
+    task = fitted(case)
+    logits = np.random.default_rng(0).normal(size=confident(task, task.targets(column)).shape)
+    weighted = task.scores(logits, column, weights)
+    repeated = task.scores(logits[twice], column.take(twice))
+    # A median between two rows is a matter of convention.
+    weighted.pop("median_ae", None), repeated.pop("median_ae", None)
+    assert weighted == pytest.approx(repeated)
+    fits = case.task.fit(column, weights), case.task.fit(column.take(twice))
+    for ours, theirs in zip(*(keras.tree.flatten(fit.state) for fit in fits), strict=True):
+        assert ours == (pytest.approx(theirs) if isinstance(theirs, float) else theirs)
+
+
+@every_case_of_text
+def test_texts_that_mean_missing_are_missing(case):
+    task = replace(case.task, missing=("?",)).fit(column_of(["?", *case.cells]))
+    assert task.state == fitted(case).state
+    assert not task.targets(column_of(["?", *case.cells])).labelled[0]
+
+
+@every_case_with_an_odd_cell
+def test_an_odd_cell_is_named(case):
+    task = fitted(case)
+    column = Column(
+        "answer",
+        pa.chunked_array([pa.array([case.cells[0], case.odd])]),
+        np.array([4, 17]),
+        "t.csv",
+    )
+    with pytest.raises(DataError) as error:
+        task.targets(column)
+    message = str(error.value)
+    odd = case.odd[0] if isinstance(case.odd, list) else case.odd
+    for part in ("'answer'", "row 17 of t.csv", str(odd), type(task).__name__):
+        assert part in message
+
+
+@every_case
+def test_labels_that_tell_nothing_are_refused(case):
+    (cell, *_) = [cell for cell in case.cells if cell]
+    for cells in ([None, None], [cell] * 3):
+        with pytest.raises(DataError, match=r"Column 'answer' of train.csv.*training row"):
+            case.task.fit(column_of(cells))
+
+
+@every_case_of_text
+def test_categories_and_large_strings_are_strings(case):
+    plain = fitted(case)
+    strings = pa.array(case.cells, pa.large_string())
+    for values in (strings, strings.dictionary_encode()):
+        column = Column("answer", pa.chunked_array([values]), np.arange(len(values)), "t", Path())
+        assert case.task.fit(column).state == plain.state
+        np.testing.assert_array_equal(
+            plain.targets(column).values, plain.targets(column_of(case.cells)).values
+        )
+
+
+@every_case
+def test_logits_that_are_not_finite_are_refused(case):
+    task, column = fitted(case), column_of(case.cells)
+    logits = np.full(confident(task, task.targets(column)).shape, np.nan)
+    with pytest.raises(PlaitError, match="not finite"):
+        task.scores(logits, column)
+
+
+@every_case
+def test_unfitted_tasks_say_so(case):
+    with pytest.raises(PlaitError, match=f"{type(case.task).__name__} is not fitted"):
+        case.task.targets(column_of(case.cells))

@@ -1,0 +1,60 @@
+"""Each formula, by numbers worked out by hand."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from plait.tasks._losses import BinaryCrossentropy, ClassCrossentropy, ScaledError
+
+pytestmark = pytest.mark.backends
+LOG2, LOG3 = np.log(2), np.log(3)
+
+
+def rows(loss, y_true, y_pred):
+    given = loss.call(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred, "float32"))
+    return ops.convert_to_numpy(given)
+
+
+def test_binary_crossentropy():
+    """A logit of log 3 is a probability of 3/4."""
+    given = rows(BinaryCrossentropy(entropy=2.0), [1.0, 0.0, 1.0], [[LOG3], [LOG3], [0.0]])
+    np.testing.assert_allclose(given, np.log([4 / 3, 4, 2]) / 2, rtol=1e-6)
+
+
+def test_binary_crossentropy_is_the_mean_over_the_answers_of_a_row():
+    given = rows(BinaryCrossentropy(), [[1.0, 0.0]], [[LOG3, LOG3]])
+    np.testing.assert_allclose(given, [(np.log(4 / 3) + np.log(4)) / 2], rtol=1e-6)
+
+
+def test_class_crossentropy():
+    """Logits of log 3 and 0 are probabilities of 3/4 and 1/4."""
+    given = rows(ClassCrossentropy(entropy=2.0), [0, 1], [[LOG3, 0], [LOG3, 0]])
+    np.testing.assert_allclose(given, np.log([4 / 3, 4]) / 2, rtol=1e-6)
+
+
+def test_label_smoothing_spreads_a_share_over_all_classes():
+    given = rows(ClassCrossentropy(label_smoothing=0.5), [0], [[LOG3, 0]])
+    np.testing.assert_allclose(given, [0.75 * np.log(4 / 3) + 0.25 * np.log(4)], rtol=1e-6)
+
+
+def test_class_weights_multiply_the_rows_of_their_class():
+    given = rows(ClassCrossentropy(class_weights=(0.5, 3.0)), [0, 1], [[0, 0], [0, 0]])
+    np.testing.assert_allclose(given, [LOG2 / 2, 3 * LOG2], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("mse", [0.25, 9]), ("mae", [0.5, 3]), ("huber", [0.125, 2.5])]
+)
+def test_scaled_error(kind, expected):
+    given = rows(ScaledError(kind, scale=2.0), [1.0, 1.0], [[1.5], [-2.0]])
+    np.testing.assert_allclose(given, np.array(expected) / 2)
+
+
+def test_targets_may_have_an_axis_of_one():
+    for loss, y in ((BinaryCrossentropy(), [1.0, 0]), (ScaledError(), [1.0, 0])):
+        flat, tall = rows(loss, y, [[2.0], [3]]), rows(loss, np.reshape(y, (2, 1)), [[2.0], [3]])
+        np.testing.assert_array_equal(flat, tall)
+        assert flat.shape == (2,)
+    flat = rows(ClassCrossentropy(), [1, 0], [[2.0, 0], [3, 1]])
+    tall = rows(ClassCrossentropy(), [[1.0], [0.0]], [[2.0, 0], [3, 1]])
+    np.testing.assert_array_equal(flat, tall)

@@ -1,0 +1,78 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from plait.errors import ConfigError, DataError
+from plait.tasks import Multilabel
+from tests.unit.tasks.columns import column_of
+
+TASK = Multilabel().fit(column_of([["a"], ["b"], ["a", "c"]]))
+
+
+@pytest.mark.parametrize(
+    ("cells", "separator"),
+    [
+        (["a|b, c", "a"], "|"),
+        (["a;b, c", "a"], ";"),
+        (["a,b", "a"], ","),
+        (["a b", "a"], None),
+    ],
+)
+def test_finds_the_separator(cells, separator):
+    assert Multilabel().fit(column_of(cells)).learnt["separator"] == separator
+
+
+def test_an_empty_list_is_a_label_and_null_is_none():
+    targets = TASK.targets(column_of([[], None], pa.list_(pa.string())))
+    np.testing.assert_array_equal(targets.labelled, [True, False])
+    np.testing.assert_array_equal(targets.values, np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.large_list(pa.string()), pa.list_(pa.dictionary(pa.int8(), pa.string()))]
+)
+def test_lists_of_other_types(kind):
+    targets = TASK.targets(column_of([["c"], ["a", "b"]], kind))
+    np.testing.assert_array_equal(targets.values, [[0, 0, 1], [1, 1, 0]])
+
+
+def test_lists_of_one_length():
+    targets = TASK.targets(column_of([["c", "a"], None, ["a", "b"]], pa.list_(pa.string(), 2)))
+    np.testing.assert_array_equal(targets.values, [[1, 0, 1], [0, 0, 0], [1, 1, 0]])
+
+
+def test_scores_by_hand():
+    """Truths a, b, none; answers a, a, none: one hit, one false alarm, one miss."""
+    logits = np.array([[3.0, -1, -9], [2, -2, -9], [-1, -3, -9]])
+    scores = TASK.scores(logits, column_of([["a"], ["b"], []]))
+    assert scores["micro_f1"] == pytest.approx(0.5)
+    assert scores["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
+    assert scores["subset_accuracy"] == pytest.approx(2 / 3)
+    assert scores["auc"] == pytest.approx((1 + 0.5) / 2)
+    assert TASK.gain(scores) == pytest.approx(0.5)
+
+
+def test_what_rows_without_labels_do_not_define_is_left_out():
+    scores = TASK.scores(np.full((2, 3), -50.0), column_of([[], []], pa.list_(pa.string())))
+    assert set(scores) == {"subset_accuracy", "log_loss"}
+    assert TASK.gain(scores) == pytest.approx(1)
+
+
+def test_the_row_of_an_unseen_label_is_named():
+    with pytest.raises(DataError, match=r"row 2 of train.csv.*never saw the class 'z'"):
+        TASK.targets(column_of([["a", "b"], ["a", "z"]]))
+
+
+def test_a_list_written_as_text_is_refused():
+    with pytest.raises(DataError, match=r"row 1 of train.csv.*Received the text .\['a'"):
+        Multilabel().fit(column_of(["['a', 'b']", "['a']"]))
+
+
+def test_single_labels_belong_to_multiclass():
+    with pytest.raises(DataError, match=r"row 2 of train.csv.*int64 4.*Multiclass\(\)"):
+        Multilabel().fit(column_of([None, 4, 5]))
+
+
+def test_an_empty_separator_is_refused():
+    with pytest.raises(ConfigError, match="separator is"):
+        Multilabel(separator="")
