@@ -100,7 +100,7 @@ class Binary(Task):
         values[labelled.rows] = class_indices(
             labelled, scalar_cells(labelled, "Binary"), self.learnt["classes"], "Binary"
         )
-        return Targets(values, np.isin(np.arange(len(column)), labelled.rows))
+        return Targets(values, labelled.flags)
 
     def head(self) -> Head:
         share = self.learnt["share"]

@@ -23,11 +23,13 @@ class Labelled:
     Attributes:
         column: those rows only; strings are plain strings, whatever they came as.
         rows: their indices in the column they were taken from, `(labelled,)`.
+        flags: which rows of that column they are, bool.
         weights: `(labelled,)` float64.
     """
 
     column: Column
     rows: np.ndarray
+    flags: np.ndarray
     weights: np.ndarray
 
     @property
@@ -54,8 +56,9 @@ def labelled_rows(
         labelled &= ~np.asarray(said)
     if weights is None:
         weights = np.ones(len(column))
-    rows = np.flatnonzero(labelled & (weights > 0))
-    return Labelled(column.take(rows), rows, np.asarray(weights, "float64")[rows])
+    flags = labelled & (weights > 0)
+    rows = np.flatnonzero(flags)
+    return Labelled(column.take(rows), rows, flags, np.asarray(weights, "float64")[rows])
 
 
 def demand_labels(labelled: Labelled) -> None:

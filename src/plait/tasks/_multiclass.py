@@ -90,7 +90,7 @@ class Multiclass(Task):
         labelled = labelled_rows(column, self.missing)
         values = np.zeros(len(column), "int32")
         values[labelled.rows] = self._truth(labelled)
-        return Targets(values, np.isin(np.arange(len(column)), labelled.rows))
+        return Targets(values, labelled.flags)
 
     def head(self) -> Head:
         shares = self.learnt["shares"]

@@ -91,7 +91,7 @@ class Multilabel(Task):
         values[labelled.rows] = self._matrix(
             label_lists(labelled, self.learnt["separator"]), labels
         )
-        return Targets(values, np.isin(np.arange(len(column)), labelled.rows))
+        return Targets(values, labelled.flags)
 
     def head(self) -> Head:
         shares = np.clip(self.learnt["shares"], _SURE, 1 - _SURE)

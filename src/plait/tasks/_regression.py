@@ -101,7 +101,7 @@ class Regression(Task):
         numbers = self._on_domain(labelled, _numbers(labelled))
         values = np.zeros(len(column), "float32")
         values[labelled.rows] = self._scale.forward(numbers)
-        return Targets(values, np.isin(np.arange(len(column)), labelled.rows))
+        return Targets(values, labelled.flags)
 
     def head(self) -> Head:
         return LinearHead(1)
