@@ -34,5 +34,16 @@ class Encoder(keras.layers.Layer, abc.ABC):
     def call(self, values: Any, lengths: Any = None, training: bool | None = None) -> dict[str, Any]:
         """Tokens of the values."""
 
+    def for_feature(self, feature: Any) -> "Encoder":
+        """This encoder with the sizes filled in that only a fitted feature knows.
+
+        Args:
+            feature: the fitted `Feature` whose arrays it will read.
+
+        Returns:
+            A new layer of the same class and arguments, or `self` where nothing is to be filled in.
+        """
+        return self
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width}

@@ -37,7 +37,11 @@ class Column:
     def take(self, indices: np.ndarray) -> "Column":
         """The cells at `indices`, in that order."""
         return Column(
-            self.name, self.values.take(pa.array(indices)), self.rows[indices], self.source, self.root
+            self.name,
+            self.values.take(pa.array(indices)),
+            self.rows[indices],
+            self.source,
+            self.root,
         )
 
     def is_missing(self, also: Iterable[str] = ()) -> np.ndarray:
@@ -47,6 +51,8 @@ class Column:
         if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
             blank = pa.array(["", *also], type=values.type)
             missing = pc.or_(missing, pc.fill_null(pc.is_in(values, value_set=blank), False))
-        return missing.to_numpy(zero_copy_only=False) if isinstance(
-            missing, pa.Array
-        ) else missing.combine_chunks().to_numpy(zero_copy_only=False)
+        return (
+            missing.to_numpy(zero_copy_only=False)
+            if isinstance(missing, pa.Array)
+            else missing.combine_chunks().to_numpy(zero_copy_only=False)
+        )

@@ -1,0 +1,132 @@
+"""From a file or a frame to Arrow columns, with errors that say which file and where."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.feather as feather
+import pyarrow.json as json
+import pyarrow.parquet as parquet
+
+from plait._names import did_you_mean
+from plait.errors import DataError
+
+KINDS = {
+    ".csv": "CSV",
+    ".tsv": "TSV",
+    ".parquet": "Parquet",
+    ".pq": "Parquet",
+    ".jsonl": "JSON lines",
+    ".ndjson": "JSON lines",
+    ".arrow": "Arrow",
+    ".feather": "Arrow",
+    ".ipc": "Arrow",
+}
+_COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+
+
+def read_file(path: Path) -> pa.Table:
+    """The columns of a table file.
+
+    Raises:
+        DataError: no such file, a kind that is not known, or contents that cannot be read.
+    """
+    if not path.is_file():
+        siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
+        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise DataError(f"The table '{path}' {what}.{did_you_mean(path.name, siblings[:500])}")
+    suffixes = [s.lower() for s in path.suffixes]
+    compressed = bool(suffixes) and suffixes[-1] in _COMPRESSED
+    suffix = suffixes[-2] if compressed and len(suffixes) > 1 else (suffixes or [""])[-1]
+    kind = KINDS.get(suffix)
+    if kind is None:
+        raise DataError(
+            f"The table '{path.name}' is of no known kind. Known endings: {', '.join(KINDS)}, and "
+            "CSV or JSON lines compressed (.gz, .bz2, .zst)."
+        )
+    if path.stat().st_size == 0:
+        raise DataError(f"The table '{path.name}' is an empty file.")
+    try:
+        if kind in ("CSV", "TSV"):
+            return _read_csv(path, "\t" if kind == "TSV" else ",", compressed)
+        if kind == "JSON lines":
+            with pa.input_stream(str(path)) as stream:
+                return json.read_json(stream)
+        if kind == "Parquet":
+            return parquet.read_table(path)
+        return feather.read_table(path, memory_map=False)
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise DataError(f"The table '{path.name}' cannot be read as {kind}: {error}") from error
+
+
+def from_frame(source: Any) -> pa.Table:
+    """The columns of a frame that speaks Arrow (pandas, polars, pyarrow) or a mapping of lists.
+
+    Raises:
+        DataError: a source of another kind, or columns of different lengths.
+    """
+    if isinstance(source, pa.Table):
+        return source
+    if isinstance(source, pa.RecordBatch):
+        return pa.Table.from_batches([source])
+    if isinstance(source, pa.RecordBatchReader):
+        return source.read_all()
+    try:
+        if type(source).__module__.partition(".")[0] == "pandas":
+            return pa.Table.from_pandas(source, preserve_index=False)
+        if isinstance(source, Mapping):
+            return pa.table(dict(source))
+        if hasattr(source, "__arrow_c_stream__"):
+            return pa.table(source)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise DataError(f"These data cannot be read as a table: {error}") from error
+    raise DataError(
+        "A table is a path, a pyarrow table, a pandas or polars frame, or a dict of lists. "
+        f"Received: {type(source).__name__}"
+    )
+
+
+def check_columns(table: pa.Table, name: str) -> pa.Table:
+    """The table with plain columns.
+
+    Dictionary columns become their values.
+
+    Raises:
+        DataError: a column's name stands twice, or there is no row or no column.
+    """
+    names = table.column_names
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise DataError(
+            f"{name}: the column '{twice[0]}' is there {names.count(twice[0])} times. Give each "
+            "column a name of its own."
+        )
+    if not names or table.num_rows == 0:
+        raise DataError(f"{name} is empty: it has {len(names)} columns and {table.num_rows} rows.")
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            plain = table.column(place).cast(field.type.value_type)
+            table = table.set_column(place, field.name, plain)
+    return table
+
+
+def _read_csv(path: Path, delimiter: str, compressed: bool) -> pa.Table:
+    # Only an empty cell is missing: whether "NA" is a gap or the code of Namibia is the user's call.
+    convert = csv.ConvertOptions(
+        null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True
+    )
+    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    with pa.input_stream(str(path)) as stream:
+        data = stream.read()
+    try:
+        return csv.read_csv(io.BytesIO(data), parse_options=parse, convert_options=convert)
+    except pa.ArrowInvalid as error:
+        if "conversion error" not in str(error):
+            raise
+    # A column whose first block looks numeric and a later one does not: read all of it as text.
+    header = csv.open_csv(io.BytesIO(data), parse_options=parse).schema.names
+    convert.column_types = dict.fromkeys(header, pa.string())
+    return csv.read_csv(io.BytesIO(data), parse_options=parse, convert_options=convert)

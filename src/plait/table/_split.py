@@ -1,0 +1,348 @@
+"""Which rows train, which choose, which test: by a column, at random, whole groups, or in time."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plait._names import did_you_mean
+from plait.errors import ConfigError, DataError
+from plait.table._column import Column
+from plait.table._table import Table
+
+_NAMES = {
+    "train": "train",
+    "training": "train",
+    "valid": "validation",
+    "validation": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+_MOST_STRATA = 50
+"""A target with more distinct values than this is no class to stratify by."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Row indices (counted from 0) of each part, ascending; parts may be empty, and are disjoint."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """How a table is parted into training, validation and test rows.
+
+    Args:
+        column: a column that says each row's part (train, validation, test and their usual short
+            forms).
+        by: a column whose equal values stay in one part: a customer, an actor, a product.
+        after: a column to cut by. A name alone puts the oldest rows into training and the newest
+            into the test part, by `fractions`; `{column: value}` puts rows from `value` on into the
+            test part, `{column: [v, t]}` those from `v` to `t` into validation.
+        fractions: the shares of training, validation and test rows.
+        stratify: a column whose values shall be spread evenly; the first target of few classes if
+            None. A missing value is a class of its own; classes of fewer than three rows fall where
+            they fall.
+        seed: of the random choices; the same parts on every machine.
+
+    Raises:
+        ConfigError: two ways to split at once, or fractions that do not add up to 1.
+    """
+
+    column: str | None = None
+    by: str | None = None
+    after: str | Mapping[str, Any] | None = None
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    stratify: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        ways = [n for n in ("column", "by", "after") if getattr(self, n) is not None]
+        if len(ways) > 1:
+            raise ConfigError(f"Split: choose one of column, by and after. Received: {ways}")
+        fractions = tuple(self.fractions)
+        if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+            raise ConfigError(
+                "Split: fractions are three shares (training, validation, test) that add up to 1. "
+                f"Received: {list(fractions)}"
+            )
+        if fractions[0] == 0:
+            raise ConfigError("Split: the training share must be above 0.")
+        if isinstance(self.after, Mapping) and len(self.after) != 1:
+            raise ConfigError(f"Split: after names one column. Received: {list(self.after)}")
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the split reads."""
+        after = next(iter(self.after)) if isinstance(self.after, Mapping) else self.after
+        return [c for c in (self.column, self.by, after, self.stratify) if c is not None]
+
+    def parts(self, table: Table, targets: Sequence[str] = ()) -> Parts:
+        """The rows of each part.
+
+        Args:
+            table: all rows.
+            targets: the tasks' columns, for stratification.
+
+        Raises:
+            DataError: a column that is not there, an unknown part's name, or values that cannot be
+                ordered.
+        """
+        if self.column is not None:
+            return _by_column(table.column(self.column))
+        if self.after is not None:
+            return self._in_time(table)
+        labels = self._groups(table) if self.by is not None else None
+        if labels is not None:
+            return _whole(labels, self.fractions, self.seed)
+        return _spread(_strata(table, self.stratify, targets), self.fractions, self.seed)
+
+    def _groups(self, table: Table) -> np.ndarray:
+        return _codes(table.column(self.by or ""), missing_apart=True)
+
+    def _in_time(self, table: Table) -> Parts:
+        name = self.columns[0]
+        column = table.column(name)
+        times = _times(column)
+        if isinstance(self.after, Mapping):
+            cuts = self.after[name]
+            cuts = list(cuts) if isinstance(cuts, list | tuple) else [cuts]
+            if len(cuts) not in (1, 2):
+                raise ConfigError(
+                    f"Split: after {name} takes one value (test) or two (validation, test). "
+                    f"Received: {cuts}"
+                )
+            bounds = [_as_time(cut, times.dtype, name) for cut in cuts]
+            last = bounds[-1]
+            if len(bounds) == 2:
+                return _cut(times, bounds[0], last)
+            rest = np.flatnonzero(times < last)
+            share = self.fractions[1] / (self.fractions[0] + self.fractions[1])
+            return _cut(times, _at_share(times[rest], 1 - share), last)
+        train, validation, _ = self.fractions
+        return _cut(times, _at_share(times, train), _at_share(times, train + validation))
+
+
+def folds(
+    table: Table,
+    spec: int | str,
+    targets: Sequence[str] = (),
+    seed: int = 0,
+    validation: float = 0.1,
+) -> Iterator[tuple[str, Parts]]:
+    """Each fold's name and its parts: the fold is the test part, the rest trains.
+
+    Args:
+        table: all rows.
+        spec: how many folds, or a column whose values name them.
+        targets: the tasks' columns, for stratification.
+        seed: of the random choices.
+        validation: the share of the rest that chooses.
+
+    Raises:
+        ConfigError: fewer than two folds, or more than rows.
+        DataError: no such column.
+    """
+    if isinstance(spec, str):
+        column = table.column(spec)
+        code = _codes(column, missing_apart=False)
+        names = [str(v) for v in _distinct(column)]
+    else:
+        if not 2 <= spec <= table.num_rows:
+            raise ConfigError(
+                f"folds: expected 2 to {table.num_rows} (the rows). Received: {spec}."
+            )
+        strata = _strata(table, None, targets)
+        code = np.empty(table.num_rows, "int64")
+        order = _shuffled(strata, seed)
+        code[order] = np.arange(table.num_rows) % spec
+        names = [str(n) for n in range(spec)]
+    if len(names) < 2:
+        raise ConfigError(
+            f"folds: the column '{spec}' has one value only, and two folds are needed."
+        )
+    for place in sorted(range(len(names)), key=lambda n: _natural(names[n])):
+        test = np.flatnonzero(code == place)
+        rest = np.flatnonzero(code != place)
+        strata = _strata(table, None, targets)[rest]
+        inner = _spread(strata, (1 - validation, validation, 0.0), seed)
+        yield names[place], Parts(rest[inner.train], rest[inner.validation], test)
+
+
+def _by_column(column: Column) -> Parts:
+    values = [None if v is None else str(v).strip() for v in column.values.to_pylist()]
+    found = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        part = _NAMES.get(value.lower()) if value else None
+        if part is None:
+            raise DataError(
+                f"{column.where(i)}: the split is train, validation or test. Received: {value!r}."
+                f"{did_you_mean(value, _NAMES) if value else ''}"
+            )
+        found[i] = part
+    parts = Parts(*(np.flatnonzero(found == p) for p in ("train", "validation", "test")))
+    if not len(parts.train):
+        raise DataError(f"{column.source}: no row of column '{column.name}' says train.")
+    return parts
+
+
+def _spread(strata: np.ndarray, fractions: Sequence[float], seed: int) -> Parts:
+    """Rows at random, each stratum spread over the parts as evenly as whole rows allow.
+
+    Rows are laid out stratum by stratum, shuffled within; a row's place decides its part, in steps
+    so fine that every stretch holds the three parts in their shares.
+    """
+    rows = len(strata)
+    order = _shuffled(strata, seed)
+    counts = _counts(rows, fractions)
+    # Each part's rows stand at equal distances along the order.
+    places = np.concatenate([(np.arange(c) + 0.5) / c for c in counts if c])
+    owner = np.concatenate([np.full(c, p) for p, c in enumerate(counts) if c])
+    part = np.empty(rows, "int64")
+    part[order] = owner[np.argsort(places, kind="stable")]
+    return Parts(*(np.flatnonzero(part == p) for p in range(3)))
+
+
+def _whole(group: np.ndarray, fractions: Sequence[float], seed: int) -> Parts:
+    """Whole groups in random order; each goes to the part that lacks most."""
+    sizes = np.bincount(group)
+    wanted = np.array(fractions) * len(group)
+    held = np.zeros(3)
+    owner = np.empty(len(sizes), "int64")
+    for g in np.random.Generator(np.random.Philox(seed)).permutation(len(sizes)):
+        lack = np.where(wanted > 0, (wanted - held) / np.maximum(wanted, 1e-9), -np.inf)
+        owner[g] = int(np.argmax(lack))
+        held[owner[g]] += sizes[g]
+    part = owner[group]
+    return Parts(*(np.flatnonzero(part == p) for p in range(3)))
+
+
+def _counts(rows: int, fractions: Sequence[float]) -> list[int]:
+    """Whole rows a part: at least one for each part that has a share, where there are enough."""
+    counts = [round(rows * f) for f in fractions]
+    wanted = [p for p in (1, 2) if fractions[p] > 0]
+    for p in wanted:
+        if counts[p] == 0 and rows > len(wanted):
+            counts[p] = 1
+    counts[0] = rows - counts[1] - counts[2]
+    while counts[0] < 1:
+        counts[1 + int(counts[2] > counts[1])] -= 1
+        counts[0] = rows - counts[1] - counts[2]
+    return counts
+
+
+def _shuffled(strata: np.ndarray, seed: int) -> np.ndarray:
+    """All rows, stratum after stratum, in random order within each."""
+    order = np.random.Generator(np.random.Philox(seed)).permutation(len(strata))
+    return order[np.argsort(strata[order], kind="stable")]
+
+
+def _strata(table: Table, stratify: str | None, targets: Sequence[str]) -> np.ndarray:
+    none = np.zeros(table.num_rows, "int64")
+    if stratify is not None:
+        return _codes(table.column(stratify), missing_apart=False)
+    for name in targets:
+        if name not in table:
+            continue
+        values = table.column(name).values
+        if not _hashable(values.type):
+            continue
+        if len(pc.unique(values)) <= min(_MOST_STRATA, max(2, table.num_rows // 3)):
+            return _codes(table.column(name), missing_apart=False)
+    return none
+
+
+def _codes(column: Column, missing_apart: bool) -> np.ndarray:
+    """Each row's distinct value as a number in the order of `_distinct`; missing is the last.
+
+    With `missing_apart` each missing cell is a value of its own.
+    """
+    if not _hashable(column.values.type):
+        raise DataError(
+            f"column '{column.name}' of {column.source} holds {column.values.type}, which cannot "
+            "part a table. Use a column of text, whole numbers, yes/no or dates."
+        )
+    known = pa.array(_distinct(column), type=column.values.type)
+    index = pc.index_in(column.values, value_set=known)
+    codes = pc.fill_null(index, -1).combine_chunks().to_numpy(zero_copy_only=False).astype("int64")
+    missing = codes < 0
+    codes[missing] = len(known) + (np.arange(missing.sum()) if missing_apart else 0)
+    return codes
+
+
+def _distinct(column: Column) -> list[Any]:
+    return [v for v in pc.unique(column.values).to_pylist() if v is not None]
+
+
+def _hashable(kind: pa.DataType) -> bool:
+    return not (
+        pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    )
+
+
+def _times(column: Column) -> np.ndarray:
+    """The column as float64 numbers or datetime64[us]."""
+    missing = column.is_missing()
+    if missing.any():
+        raise DataError(
+            f"{column.where(int(np.flatnonzero(missing)[0]))}: a table that is cut by time needs "
+            "the time of every row. This cell is empty."
+        )
+    values = column.values
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        return values.to_numpy().astype("float64")
+    if pa.types.is_temporal(values.type):
+        return values.cast(pa.timestamp("us")).to_numpy().astype("datetime64[us]")
+    texts = values.to_pylist()
+    found = np.empty(len(texts), "datetime64[us]")
+    for i, text in enumerate(texts):
+        try:
+            found[i] = np.datetime64(datetime.fromisoformat(str(text)), "us")
+        except ValueError as error:
+            raise DataError(
+                f"{column.where(i)}: expected a number, a date or an ISO time such as "
+                f"2026-01-31T12:00. Received: {text!r}."
+            ) from error
+    return found
+
+
+def _as_time(value: Any, kind: np.dtype, name: str) -> Any:
+    try:
+        if kind.kind == "f":
+            return float(value)
+        if isinstance(value, datetime | date):
+            return np.datetime64(value, "us")
+        return np.datetime64(datetime.fromisoformat(str(value)), "us")
+    except (TypeError, ValueError) as error:
+        wanted = "a number" if kind.kind == "f" else "a date such as 2026-01-31"
+        raise ConfigError(f"Split: after {name} expected {wanted}. Received: {value!r}.") from error
+
+
+def _at_share(times: np.ndarray, share: float) -> Any:
+    """The earliest time that starts the rows after the first `share` of them."""
+    ordered = np.sort(times)
+    return ordered[min(int(np.ceil(share * len(ordered))), len(ordered) - 1)]
+
+
+def _cut(times: np.ndarray, validation: Any, test: Any) -> Parts:
+    parts = Parts(
+        np.flatnonzero(times < validation),
+        np.flatnonzero((times >= validation) & (times < test)),
+        np.flatnonzero(times >= test),
+    )
+    if not len(parts.train):
+        raise DataError(f"No row comes before {validation}: nothing is left to train on.")
+    return parts
+
+
+def _natural(name: str) -> list[Any]:
+    return [(0, int(t), "") if t.isdigit() else (1, 0, t) for t in re.split(r"(\d+)", name) if t]

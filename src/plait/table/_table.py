@@ -1,0 +1,106 @@
+"""The table: named Arrow columns and where they came from."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import pyarrow as pa
+
+from plait._names import did_you_mean
+from plait.errors import DataError
+from plait.table._column import Column
+from plait.table._read import check_columns, from_frame, read_file
+
+
+@final
+class Table:
+    """Named Arrow columns, how many rows they have, and where they came from.
+
+    Args:
+        arrow: the columns.
+        name: what messages call it, such as a file's name.
+        root: the folder that media paths are relative to, or None.
+        rows: each row's number in the source, counted from 1 without the header.
+    """
+
+    def __init__(
+        self,
+        arrow: pa.Table,
+        name: str = "the table",
+        root: Path | None = None,
+        rows: np.ndarray | None = None,
+    ) -> None:
+        self.arrow = check_columns(arrow, name)
+        self.name = name
+        self.root = root
+        self.rows = np.arange(1, arrow.num_rows + 1) if rows is None else rows
+
+    @classmethod
+    def read(cls, source: Any, root: str | Path | None = None, name: str | None = None) -> "Table":
+        """Reads a table.
+
+        Args:
+            source: a path (CSV, TSV, Parquet, JSON lines, Arrow), a pyarrow table, a pandas or
+                polars frame, a dict of lists, or a `Table`.
+            root: the folder that media paths are relative to; the file's own if None.
+            name: what messages call it; the file's name if None.
+
+        Raises:
+            DataError: no such file, contents that cannot be read, duplicate columns, or no rows.
+        """
+        folder = None if root is None else Path(root)
+        if isinstance(source, Table):
+            return source if folder is None else cls(source.arrow, source.name, folder, source.rows)
+        if isinstance(source, str | Path):
+            path = Path(source).expanduser()
+            return cls(read_file(path), name or path.name, folder or path.parent)
+        return cls(from_frame(source), name or "the table", folder)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns' names, in order."""
+        return self.arrow.column_names
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return self.arrow.num_rows
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __repr__(self) -> str:
+        return f"Table({self.name!r}, rows={self.num_rows}, columns={self.columns})"
+
+    def column(self, name: str) -> Column:
+        """A column by its name.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        if name not in self.columns:
+            raise DataError(
+                f"{self.name} has no column '{name}'.{did_you_mean(name, self.columns)}"
+            )
+        return Column(name, self.arrow.column(name), self.rows, self.name, self.root)
+
+    def take(self, indices: np.ndarray) -> "Table":
+        """The rows at `indices` (counted from 0), which keep their numbers in the source."""
+        if len(indices) == 0:
+            raise DataError(f"{self.name}: no rows are left to take.")
+        taken = self.arrow.take(pa.array(np.asarray(indices, "int64")))
+        return Table(taken, self.name, self.root, self.rows[indices])
+
+    def fingerprint(self) -> str:
+        """A hash of the columns' names, types and values; the same for the same data."""
+        digest = hashlib.sha256()
+        for batch in self.arrow.combine_chunks().to_batches(max_chunksize=65_536):
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, batch.schema.remove_metadata()) as writer:
+                writer.write_batch(batch.replace_schema_metadata(None))
+            digest.update(sink.getvalue())
+        return digest.hexdigest()
