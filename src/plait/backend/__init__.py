@@ -3,15 +3,29 @@
 import keras
 
 if keras.backend.backend() == "jax":
-    from plait.backend._jax import apply_gradients, no_gradient, test_step, train_step, vjp
+    from plait.backend._jax import apply_gradients, no_gradient, seeded, test_step, train_step, vjp
 elif keras.backend.backend() == "torch":
-    from plait.backend._torch import apply_gradients, no_gradient, test_step, train_step, vjp
+    from plait.backend._torch import (
+        apply_gradients,
+        no_gradient,
+        seeded,
+        test_step,
+        train_step,
+        vjp,
+    )
 elif keras.backend.backend() == "tensorflow":
-    from plait.backend._tensorflow import apply_gradients, no_gradient, test_step, train_step, vjp
+    from plait.backend._tensorflow import (
+        apply_gradients,
+        no_gradient,
+        seeded,
+        test_step,
+        train_step,
+        vjp,
+    )
 else:
     raise ImportError(
         f"plait runs on the Keras backends jax, torch and tensorflow. "
         f"Received: {keras.backend.backend()!r}. Set KERAS_BACKEND."
     )
 
-__all__ = ["apply_gradients", "no_gradient", "test_step", "train_step", "vjp"]
+__all__ = ["apply_gradients", "no_gradient", "seeded", "test_step", "train_step", "vjp"]

@@ -27,6 +27,14 @@ def no_gradient() -> contextlib.AbstractContextManager:
     return contextlib.nullcontext()
 
 
+def seeded(seed: int) -> contextlib.AbstractContextManager:
+    """A block whose draws from the backend's own generator start from `seed`.
+
+    After it the caller's draws go on as if nothing had been drawn. JAX has no such generator.
+    """
+    return contextlib.nullcontext()
+
+
 def train_step(model: Any, state: tuple, data: Any) -> tuple[dict[str, Any], tuple]:
     """`model.train_on_data(data)` as a function of state, as this backend's Keras trainer calls it."""
     groups = (

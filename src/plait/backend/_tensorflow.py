@@ -46,6 +46,14 @@ def no_gradient() -> contextlib.AbstractContextManager:
     return contextlib.nullcontext()
 
 
+def seeded(seed: int) -> contextlib.AbstractContextManager:
+    """A block whose draws from the backend's own generator start from `seed`.
+
+    After it the caller's draws go on as if nothing had been drawn. Keras draws from none in TensorFlow.
+    """
+    return contextlib.nullcontext()
+
+
 def train_step(model: Any, data: Any) -> dict[str, Any]:
     """`model.train_on_data(data)`, as this backend's Keras trainer calls it."""
     return model.train_on_data(data)

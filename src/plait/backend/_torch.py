@@ -1,7 +1,7 @@
 """torch: the step runs eagerly on the variables themselves, without a host synchronisation."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -58,6 +58,18 @@ def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callabl
 def no_gradient() -> contextlib.AbstractContextManager:
     """A block in which nothing is recorded for differentiation."""
     return torch.no_grad()
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """A block whose draws from the backend's own generator start from `seed`.
+
+    After it the caller's draws go on as if nothing had been drawn. Keras' Dropout
+    without a seed draws there.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 def train_step(model: Any, data: Any) -> dict[str, Any]:
