@@ -1,6 +1,6 @@
 """Evaluation: scores of a predictor on a table that has labels."""
 
 from plait.evaluation._by_presence import by_presence
-from plait.evaluation._evaluate import Evaluation, evaluate
+from plait.evaluation._evaluate import evaluate
 
-__all__ = ["Evaluation", "by_presence", "evaluate"]
+__all__ = ["by_presence", "evaluate"]

@@ -1,12 +1,11 @@
 """Scores of every task on a table, beside those of an answer that looks at nothing."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from plait.errors import DataError
-from plait.inference import Predictor, Scores, gains, mean_gain, score
+from plait.inference import Predictor, Scores, score
 from plait.table import Table
 
 

@@ -1,5 +1,6 @@
 """Training: a declaration and rows in, the best weights and a run folder out."""
 
+from plait.training._coverage import label_coverage, labelled_rows
 from plait.training._environment import environment, fingerprint
 from plait.training._progress import Progress
 from plait.training._run_folder import write_run
@@ -17,6 +18,8 @@ __all__ = [
     "compile_model",
     "environment",
     "fingerprint",
+    "label_coverage",
+    "labelled_rows",
     "train",
     "write_run",
 ]

@@ -1,44 +1,33 @@
-"""What the table has and lacks, counted before training says anything."""
+"""Which rows can teach something, counted before training says anything."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from plait.errors import DataError
 from plait.table import Table
 from plait.tasks import Task
 
 
 def labelled_rows(tasks: Mapping[str, Task], table: Table) -> dict[str, np.ndarray]:
-    """For each task, which rows have a label, `(rows,)` bool; none without the column."""
-    labelled = {}
-    for name, task in tasks.items():
-        column = task.column or name
-        if column in table:
-            labelled[name] = ~table.column(column).is_missing(task.missing)
-        else:
-            labelled[name] = np.zeros(len(table), bool)
-    return labelled
+    """For each task, which rows have a label, `(rows,)` bool; none without the column.
 
-
-def rows_with_a_label(tasks: Mapping[str, Task], table: Table) -> np.ndarray:
-    """The indices of the rows that can teach something: those with any label.
+    Args:
+        tasks: fitted tasks by name.
+        table: rows with target columns.
 
     Raises:
-        DataError: there is none.
+        DataError: a label that the task cannot read, such as a class that training never saw.
     """
-    rows = np.flatnonzero(np.any(list(labelled_rows(tasks, table).values()), axis=0))
-    if not len(rows):
-        raise DataError(
-            f"No training row of {table.source} has a label of any task "
-            f"({', '.join(task.column or name for name, task in tasks.items())})."
-        )
-    return rows
+    return {
+        name: task.targets(table.column(task.column or name)).labelled
+        if (task.column or name) in table
+        else np.zeros(len(table), bool)
+        for name, task in tasks.items()
+    }
 
 
-def label_coverage(tasks: Mapping[str, Task], table: Table) -> dict[str, dict[str, int]]:
+def label_coverage(labelled: Mapping[str, np.ndarray]) -> dict[str, dict[str, int]]:
     """`{task: {"labelled": rows with a label, "rows": all rows}}`."""
     return {
-        name: {"labelled": int(there.sum()), "rows": len(table)}
-        for name, there in labelled_rows(tasks, table).items()
+        name: {"labelled": int(there.sum()), "rows": len(there)} for name, there in labelled.items()
     }

@@ -11,7 +11,16 @@ import pyarrow as pa
 import plait
 from plait.table import Table
 
-_LIBRARIES = ("keras", "numpy", "pyarrow", "scikit-learn", "jax", "torch", "tensorflow")
+_LIBRARIES = (
+    "keras",
+    "numpy",
+    "pyarrow",
+    "scikit-learn",
+    "jax",
+    "torch",
+    "tensorflow",
+    "tensorflow_cpu",
+)
 
 
 class _HashSink:

@@ -60,7 +60,9 @@ class Progress(keras.callbacks.Callback):
         ]
         for name, scores in done.scores.items():
             metric = self.tasks[name].main_score
-            parts.append(f"{name} {metric} {scores[metric]:.4f}")
+            # Too few labels may leave the main score undefined, an AUC of one class for example.
+            if metric in scores:
+                parts.append(f"{name} {metric} {scores[metric]:.4f}")
         if done.mean_gain is not None:
             parts.append(f"mean gain {done.mean_gain:.4f}{' *' if done.best else ''}")
         self._write(("\r\033[K" if self._moving else "") + "  ".join(parts) + "\n")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
+from plait.backend import seeded
 from plait.balancing import Balancer
 from plait.data import Batches
 from plait.inference import Declaration, Predictor
@@ -75,13 +76,14 @@ def train(
         settings.patience or 1,
         on_epoch,
     )
-    model.fit(
-        batches,
-        epochs=settings.epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=[selection, *callbacks],
-    )
+    with seeded(seed):
+        model.fit(
+            batches,
+            epochs=settings.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[selection, *callbacks],
+        )
     selection.restore()
     return Trained(predictor, model, tuple(selection.history), selection.best)
 
