@@ -1,5 +1,7 @@
 """From a feature's arrays to tokens: the modality leads each file's name."""
 
+from plait.encoders._category_embedding import CategoryEmbedding
 from plait.encoders._encoder import Encoder
+from plait.encoders._number_embedding import NumberEmbedding
 
-__all__ = ["Encoder"]
+__all__ = ["CategoryEmbedding", "Encoder", "NumberEmbedding"]

@@ -31,11 +31,13 @@ class Encoder(keras.layers.Layer, abc.ABC):
         self.width = width
 
     @abc.abstractmethod
-    def call(self, values: Any, lengths: Any = None, training: bool | None = None) -> dict[str, Any]:
+    def call(
+        self, values: Any, lengths: Any = None, training: bool | None = None
+    ) -> dict[str, Any]:
         """Tokens of the values."""
 
     def for_feature(self, feature: Any) -> "Encoder":
-        """This encoder with the sizes filled in that only a fitted feature knows.
+        """The same encoder with the sizes filled in that only a fitted feature knows.
 
         Args:
             feature: the fitted `Feature` whose arrays it will read.

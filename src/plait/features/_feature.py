@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from plait.encoders import Encoder
+from plait.errors import PlaitError
 from plait.table import Column
 
 
@@ -112,6 +113,17 @@ class Feature(abc.ABC):
     @abc.abstractmethod
     def default_encoder(self, width: int) -> Encoder:
         """The encoder for this feature when none was named, by what `fit` learnt."""
+
+    @property
+    def learnt(self) -> Mapping[str, Any]:
+        """What `fit` learnt.
+
+        Raises:
+            PlaitError: the feature has not been fitted.
+        """
+        if self.state is None:
+            raise PlaitError(f"This {type(self).__name__} has not been fitted yet: call fit first.")
+        return self.state
 
     def with_state(self, state: Mapping[str, Any]) -> Self:
         """A fitted copy."""

@@ -1,0 +1,7 @@
+"""From a table to the batches that a model reads."""
+
+from plait.data._batches import Batches
+from plait.data._feature_rows import FeatureRows, Findings
+from plait.data._order import epoch_order, row_keys
+
+__all__ = ["Batches", "FeatureRows", "Findings", "epoch_order", "row_keys"]

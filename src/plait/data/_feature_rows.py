@@ -1,0 +1,155 @@
+"""Rows of a table as the arrays that a model reads."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from plait.features import BrokenCell, Encoded, Feature
+from plait.table import Column, Table
+
+Inputs = dict[str, np.ndarray]
+
+CACHE_BYTES = 1 << 30
+"""Decoded media are kept in memory up to this size in all, so that later epochs need not decode."""
+
+
+@dataclass
+class Findings:
+    """What was met while rows were read, each cell counted once.
+
+    Attributes:
+        broken: cells taken as absent because they could not be read, by row and column.
+        cut: for each feature, how many rows were longer than its fixed shape.
+    """
+
+    broken: dict[tuple[str, int], BrokenCell] = field(default_factory=dict)
+    cut: dict[str, int] = field(default_factory=dict)
+
+
+class FeatureRows:
+    """Every row of a table, encoded by fitted features.
+
+    Numbers, categories and text are encoded whole, once. Media are read and decoded when a row is
+    asked for, and kept if all of them fit into the cache.
+
+    Args:
+        features: fitted features by name; one whose column the table lacks is absent everywhere.
+        table: the rows.
+        cache_bytes: how much memory decoded media may take.
+    """
+
+    def __init__(
+        self, features: Mapping[str, Feature], table: Table, cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        self.features = dict(features)
+        self.rows = table.num_rows
+        self.findings = Findings()
+        self._lock = threading.Lock()
+        self._whole: dict[str, Encoded] = {}
+        self._columns: dict[str, Column] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._seen = {name: np.zeros(self.rows, bool) for name in self.features}
+        for name, feature in self.features.items():
+            where = feature.column or name
+            if where not in table:
+                continue
+            column = table.column(where)
+            if not feature.lazy:
+                self._whole[name] = feature.encode(column)
+                self._note(name, self._whole[name], np.arange(self.rows))
+                continue
+            self._columns[name] = column
+            size = self.rows * _row_bytes(feature)
+            if size <= cache_bytes:
+                cache_bytes -= size
+                self._kept[name] = _Kept.empty(feature, self.rows)
+
+    def inputs(self, indices: np.ndarray, size: int | None = None) -> Inputs:
+        """Rows as the model's inputs: `f`, `f__present` and, for padded features, `f__length`.
+
+        Args:
+            indices: `(rows,)`, which rows, in this order.
+            size: how many rows to make of them; those beyond `indices` are absent in every feature.
+
+        Raises:
+            DataError: a cell that cannot be read where the feature's `on_error` is "raise".
+        """
+        size = len(indices) if size is None else size
+        x: Inputs = {}
+        for name, feature in self.features.items():
+            spec = feature.spec
+            x[name] = np.zeros((size, *spec.shape), spec.dtype)
+            x[f"{name}__present"] = np.zeros(size, bool)
+            if spec.lengths:
+                x[f"{name}__length"] = np.zeros(size, "int32")
+            encoded = self._rows(name, indices)
+            if encoded is None:
+                continue
+            count = len(indices)
+            x[name][:count] = encoded.values
+            x[f"{name}__present"][:count] = encoded.present
+            if encoded.lengths is not None:
+                x[f"{name}__length"][:count] = encoded.lengths
+        return x
+
+    def _rows(self, name: str, indices: np.ndarray) -> Encoded | None:
+        if name in self._whole:
+            return _taken(self._whole[name], indices)
+        if name not in self._columns:
+            return None
+        kept = self._kept.get(name)
+        if kept is None:
+            return self._decoded(name, indices)
+        new = indices[~kept.known[indices]]
+        if len(new):
+            kept.keep(new, self._decoded(name, new))
+        return _taken(kept.encoded, indices)
+
+    def _decoded(self, name: str, indices: np.ndarray) -> Encoded:
+        encoded = self.features[name].encode(self._columns[name].take(indices))
+        self._note(name, encoded, indices)
+        return encoded
+
+    def _note(self, name: str, encoded: Encoded, indices: np.ndarray) -> None:
+        with self._lock:
+            for cell in encoded.broken:
+                self.findings.broken[name, cell.row] = cell
+            # A later epoch meets the same rows again.
+            if encoded.cut and not self._seen[name][indices].any():
+                self.findings.cut[name] = self.findings.cut.get(name, 0) + encoded.cut
+            self._seen[name][indices] = True
+
+
+@dataclass
+class _Kept:
+    """Decoded rows, and which of them are there."""
+
+    encoded: Encoded
+    known: np.ndarray
+
+    @classmethod
+    def empty(cls, feature: Feature, rows: int) -> "_Kept":
+        spec = feature.spec
+        lengths = np.zeros(rows, "int32") if spec.lengths else None
+        values = np.zeros((rows, *spec.shape), spec.dtype)
+        return cls(Encoded(values, np.zeros(rows, bool), lengths), np.zeros(rows, bool))
+
+    def keep(self, indices: np.ndarray, encoded: Encoded) -> None:
+        # Two threads may decode one row; both write the same values, and `known` comes last.
+        self.encoded.values[indices] = encoded.values
+        self.encoded.present[indices] = encoded.present
+        if self.encoded.lengths is not None:
+            self.encoded.lengths[indices] = encoded.lengths
+        self.known[indices] = True
+
+
+def _taken(encoded: Encoded, indices: np.ndarray) -> Encoded:
+    lengths = None if encoded.lengths is None else encoded.lengths[indices]
+    return Encoded(encoded.values[indices], encoded.present[indices], lengths)
+
+
+def _row_bytes(feature: Feature) -> int:
+    spec = feature.spec
+    return int(np.prod(spec.shape, dtype="int64")) * np.dtype(spec.dtype).itemsize

@@ -1,0 +1,75 @@
+"""A category as one token."""
+
+from typing import Any
+
+import keras
+
+from plait.encoders._encoder import Encoder
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class CategoryEmbedding(Encoder):
+    """A learnt token for each category.
+
+    Args:
+        width: the size of the token.
+        size: how many ids there are, 0 ("unknown") included; from the feature if None.
+        unknown: the share of rows whose id becomes 0 while training, so that the token of a value
+            never seen is learnt as the typical one.
+        seed: of those rows.
+
+    Call arguments:
+        values: `(batch,)` int32 ids.
+
+    Returns:
+        `"tokens"` `(batch, 1, width)` and `"mask"` `(batch, 1)`.
+    """
+
+    def __init__(
+        self,
+        width: int = 128,
+        size: int | None = None,
+        unknown: float = 0.02,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(width, **kwargs)
+        self.size = size
+        self.unknown = unknown
+        self.seed = seed
+        self.seeds = keras.random.SeedGenerator(seed)
+
+    def for_feature(self, feature: Any) -> Encoder:
+        if self.size is not None:
+            return self
+        return type(self).from_config({**self.get_config(), "size": feature.size})
+
+    def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
+        if self.size is None:
+            raise ValueError(
+                "CategoryEmbedding needs `size`, the number of ids, before it is built."
+            )
+        self.table = self.add_weight(
+            shape=(self.size, self.width),
+            initializer=keras.initializers.RandomNormal(stddev=self.width**-0.5),
+            name="table",
+        )
+
+    def call(
+        self, values: Any, lengths: Any = None, training: bool | None = None
+    ) -> dict[str, Any]:
+        ids = keras.ops.cast(values, "int32")
+        if training and self.unknown > 0:
+            draw = keras.random.uniform(keras.ops.shape(ids), seed=self.seeds)
+            ids = keras.ops.where(draw < self.unknown, 0, ids)
+        ids = keras.ops.where(ids < (self.size or 1), ids, 0)
+        tokens = keras.ops.expand_dims(keras.ops.take(self.table, ids, axis=0), 1)
+        return {"tokens": tokens, "mask": keras.ops.ones_like(tokens[..., 0], dtype="bool")}
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "unknown": self.unknown,
+            "seed": self.seed,
+        }

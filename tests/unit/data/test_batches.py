@@ -1,0 +1,150 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from plait.data import Batches, FeatureRows, epoch_order, row_keys
+from plait.features import ArraySpec, BrokenCell, Category, Encoded, Number
+from plait.table import Table
+from plait.tasks import Multiclass, Regression
+
+ROWS = 10
+
+
+class Lazy(Number):
+    """A feature that is decoded when it is asked for; row 3 cannot be read, row 5 is too long."""
+
+    lazy = True
+    calls: list
+
+    @property
+    def spec(self):
+        return ArraySpec((2,), "float32", lengths=True)
+
+    def encode(self, column):
+        values = column.values.to_numpy()
+        LOG.append(column.rows.tolist())
+        present = values != 3
+        broken = tuple(
+            BrokenCell(int(r), column.source, column.name, "torn") for r in column.rows[~present]
+        )
+        return Encoded(
+            np.stack([values, -values], 1).astype("float32"),
+            present,
+            np.full(len(column), 2, "int32"),
+            broken,
+            cut=int((values == 5).sum()),
+        )
+
+
+LOG: list = []
+
+
+@pytest.fixture
+def table():
+    LOG.clear()
+    return Table.read(
+        {
+            "n": np.arange(ROWS) * 1.0,
+            "m": np.arange(ROWS),
+            "kind": ["a", "b", None] * 3 + ["a"],
+            "price": [None] + [1.0, 2.0, 3.0] * 3,
+        }
+    )
+
+
+@pytest.fixture
+def make(table):
+    features = {"n": Number().fit(table.column("n")), "m": Lazy(state={})}
+    tasks = {
+        "kind": Multiclass().fit(table.column("kind")),
+        "price": Regression().fit(table.column("price")),
+    }
+    return lambda **k: Batches(
+        table, features, tasks, **{"batch_size": 4, "seed": 1, "workers": 0, **k}
+    )
+
+
+def same(one, other):
+    for ours, theirs in zip(one, other, strict=True):
+        assert ours.keys() == theirs.keys()
+        for key, value in ours.items():
+            np.testing.assert_array_equal(value, theirs[key], err_msg=key)
+
+
+def test_a_batch_does_not_depend_on_what_was_read_before(make):
+    walked = make()
+    for epoch in range(3):
+        for index in range(len(walked)):
+            same(walked[index], make().batch(epoch, index))
+        walked.on_epoch_end()
+
+
+def test_each_epoch_has_every_row_once_in_an_order_of_its_own(make):
+    orders = [
+        np.concatenate([make().batch(e, k)[0]["m"][:, 0][:4] for k in range(3)])[:ROWS].tolist()
+        for e in range(2)
+    ]
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(ROWS))
+    assert orders[0] != orders[1]
+    assert make(shuffle=False).batch(5, 1)[0]["m"][:, 0].tolist() == [4, 5, 6, 7]
+
+
+def test_the_last_batch_is_filled_up_with_rows_of_no_weight(make):
+    x, y, weights = make(shuffle=False).batch(0, 2)
+    assert x["n"].shape == (4, 1)
+    assert x["m__present"].tolist() == [True, True, False, False]
+    assert x["m__length"].tolist() == [2, 2, 0, 0]
+    assert weights["kind"].tolist() == [0, 1, 0, 0]
+    assert weights["price"].tolist() == [1, 1, 0, 0]
+    assert np.isfinite(y["price"]).all()
+
+
+def test_row_weights_multiply_and_missing_labels_are_zero(make):
+    _, _, weights = make(shuffle=False, weights=np.arange(ROWS) / 2).batch(0, 0)
+    assert weights["kind"].tolist() == [0, 0.5, 0, 1.5]
+    assert weights["price"].tolist() == [0, 0.5, 1, 1.5]
+
+
+def test_media_are_decoded_once_where_they_fit_and_findings_are_counted_once(make, table):
+    batches = make()
+    for _ in range(3):
+        for index in range(len(batches)):
+            batches[index]
+        batches.on_epoch_end()
+    assert sorted(r for rows in LOG for r in rows) == list(range(1, ROWS + 1))
+    assert list(batches.findings.broken) == [("m", 4)]
+    assert batches.findings.cut == {"m": 1}
+    LOG.clear()
+    rows = FeatureRows({"m": Lazy(state={})}, table, cache_bytes=10)
+    rows.inputs(np.array([5, 3]))
+    rows.inputs(np.array([5, 3]))
+    assert LOG == [[6, 4], [6, 4]]
+    assert rows.findings.cut == {"m": 1}
+
+
+def test_a_feature_without_a_column_is_absent_everywhere(table):
+    feature = Category(column="nowhere", state={"categories": ["x"]})
+    x = FeatureRows({"c": feature}, table).inputs(np.array([0, 1]))
+    assert x["c__present"].tolist() == [False, False]
+    assert x["c"].tolist() == [0, 0]
+
+
+def test_threads_change_nothing(make):
+    with_threads = make(workers=3)
+    for index in range(3):
+        same(with_threads[index], make()[index])
+
+
+def test_keys_are_different_for_each_row_and_epoch_and_the_same_again():
+    rows = np.arange(2000)
+    keys = np.concatenate([row_keys(s, e, rows) for s in (0, 1) for e in (0, 1)])
+    assert keys.dtype == np.int32
+    assert len(np.unique(keys, axis=0)) == 8000
+    np.testing.assert_array_equal(row_keys(1, 1, rows[::-1])[::-1], row_keys(1, 1, rows))
+
+
+def test_order_and_keys_are_pinned():
+    """A change here would change every run that is resumed after an upgrade."""
+    assert epoch_order(7, 3, 6).tolist() == [4, 0, 5, 3, 1, 2]
+    assert row_keys(3, 2, np.array([5])).tolist() == [[-608120478, -645761634]]
