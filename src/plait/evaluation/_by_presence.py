@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from plait.evaluation._evaluate import check_targets
+from plait.evaluation._evaluate import check_targets, weights_for
 from plait.inference import Predictor, score
 from plait.table import Table
 
@@ -16,7 +16,7 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
     Args:
         predictor: a fitted model.
         table: a `Table`, or whatever `Table.read` takes.
-        weights: `(rows,)`, each row's weight in the scores, or None for 1.
+        weights: see `evaluate`.
 
     Returns:
         Columns `present` (names joined by " + ", or "nothing"), `rows`, and `<task>.<score>` for
@@ -26,9 +26,10 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
     Raises:
         DataError: no target column, or a cell that cannot be read.
     """
-    table = table if isinstance(table, Table) else Table.read(table)
+    table = Table.read(table)
     check_targets(predictor, table)
-    answers = predictor.answers(predictor.batches(table))
+    weights = weights_for(predictor, table) if weights is None else weights
+    answers = predictor.answers(predictor.declaration.rows(table))
     names = list(predictor.features)
     patterns = np.stack([answers.presence[name] for name in names], axis=1)
     distinct, which = np.unique(patterns, axis=0, return_inverse=True)

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from plait.errors import DataError
-from plait.inference import Predictor, Scores, score
+from plait.inference import Predictor, Scores, row_weights, score
 from plait.table import Table
 
 
@@ -15,14 +16,41 @@ def evaluate(predictor: Predictor, table: Any, weights: np.ndarray | None = None
     Args:
         predictor: a fitted model.
         table: a `Table`, or whatever `Table.read` takes.
-        weights: `(rows,)`, each row's weight in the scores, or None for 1.
+        weights: `(rows,)`, each row's weight in the scores; if None, the column that weighed rows
+            in training, where the table has it, else 1.
 
     Raises:
         DataError: no target column, no label at all, or a cell that cannot be read.
     """
-    table = table if isinstance(table, Table) else Table.read(table)
+    table = Table.read(table)
     check_targets(predictor, table)
+    weights = weights_for(predictor, table) if weights is None else weights
     return score(predictor.tasks, predictor.logits(table), table, weights)
+
+
+def trivial_scores(predictor: Predictor, table: Any, weights: np.ndarray | None = None) -> Scores:
+    """The scores of the answer that looks at nothing, to stand beside those of `evaluate`.
+
+    That answer is what a task's new head gives to tokens of zeros: it starts from the training
+    labels' shares or mean.
+
+    Args, Raises: see `evaluate`.
+    """
+    table = Table.read(table)
+    check_targets(predictor, table)
+    weights = weights_for(predictor, table) if weights is None else weights
+    nothing = np.zeros((1, 1, 1), "float32")
+    logits = {}
+    for name, task in predictor.tasks.items():
+        answer = keras.ops.convert_to_numpy(task.head()(nothing, np.ones((1, 1), bool)))
+        logits[name] = np.repeat(answer, len(table), axis=0)
+    return score(predictor.tasks, logits, table, weights)
+
+
+def weights_for(predictor: Predictor, table: Table) -> np.ndarray | None:
+    """The weights of the table's rows by the column that weighed them in training, if any."""
+    column = predictor.declaration.weight
+    return row_weights(table, column) if column is not None and column in table else None
 
 
 def check_targets(predictor: Predictor, table: Table) -> None:
@@ -34,6 +62,6 @@ def check_targets(predictor: Predictor, table: Table) -> None:
     wanted = [task.column or name for name, task in predictor.tasks.items()]
     if not any(column in table for column in wanted):
         raise DataError(
-            f"{table.source} has no target column to score against. Expected at least one of: "
+            f"{table.name} has no target column to score against. Expected at least one of: "
             f"{', '.join(wanted)}."
         )

@@ -8,8 +8,7 @@ from plait.inference._connect import check_names, connect
 from plait.inference._declaration import Declaration
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._predictor import Answers, Predictor
-from plait.inference._rows import InputBatch
-from plait.inference._scoring import Scores, gains, mean_gain, score
+from plait.inference._scoring import Scores, gains, mean_gain, mean_scores, row_weights, score
 
 __all__ = [
     "FORMAT",
@@ -17,12 +16,13 @@ __all__ = [
     "Answers",
     "Blank",
     "Declaration",
-    "InputBatch",
     "Predictor",
     "Scores",
     "check_names",
     "connect",
     "gains",
     "mean_gain",
+    "mean_scores",
+    "row_weights",
     "score",
 ]

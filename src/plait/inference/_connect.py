@@ -50,8 +50,8 @@ def connect(
         outputs `{task: KerasTensor}` of logits.
 
     Raises:
-        ConfigError: no features or tasks, a task that reads an unknown feature, a name that no
-            Keras layer can have, a name used twice.
+        ConfigError: no features or tasks, a column that is feature and target, a task that reads an
+            unknown feature, a name that no Keras layer can have, a name used twice.
     """
     check_names(features, tasks)
     return in_fresh_state(lambda: graph(features, tasks, fusion, sharing, width), seed)
@@ -73,16 +73,22 @@ def check_names(features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> N
                     "Choose another name and give the column's own by column=."
                 )
     reserved = {f"{feature}__{mask}" for feature in features for mask in ("present", "length")}
-    for name in tasks:
-        if name in features:
-            raise ConfigError(
-                f"'{name}' names a feature and a task; an input and an output of one model need "
-                "two names. If the column is both, it would be given its own answer."
-            )
     for name in features:
         if name in reserved:
             raise ConfigError(f"The feature name '{name}' is taken by another feature's mask.")
+    read = {feature.column or name: name for name, feature in features.items()}
     for name, task in tasks.items():
+        column = task.column or name
+        if column in read:
+            raise ConfigError(
+                f"The column '{column}' is both the feature '{read[column]}' and the target of the "
+                f"task '{name}': the model would be given the answer. Remove one of the two."
+            )
+        if name in features:
+            raise ConfigError(
+                f"'{name}' is the name of both a feature and a task. Give one of them another name, "
+                "and its column by column=."
+            )
         if task.features is not None and not task.features:
             raise ConfigError(f"Task '{name}': features is empty; it needs at least one feature.")
         for feature in task.features or ():

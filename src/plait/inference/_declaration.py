@@ -13,14 +13,17 @@ import plait.fusion
 import plait.sharing
 import plait.tasks
 from plait._names import from_plain, to_plain
+from plait.data import FeatureRows
 from plait.errors import ConfigError, ModelFileError
 from plait.features import Feature
 from plait.fusion import Fusion
 from plait.inference._archive import ArrayForm
 from plait.inference._connect import Tensors, check_names, connect, graph
 from plait.inference._fresh_state import in_fresh_state
+from plait.inference._rows import check_columns
 from plait.inference._weights import forms_of
 from plait.sharing import Sharing
+from plait.table import Table
 from plait.tasks import Task
 
 # One row of a feature: no picture, sound or text that fits a batch in memory is larger.
@@ -38,6 +41,7 @@ class Declaration:
         sharing: what the tasks share.
         width: the size of the tokens where an encoder leaves it open.
         key: the column that names a row, or None.
+        weight: the column of each row's weight in the scores, or None.
     """
 
     features: Mapping[str, Feature]
@@ -46,6 +50,7 @@ class Declaration:
     sharing: Sharing
     width: int = 128
     key: str | None = None
+    weight: str | None = None
 
     def settled(self) -> Self:
         """The same with every encoder named, so that a later default changes no saved model."""
@@ -72,6 +77,21 @@ class Declaration:
 
         return in_fresh_state(dry, seed=0)
 
+    def rows(self, table: Table, again: bool = False) -> FeatureRows:
+        """A table's rows as the model reads them.
+
+        Args:
+            table: any columns; a feature without a column is absent everywhere.
+            again: whether they are read more than once, so that decoded media are kept.
+
+        Raises:
+            DataError: no column of any feature, or a cell that cannot be read.
+        """
+        check_columns(self.features, table)
+        if again:
+            return FeatureRows(self.features, table)
+        return FeatureRows(self.features, table, cache_bytes=0)
+
     def to_plain(self) -> dict[str, Any]:
         """The declaration as JSON data."""
         return {
@@ -81,6 +101,7 @@ class Declaration:
             "sharing": to_plain(self.sharing),
             "width": self.width,
             "key": self.key,
+            "weight": self.weight,
         }
 
     @classmethod
@@ -107,6 +128,7 @@ class Declaration:
                 sharing=from_plain(plain["sharing"], plait.sharing, custom),
                 width=plain["width"],
                 key=plain["key"],
+                weight=plain["weight"],
             )
             made._check_kinds()
         except ConfigError as error:
@@ -127,7 +149,8 @@ class Declaration:
             (self.fusion, Fusion),
             (self.sharing, Sharing),
             (self.width, int),
-            (self.key, str | None),  # type: ignore[list-item]
+            (self.key or "", str),
+            (self.weight or "", str),
         ]
         for value, kind in expected:
             if not isinstance(value, kind):

@@ -1,7 +1,7 @@
 """A fitted model that answers: features, tasks, a Keras model, and the way back to labels."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,12 +10,11 @@ import keras
 import numpy as np
 import pyarrow as pa
 
-from plait._names import did_you_mean
-from plait.errors import DataError, ModelFileError
-from plait.features import BrokenCell
+from plait.data import FeatureRows
+from plait.errors import ModelFileError
 from plait.inference._archive import Archive, write_archive
 from plait.inference._declaration import Declaration
-from plait.inference._rows import InputBatch, input_batches
+from plait.inference._rows import batches
 from plait.inference._weights import forms_of, weights_of
 from plait.table import Table
 
@@ -29,12 +28,10 @@ class Answers:
     Attributes:
         logits: `{task: (rows, *answer)}`.
         presence: `{feature: (rows,)}` bool.
-        broken: cells taken as absent because they could not be read.
     """
 
     logits: dict[str, np.ndarray]
     presence: dict[str, np.ndarray]
-    broken: tuple[BrokenCell, ...] = ()
 
 
 class Predictor:
@@ -105,26 +102,23 @@ class Predictor:
         description = {"backend": keras.backend.backend(), **self.declaration.to_plain()}
         write_archive(Path(path), description, weights)
 
-    def batches(self, table: Table) -> Iterable[InputBatch]:
-        """The table's rows as the model takes them."""
-        return input_batches(self.features, table, self.batch_size)
+    def answers(self, rows: FeatureRows) -> Answers:
+        """Logits and presence of every row.
 
-    def answers(self, batches: Iterable[InputBatch]) -> Answers:
-        """Logits and presence for rows that are already encoded."""
+        Raises:
+            DataError: a cell that cannot be read where the feature's `on_error` is "raise".
+        """
         logits: dict[str, list[np.ndarray]] = {task: [] for task in self.tasks}
         presence: dict[str, list[np.ndarray]] = {feature: [] for feature in self.features}
-        broken: list[BrokenCell] = []
-        for batch in batches:
-            given = self.model.predict_on_batch(batch.x)
+        for count, x in batches(rows, self.batch_size):
+            given = self.model.predict_on_batch(x)
             for task, kept in logits.items():
-                kept.append(np.asarray(given[task])[: batch.rows])
+                kept.append(np.asarray(given[task])[:count])
             for feature, seen in presence.items():
-                seen.append(batch.x[f"{feature}__present"][: batch.rows])
-            broken.extend(batch.broken)
+                seen.append(x[f"{feature}__present"][:count])
         return Answers(
             {task: np.concatenate(kept) for task, kept in logits.items()},
             {feature: np.concatenate(seen) for feature, seen in presence.items()},
-            tuple(broken),
         )
 
     def logits(self, table: Any) -> dict[str, np.ndarray]:
@@ -134,9 +128,9 @@ class Predictor:
             table: a `Table`, or whatever `Table.read` takes.
 
         Raises:
-            DataError: no rows, no column of any feature, or a cell that cannot be read.
+            DataError: no column of any feature, or a cell that cannot be read.
         """
-        return self.answers(self.batches(_table(table))).logits
+        return self.answers(self.declaration.rows(Table.read(table))).logits
 
     def predict(self, table: Any, key: str | None = None) -> pa.Table:
         """Answers in the user's terms, one row for each row of the table, in its order.
@@ -152,24 +146,13 @@ class Predictor:
         Raises:
             DataError: see `logits`; or the table has no column `key`.
         """
-        table = _table(table)
+        table = Table.read(table)
         columns: dict[str, Any] = {}
         if key is None and self.declaration.key is not None and self.declaration.key in table:
             key = self.declaration.key
         if key is not None:
-            if key not in table:
-                raise DataError(
-                    f"{table.source} has no column '{key}'.{did_you_mean(key, table.names)}"
-                )
             columns[key] = table.column(key).values
         for name, logits in self.logits(table).items():
             for suffix, values in self.tasks[name].decode(logits).items():
                 columns[f"{name}.{suffix}" if suffix else name] = values
         return pa.table(columns)
-
-
-def _table(table: Any) -> Table:
-    table = table if isinstance(table, Table) else Table.read(table)
-    if not len(table):
-        raise DataError(f"{table.source} has no rows.")
-    return table

@@ -1,9 +1,12 @@
 """From logits and labels to scores, and to the one number that models are compared by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from plait.errors import DataError
 from plait.table import Table
 from plait.tasks import Task
 
@@ -48,3 +51,38 @@ def mean_gain(tasks: Mapping[str, Task], scores: Scores) -> float:
     """The mean of the scored tasks' gains; NaN if no task was scored."""
     found = list(gains(tasks, scores).values())
     return float(np.mean(found)) if found else float("nan")
+
+
+def mean_scores(scores: Sequence[Scores]) -> Scores:
+    """The mean of each metric over those of the scores that have it."""
+    met: dict[str, dict[str, list[float]]] = {}
+    for one in scores:
+        for task, metrics in one.items():
+            for metric, value in metrics.items():
+                met.setdefault(task, {}).setdefault(metric, []).append(value)
+    return {
+        task: {metric: float(np.mean(values)) for metric, values in metrics.items()}
+        for task, metrics in met.items()
+    }
+
+
+def row_weights(table: Table, column: str) -> np.ndarray:
+    """The weights of a table's rows, `(rows,)` float64.
+
+    Raises:
+        DataError: no such column, or a cell that is empty, no number, negative or infinite.
+    """
+    cells = table.column(column)
+    try:
+        weights = np.array(pc.cast(cells.values, pa.float64()).to_numpy(), dtype="float64")
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"Column '{column}' of {table.name}: a weight is a number. {error}"
+        ) from error
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        raise DataError(
+            f"{cells.where(wrong[0])}: a weight is a finite number from 0 up. "
+            f"Received: {cells.values[int(wrong[0])].as_py()!r}."
+        )
+    return weights

@@ -1,9 +1,11 @@
 """Training: a declaration and rows in, the best weights and a run folder out."""
 
 from plait.training._coverage import label_coverage, labelled_rows
-from plait.training._environment import environment, fingerprint
+from plait.training._environment import environment
+from plait.training._notes import choices, outcome, plain_findings, tell
+from plait.training._parts import parted
 from plait.training._progress import Progress
-from plait.training._run_folder import write_run
+from plait.training._run_folder import run_folder, write_documents, write_run
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
 from plait.training._train import Trained, compile_model, train
@@ -15,11 +17,17 @@ __all__ = [
     "Trained",
     "Training",
     "Validation",
+    "choices",
     "compile_model",
     "environment",
-    "fingerprint",
     "label_coverage",
     "labelled_rows",
+    "outcome",
+    "parted",
+    "plain_findings",
+    "run_folder",
+    "tell",
     "train",
+    "write_documents",
     "write_run",
 ]

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plait._beside import written_beside
+from plait.errors import ConfigError
 from plait.inference import Predictor
 from plait.training._selection import Epoch
 
@@ -41,13 +43,38 @@ def write_run(
         "tasks": plain["tasks"],
         "history": [dataclasses.asdict(epoch) for epoch in history],
     }
-    for name, content in files.items():
-        with written_beside(folder / f"{name}.json") as part:
-            text = json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False)
-            part.write_text(text + "\n", encoding="utf-8")
+    write_documents(folder, files)
     with written_beside(folder / "history.parquet") as part:
         pq.write_table(_as_table(history), part)
     predictor.save(folder / MODEL_FILE)
+
+
+def write_documents(folder: Path, documents: Mapping[str, Any]) -> None:
+    """Writes `<name>.json` for each document of plain data; numbers that are not finite are null."""
+    for name, content in documents.items():
+        with written_beside(folder / f"{name}.json") as part:
+            text = json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False)
+            part.write_text(text + "\n", encoding="utf-8")
+
+
+def run_folder(run: str | Path | bool) -> Path | None:
+    """Where a run goes, not made yet.
+
+    Args:
+        run: a folder; True is `runs/<date and time>`, False is none.
+
+    Raises:
+        ConfigError: the folder holds something.
+    """
+    if run is False:
+        return None
+    path = Path("runs", f"{datetime.now():%Y-%m-%d-%H%M%S}") if run is True else Path(run)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(
+            f"'{path}' is there and holds something, and a run is never written over. Choose "
+            "another folder, or remove it."
+        )
+    return path
 
 
 def _finite(value: Any) -> Any:

@@ -2,15 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
+from plait.data import FeatureRows
 from plait.errors import PlaitError
-from plait.inference import InputBatch, Predictor, Scores, gains, mean_gain, score
+from plait.inference import Predictor, Scores, gains, mean_gain, score
 from plait.table import Table
 
 
@@ -20,12 +21,12 @@ class Validation:
 
     Attributes:
         table: the rows, with target columns.
-        batches: the same rows as the model takes them, gone through once an epoch.
+        rows: the same rows as the model reads them.
         weights: `(rows,)`, or None for 1.
     """
 
     table: Table
-    batches: Iterable[InputBatch]
+    rows: FeatureRows
     weights: np.ndarray | None = None
 
 
@@ -54,6 +55,16 @@ class Epoch:
     gains: dict[str, float]
     mean_gain: float | None
     best: bool
+
+    @property
+    def selected_by(self) -> dict[str, Any]:
+        """What made it the best, as plain data."""
+        return {
+            "epoch": self.number,
+            "validation": self.scores,
+            "gains": self.gains,
+            "mean_gain": self.mean_gain,
+        }
 
 
 class Selection(keras.callbacks.Callback):
@@ -103,7 +114,7 @@ class Selection(keras.callbacks.Callback):
             return
         scores: Scores = {}
         if self.validation is not None:
-            answers = self.predictor.answers(self.validation.batches)
+            answers = self.predictor.answers(self.validation.rows)
             scores = score(
                 self.predictor.tasks, answers.logits, self.validation.table, self.validation.weights
             )

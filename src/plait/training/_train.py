@@ -39,7 +39,7 @@ class Trained:
 def train(
     declaration: Declaration,
     batches: Batches,
-    validation: Callable[[Predictor], Validation] | None,
+    validation: Validation | None,
     settings: Training,
     balancing: Balancer | None = None,
     *,
@@ -52,9 +52,9 @@ def train(
     Args:
         declaration: fitted features and tasks.
         batches: the training rows; their order is a function of the epoch.
-        validation: from a predictor to the rows that choose the weights; None keeps the last ones.
+        validation: the rows that choose the weights; None keeps the last ones.
         settings: settled.
-        balancing: a balancer that no model has yet.
+        balancing: weighs the tasks; the model gets a copy of its own.
         seed: decides the initial weights and dropout.
         callbacks: Keras' own.
         on_epoch: called with each epoch that is over.
@@ -65,14 +65,15 @@ def train(
     """
     inputs, outputs = declaration.connect(seed)
     model = MultiTaskModel(inputs, outputs)
-    compile_model(model, declaration.tasks, settings, balancing, steps=len(batches))
+    own = None if balancing is None else type(balancing).from_config(balancing.get_config())
+    compile_model(model, declaration.tasks, settings, own, steps=len(batches))
     if settings.modality_dropout and len(declaration.features) > 1:
         model.augment = ModalityDropout(list(declaration.features), settings.modality_dropout)
     # A model of its own over the same layers: it answers while the other is in the middle of `fit`.
     predictor = Predictor(declaration, keras.Model(inputs, outputs))
     selection = Selection(
         predictor,
-        None if validation is None else validation(predictor),
+        validation,
         settings.patience or 1,
         on_epoch,
     )

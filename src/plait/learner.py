@@ -1,0 +1,302 @@
+"""`Learner`: the whole flow from a table to answers, on one page."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+import pyarrow as pa
+
+from plait._names import parameters, to_plain
+from plait.balancing import Balancer
+from plait.data import Batches
+from plait.errors import PlaitError
+from plait.evaluation import evaluate
+from plait.features import Feature
+from plait.fusion import Concat, Fusion
+from plait.inference import Declaration, Predictor, Scores, check_names, mean_scores, row_weights
+from plait.sharing import HardSharing, Sharing
+from plait.table import Split, Table, folds
+from plait.tasks import Task
+from plait.training import (
+    Epoch,
+    Progress,
+    Training,
+    Validation,
+    choices,
+    environment,
+    label_coverage,
+    labelled_rows,
+    outcome,
+    parted,
+    plain_findings,
+    run_folder,
+    tell,
+    train,
+    write_documents,
+    write_run,
+)
+
+FilePath = str | Path
+
+
+class Learner:
+    """One model for a table: declared columns in, declared columns out.
+
+    It assembles a functional `MultiTaskModel` out of plait's public layers, trains it with Keras'
+    own `fit`, keeps the weights of the best epoch, and answers through a `Predictor`.
+
+    Args:
+        features: the columns that the model reads, by name.
+        tasks: the columns that it answers, by name.
+        fusion: joins the features' tokens; `Concat` if None.
+        sharing: what the tasks share after fusion; `HardSharing` if None.
+        balancing: weighs the tasks against each other; their losses are added if None.
+        split: how one table becomes training, validation and test rows; a name alone is a column
+            that says each row's part.
+        weight: the column of each row's weight, in the loss and in the scores.
+        key: the column that names a row; predictions carry it through.
+        training: how to train; by the size of the data if None.
+        width: the size of the tokens of every part that does not name its own.
+        seed: decides the initial weights, the order of the rows and dropout.
+
+    Raises:
+        ConfigError: a column that is both a feature and a target, a task that reads an unknown
+            feature, names that cannot be used.
+
+    Example:
+        learner = plait.Learner(
+            features={"title": plait.Text(), "age": plait.Number()},
+            tasks={"bought": plait.Binary(), "price": plait.Regression()},
+        )
+        learner.fit("train.parquet")
+        learner.predict("new.parquet")
+    """
+
+    def __init__(
+        self,
+        features: Mapping[str, Feature],
+        tasks: Mapping[str, Task],
+        *,
+        fusion: Fusion | None = None,
+        sharing: Sharing | None = None,
+        balancing: Balancer | None = None,
+        split: Split | str | None = None,
+        weight: str | None = None,
+        key: str | None = None,
+        training: Training | None = None,
+        width: int = 128,
+        seed: int = 0,
+    ) -> None:
+        check_names(features, tasks)
+        self.features = dict(features)
+        self.tasks = dict(tasks)
+        self.fusion = fusion
+        self.sharing = sharing
+        self.balancing = balancing
+        self.split = split
+        self.weight = weight
+        self.key = key
+        self.training = training
+        self.width = width
+        self.seed = seed
+        self.history: tuple[Epoch, ...] = ()
+        self._predictor: Predictor | None = None
+        self._model: keras.Model | None = None
+
+    def fit(
+        self,
+        table: Any,
+        validation: Any = None,
+        run: FilePath | bool = True,
+        root: FilePath | None = None,
+        *,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        verbose: bool = True,
+    ) -> Self:
+        """Learns from a table; what was learnt before is forgotten.
+
+        Args:
+            table: whatever `Table.read` takes, parted by `split`; or `{"train": ..., "validation":
+                ..., "test": ...}`, each such a table, where only "train" has to be there.
+            validation: the rows that choose the best epoch, if they have a table of their own.
+            run: the folder of the run; True is `runs/<date and time>`, False leaves none.
+            root: the folder that media paths are relative to; each file's own if None.
+            callbacks: Keras' own.
+            verbose: whether to print the choices made, a progress bar and the outcome.
+
+        Raises:
+            DataError: a column that is not there, a cell that cannot be read, a task without labels.
+            ConfigError: a run's folder that holds something.
+            BalancingError: the balancer asks for what the model cannot give.
+        """
+        folder = run_folder(run)
+        split = Split(column=self.split) if isinstance(self.split, str) else self.split
+        parts = parted(table, validation, split, self._targets, root)
+        declaration = self._fitted(parts["train"])
+        labelled = labelled_rows(declaration.tasks, parts["train"])
+        taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
+        settings = (self.training or Training()).settled(len(taught))
+        batches = Batches(
+            taught,
+            declaration.features,
+            declaration.tasks,
+            batch_size=settings.batch_size or 1,
+            seed=self.seed,
+            weights=self._weights(taught),
+        )
+        chosen_on = self._validation(declaration, parts.get("validation"))
+        coverage = label_coverage(labelled)
+        sizes = {part: len(rows) for part, rows in parts.items()}
+        if verbose:
+            tell(choices(declaration, settings, sizes, coverage))
+        progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
+        trained = train(
+            declaration,
+            batches,
+            chosen_on,
+            settings,
+            self.balancing,
+            seed=self.seed,
+            callbacks=[*progress, *callbacks],
+            on_epoch=[line.epoch for line in progress],
+        )
+        self._predictor, self._model = trained.predictor, trained.model
+        self.history = trained.history
+        findings = {"train": batches.findings}
+        if chosen_on is not None:
+            findings["validation"] = chosen_on.rows.findings
+        if folder is not None:
+            documents = {
+                "config": self._as_it_ran(settings),
+                "metrics": {**trained.best.selected_by, "labels": coverage},
+                "findings": {part: plain_findings(found) for part, found in findings.items()},
+                "environment": environment(self.seed, **parts),
+            }
+            write_run(folder, trained.predictor, trained.history, documents)
+        if verbose:
+            tell(outcome(trained.best, trained.history, findings.values(), folder))
+        return self
+
+    @property
+    def predictor(self) -> Predictor:
+        """What answers, once the learner is fitted or loaded.
+
+        Raises:
+            PlaitError: it is neither.
+        """
+        if self._predictor is None:
+            raise PlaitError("The learner is not fitted. Call fit(table), or Learner.load(path).")
+        return self._predictor
+
+    @property
+    def model(self) -> keras.Model:
+        """The Keras model: a compiled `MultiTaskModel` after `fit`, a plain one after `load`."""
+        return self._model or self.predictor.model
+
+    def evaluate(self, table: Any, root: FilePath | None = None) -> Scores:
+        """Each task's scores on the labelled rows of a table, `{task: {metric: value}}`.
+
+        Raises:
+            DataError: no target column, or a cell that cannot be read.
+        """
+        return evaluate(self.predictor, Table.read(table, root))
+
+    def predict(self, table: Any, key: str | None = None, root: FilePath | None = None) -> pa.Table:
+        """Answers in the user's terms, one row a row; see `Predictor.predict`."""
+        return self.predictor.predict(Table.read(table, root), key)
+
+    def save(self, path: FilePath) -> None:
+        """Writes the model to one file, whole or not at all."""
+        self.predictor.save(path)
+
+    @classmethod
+    def load(cls, path: FilePath, custom_objects: Mapping[str, type] | None = None) -> Self:
+        """A learner that answers, and that `fit` trains anew; see `Predictor.load`.
+
+        How it was trained (`balancing`, `split`, `training`) is in the run, not in the model.
+        """
+        predictor = Predictor.load(path, custom_objects)
+        found = predictor.declaration
+        learner = cls(
+            found.features,
+            found.tasks,
+            fusion=found.fusion,
+            sharing=found.sharing,
+            weight=found.weight,
+            key=found.key,
+            width=found.width,
+        )
+        learner._predictor = predictor
+        return learner
+
+    def folds(
+        self,
+        table: Any,
+        spec: int | str,
+        run: FilePath | bool = True,
+        root: FilePath | None = None,
+        *,
+        verbose: bool = True,
+    ) -> dict[str, Any]:
+        """Trains once for each fold, on the other rows, and scores on the fold.
+
+        Args:
+            table: whatever `Table.read` takes.
+            spec: how many folds, or a column whose values name them.
+            run: see `fit`; the folder holds `metrics.json` and each fold's own run.
+            root: the folder that media paths are relative to; the file's own if None.
+            verbose: see `fit`.
+
+        Returns:
+            `{"folds": {fold: scores}, "mean": scores}`, where scores are `{task: {metric: value}}`.
+
+        Raises:
+            DataError, ConfigError: see `fit` and `plait.table.folds`.
+        """
+        table = Table.read(table, root)
+        folder = run_folder(run)
+        scores: dict[str, Scores] = {}
+        for name, rows in folds(table, spec, self._targets, self.seed):
+            here = folder is not None and folder / re.sub(r"[^\w.-]", "_", f"fold-{name}")
+            learner = Learner(**{key: getattr(self, key) for key in parameters(Learner)})
+            parts = {"train": table.take(rows.train), "validation": table.take(rows.validation)}
+            learner.fit(parts, run=here, verbose=verbose)
+            scores[name] = learner.evaluate(table.take(rows.test))
+        found = {"folds": scores, "mean": mean_scores(list(scores.values()))}
+        if folder is not None:
+            write_documents(folder, {"metrics": found})
+        return found
+
+    @property
+    def _targets(self) -> list[str]:
+        return [task.column or name for name, task in self.tasks.items()]
+
+    def _fitted(self, table: Table) -> Declaration:
+        """Features and tasks that have seen the training rows, with every choice made."""
+        weights = self._weights(table)
+        return Declaration(
+            {n: f.fit(table.column(f.column or n)) for n, f in self.features.items()},
+            {n: t.fit(table.column(t.column or n), weights) for n, t in self.tasks.items()},
+            self.fusion or Concat(width=self.width),
+            self.sharing or HardSharing(),
+            self.width,
+            self.key,
+            self.weight,
+        ).settled()
+
+    def _validation(self, declaration: Declaration, table: Table | None) -> Validation | None:
+        if table is None:
+            return None
+        # A label that cannot be read is told before the first epoch.
+        labelled_rows(declaration.tasks, table)
+        return Validation(table, declaration.rows(table, again=True), self._weights(table))
+
+    def _weights(self, table: Table) -> np.ndarray | None:
+        return None if self.weight is None else row_weights(table, self.weight)
+
+    def _as_it_ran(self, settings: Training) -> dict[str, Any]:
+        ran = {name: getattr(self, name) for name in parameters(Learner)}
+        return to_plain({**ran, "training": settings})

@@ -1,0 +1,92 @@
+"""What training tells a person: its choices before it starts, what it met when it is over."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from plait._names import to_plain
+from plait.data import Findings
+from plait.inference import Declaration
+from plait.training._selection import Epoch
+from plait.training._settings import Training
+
+_MOST_CELLS = 5
+
+
+def choices(
+    declaration: Declaration,
+    settings: Training,
+    sizes: Mapping[str, int],
+    coverage: Mapping[str, Mapping[str, int]],
+) -> list[str]:
+    """Lines about what will be trained, with everything that was left open settled.
+
+    Args:
+        declaration: fitted and settled.
+        settings: settled.
+        sizes: how many rows each part has.
+        coverage: how many rows are labelled, by task.
+    """
+    lines = [
+        f"feature {name}: {type(feature).__name__}, {to_plain(feature.encoder)}"
+        for name, feature in declaration.features.items()
+    ]
+    for name, task in declaration.tasks.items():
+        counts = coverage[name]
+        lines.append(
+            f"task {name}: {type(task).__name__}, {counts['labelled']} of {counts['rows']} "
+            "training rows labelled"
+        )
+    lines.append(
+        f"fusion: {to_plain(declaration.fusion)}; sharing: {to_plain(declaration.sharing)}"
+    )
+    rows = ", ".join(f"{part} {count}" for part, count in sizes.items())
+    lines.append(
+        f"rows: {rows}; {settings.epochs} epochs of {settings.batch_size} rows a step, "
+        f"patience {settings.patience}"
+    )
+    return lines
+
+
+def outcome(
+    best: Epoch, history: Sequence[Epoch], findings: Iterable[Findings], folder: Path | None
+) -> list[str]:
+    """Lines about what was kept and where, and about cells that were broken or cut."""
+    lines = []
+    if best.mean_gain is not None:
+        lines.append(
+            f"kept epoch {best.number} of {len(history)}: mean gain {best.mean_gain:.4f} "
+            "(0 the trivial answer, 1 a perfect one)"
+        )
+    for found in findings:
+        cells = list(found.broken.values())
+        if cells:
+            lines.append(f"{len(cells)} broken cells were taken as absent:")
+            lines += [
+                f"  column '{c.column}', row {c.row} of {c.source}: {c.reason}"
+                for c in cells[:_MOST_CELLS]
+            ]
+            if len(cells) > _MOST_CELLS:
+                lines.append(f"  and {len(cells) - _MOST_CELLS} more, in findings.json of the run")
+        lines += [f"{count} rows of '{name}' were cut" for name, count in found.cut.items()]
+    if folder is not None:
+        lines.append(f"run: {folder}")
+    return lines
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Prints the lines where the progress bar is, apart from what a command answers."""
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def plain_findings(found: Findings) -> dict[str, Any]:
+    """Broken cells and the count of cut rows as JSON data."""
+    return {
+        "broken": [
+            {"row": c.row, "table": c.source, "column": c.column, "reason": c.reason}
+            for c in found.broken.values()
+        ],
+        "cut": dict(found.cut),
+    }

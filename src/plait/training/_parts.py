@@ -1,0 +1,64 @@
+"""From what a user gives as data to the rows of each part."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from plait._names import did_you_mean
+from plait.errors import ConfigError
+from plait.table import Parts, Split, Table
+
+PARTS = tuple(field.name for field in fields(Parts))
+_HELD_OUT = (0.9, 0.1, 0.0)
+
+
+def parted(
+    table: Any,
+    validation: Any = None,
+    split: Split | None = None,
+    targets: Sequence[str] = (),
+    root: Any = None,
+) -> dict[str, Table]:
+    """`{"train": Table, "validation": Table, "test": Table}`, without parts that have no rows.
+
+    Args:
+        table: whatever `Table.read` takes, or a mapping of parts to such tables, of which "train"
+            has to be there; validation rows are held out of it if they have no table of their own.
+        validation: a table of its own for that part; without a split, all of `table` trains then.
+        split: how one table is parted; `Split()` if None.
+        targets: the target columns, for a stratified split.
+        root: the folder that media paths are relative to; each file's own if None.
+
+    Raises:
+        DataError: a table that cannot be read or parted.
+        ConfigError: a mapping with a part that nobody knows.
+    """
+    if isinstance(table, Mapping) and PARTS[0] in table and not _holds_cells(table):
+        unknown = [part for part in table if part not in PARTS]
+        if unknown:
+            raise ConfigError(f"Data have no part '{unknown[0]}'.{did_you_mean(unknown[0], PARTS)}")
+        found = {part: Table.read(t, root) for part, t in table.items() if t is not None}
+        if validation is None and "validation" not in found:
+            held_out = replace(split or Split(), fractions=_HELD_OUT)
+            inner = _taken(found["train"], held_out, targets)
+            found |= {part: inner[part] for part in ("train", "validation") if part in inner}
+    elif validation is not None and split is None:
+        found = {"train": Table.read(table, root)}
+    else:
+        found = _taken(Table.read(table, root), split or Split(), targets)
+    if validation is not None:
+        found["validation"] = Table.read(validation, root)
+    return found
+
+
+def _taken(table: Table, split: Split, targets: Sequence[str]) -> dict[str, Table]:
+    rows = split.parts(table, targets)
+    return {part: table.take(getattr(rows, part)) for part in PARTS if len(getattr(rows, part))}
+
+
+def _holds_cells(table: Mapping[str, Any]) -> bool:
+    """Whether the mapping is one table, in which a column happens to be called "train"."""
+    return isinstance(table[PARTS[0]], list | tuple | np.ndarray | pa.Array | pa.ChunkedArray)
