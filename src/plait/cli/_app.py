@@ -98,7 +98,7 @@ def check(
 
 
 @app.command()
-def fit(  # noqa: PLR0917
+def fit(
     config: ConfigArgument,
     data: DataOption = None,
     run_folder: Annotated[

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from plait._names import did_you_mean, parameters
 from plait.cli._show_run import show_run
-from plait.config import first_line, sections
+from plait.config import sections, summary
 from plait.errors import ConfigError
 
 
@@ -45,7 +45,7 @@ def describe(what: str | None, class_name: str | None) -> None:
 def _section(name: str, purpose: str, classes: Mapping[str, type]) -> str:
     width = max(map(len, classes))
     lines = [f"{name}: {purpose}"]
-    lines += [f"  {n:<{width}}  {first_line(c)}" for n, c in sorted(classes.items())]
+    lines += [f"  {n:<{width}}  {summary(c)}" for n, c in sorted(classes.items())]
     return "\n".join(lines)
 
 

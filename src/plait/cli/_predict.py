@@ -24,6 +24,6 @@ def predict(
     """
     writer_for(output)
     predictor = Predictor.load(run)
-    answers = predictor.predict(Table.read(table, root=root), key=key)
+    answers = predictor.predict(Table.read(table, root), key=key)
     write_answers(answers, output)
     print(f"{answers.num_rows} rows: {output}")

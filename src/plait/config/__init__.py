@@ -2,6 +2,6 @@
 
 from plait.config._config import Config, DataSources, build_learner, load
 from plait.config._dump import dump
-from plait.config._sections import first_line, sections
+from plait.config._sections import sections, summary
 
-__all__ = ["Config", "DataSources", "build_learner", "dump", "first_line", "load", "sections"]
+__all__ = ["Config", "DataSources", "build_learner", "dump", "load", "sections", "summary"]

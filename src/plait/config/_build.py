@@ -66,7 +66,7 @@ class Builder:
             return None
         cls = next(c for c in choices(annotation) if section_of(c) is section)
         if not inspect.isabstract(cls):
-            return self._only_class(cls, annotation, plain, path, what)
+            return self._only_class(cls, plain, path, what)
         return self._object(cls, section, plain, path, what)
 
     def _named_objects(self, base: Any, plain: Any, path: KeyPath, what: str) -> dict[str, Any]:
@@ -80,20 +80,24 @@ class Builder:
             for name, item in plain.items()
         }
 
-    def _only_class(self, cls: type, annotation: Any, plain: Any, path: KeyPath, what: str) -> Any:
-        """An argument that takes one class alone: its arguments, without repeating its name."""
-        if isinstance(plain, Mapping) and set(plain) != {cls.__name__}:
-            return self._made(cls, plain, path)
-        others = [c for c in choices(annotation) if c is not cls]
-        if plain == cls.__name__ or isinstance(plain, Mapping):
-            inner = plain[cls.__name__] if isinstance(plain, Mapping) else {}
-            return self._made(cls, inner or {}, (*path, cls.__name__))
-        if not others or others == [type(None)]:
+    def _only_class(self, cls: type, plain: Any, path: KeyPath, what: str) -> Any:
+        """An argument that takes one class alone: its arguments, without repeating its name.
+
+        A bare scalar is the first of them: `split: part` is `split: {column: part}`.
+        """
+        if plain == cls.__name__:
+            return self._made(cls, {}, path)
+        if isinstance(plain, Mapping) and set(plain) == {cls.__name__}:
+            plain, path = plain[cls.__name__] or {}, (*path, cls.__name__)
+        first = next(iter(parameters(cls).items()), None)
+        if isinstance(plain, str) and first and _takes_text(annotations(cls).get(first[0])):
+            plain = {first[0]: plain}
+        if not isinstance(plain, Mapping):
             raise ConfigError(
                 f"{self.source.at_value(path)}: expected {what} to be a mapping of "
                 f"{cls.__name__}'s arguments. Received: {plain!r}."
             )
-        return self._checked(typing.Union[tuple(others)], plain, path, what)  # noqa: UP007
+        return self._made(cls, plain, path)
 
     def _object(
         self, base: type, section: types.ModuleType, plain: Any, path: KeyPath, what: str
@@ -120,7 +124,8 @@ class Builder:
         try:
             return cls(**arguments)
         except (PlaitError, ValueError, TypeError) as error:
-            raise ConfigError(f"{self.source.at_key(path)}: {cls.__name__}: {error}") from error
+            said = str(error).removeprefix(f"{cls.__name__}: ")
+            raise ConfigError(f"{self.source.at_key(path)}: {cls.__name__}: {said}") from error
 
     def _class(self, name: str, base: type, section: types.ModuleType, path: KeyPath) -> type:
         at = self.source.at_value(path)
@@ -184,6 +189,10 @@ def values_of_mapping(annotation: Any) -> Any:
     if inspect.isclass(origin) and issubclass(origin, Mapping):
         return typing.get_args(annotation)[1]
     return None
+
+
+def _takes_text(annotation: Any) -> bool:
+    return str in choices(annotation)
 
 
 def _spelt(annotation: Any) -> str:

@@ -30,6 +30,12 @@ class DataSources:
     validation: Path | str | None = None
     test: Path | str | None = None
 
+    def tables(self) -> Path | str | dict[str, Path | str]:
+        """What `Learner.fit` takes: the one table, or each part's."""
+        parts = {part: getattr(self, part) for part in _PARTS}
+        named = {part: path for part, path in parts.items() if path is not None}
+        return self.train if len(named) == 1 else named
+
 
 @dataclass(frozen=True)
 class Config:

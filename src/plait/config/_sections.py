@@ -16,14 +16,14 @@ def sections() -> dict[str, tuple[str, dict[str, type]]]:
     found: Sections = {}
     _collect(Learner, found)
     return {
-        section.__name__.removeprefix("plait."): (first_line(section), classes)
+        section.__name__.removeprefix("plait."): (summary(section), classes)
         for section, classes in found.items()
     }
 
 
-def first_line(documented: Any) -> str:
-    """The first line of a docstring."""
-    return (inspect.getdoc(documented) or "").partition("\n")[0]
+def summary(documented: Any) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join((inspect.getdoc(documented) or "").partition("\n\n")[0].split())
 
 
 def _collect(cls: type, found: Sections) -> None:

@@ -1,0 +1,201 @@
+"""What a config meets in its data, found without training anything."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plait.cli._notation import notation
+from plait.errors import PlaitError
+from plait.features import BrokenCell, Encoded, Feature
+from plait.inference import row_weights
+from plait.learner import Learner
+from plait.table import Column, Table
+from plait.tasks import Task
+from plait.training import Training
+
+SAMPLE = 200
+"""How many media cells of a part are opened unless all of them are asked for."""
+
+_MOST_NAMED = 8
+
+T = TypeVar("T")
+
+
+@dataclass
+class Report:
+    """What there is to say.
+
+    Attributes:
+        lines: what the data are.
+        warnings: what will train, and is likely not meant so.
+        problems: what would end a run, or an evaluation.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def attempt(self, work: Callable[..., T], *arguments: Any) -> T | None:
+        """What `work` returns; None, and a problem, where it refuses."""
+        try:
+            return work(*arguments)
+        except PlaitError as error:
+            if str(error) not in self.problems:
+                self.problems.append(str(error))
+            return None
+
+
+def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False) -> Report:
+    """Reads every column that the learner names.
+
+    Args:
+        learner: not fitted.
+        parts: the rows of each part; "train" among them.
+        every: open every picture and sound instead of `SAMPLE` of each part.
+    """
+    report = Report()
+    sizes = ", ".join(f"{part} {len(table)}" for part, table in parts.items())
+    report.lines.append(f"rows: {sizes}")
+    for name, feature in learner.features.items():
+        _inspect_feature(report, name, feature, parts, learner.width, every)
+    for name, task in learner.tasks.items():
+        _inspect_task(report, name, task, parts)
+    train = parts["train"]
+    if learner.key is not None:
+        report.attempt(train.column, learner.key)
+    if learner.weight is not None:
+        for table in parts.values():
+            report.attempt(row_weights, table, learner.weight)
+    settings = (learner.training or Training()).settled(len(train))
+    report.lines.append(
+        f"training: up to {settings.epochs} epochs of {settings.batch_size} rows a step"
+    )
+    return report
+
+
+def _inspect_feature(
+    report: Report,
+    name: str,
+    feature: Feature,
+    parts: Mapping[str, Table],
+    width: int,
+    every: bool,
+) -> None:
+    where = feature.column or name
+    columns = {
+        part: column
+        for part, table in parts.items()
+        if (column := report.attempt(table.column, where)) is not None
+    }
+    if "train" not in columns:
+        return
+    # Every broken cell shall be named, not the first alone.
+    lenient = replace(feature, on_error="absent")
+    fitted = report.attempt(lenient.fit, columns["train"])
+    if fitted is None:
+        return
+    empty = {part: column.is_missing(feature.missing) for part, column in columns.items()}
+    gone, total = sum(int(e.sum()) for e in empty.values()), sum(map(len, empty.values()))
+    encoder = feature.encoder or fitted.default_encoder(width)
+    report.lines.append(
+        f"feature {name}: {type(feature).__name__}, {gone} of {total} cells empty, "
+        f"encoder {notation(encoder)}"
+    )
+    for part, column in columns.items():
+        if empty[part].all():
+            report.warnings.append(
+                f"column '{where}' of {column.source} is empty in every {part} row."
+            )
+        encoded = _encoded(report, fitted, column, empty[part], every)
+        if encoded is not None:
+            _tell_encoded(report, feature, name, part, encoded)
+
+
+def _encoded(
+    report: Report, fitted: Feature, column: Column, empty: np.ndarray, every: bool
+) -> Encoded | None:
+    there = np.flatnonzero(~empty)
+    if not len(there):
+        return None
+    if fitted.lazy and not every and len(there) > SAMPLE:
+        there = there[np.linspace(0, len(there) - 1, SAMPLE).astype(int)]
+        report.lines.append(
+            f"  {SAMPLE} of its cells in {column.source} were opened; --all opens each"
+        )
+    # Decoded media of a whole table need not fit into memory.
+    step = SAMPLE if fitted.lazy else len(there)
+    found: list[Encoded] = []
+    for start in range(0, len(there), step):
+        rows = there[start : start + step]
+        encoded = report.attempt(fitted.encode, column.take(rows))
+        if encoded is None:
+            return None
+        found.append(replace(encoded, values=encoded.values[:0]))
+    return Encoded(
+        values=found[0].values,
+        present=np.concatenate([e.present for e in found]),
+        broken=tuple(cell for e in found for cell in e.broken),
+        cut=sum(e.cut for e in found),
+    )
+
+
+def _tell_encoded(report: Report, feature: Feature, name: str, part: str, encoded: Encoded) -> None:
+    if encoded.cut:
+        shape = "x".join(map(str, encoded.values.shape[1:]))
+        report.warnings.append(
+            f"feature '{name}': {encoded.cut} of {len(encoded.present)} {part} rows are longer "
+            f"than the fixed shape ({shape}) and are cut."
+        )
+    told = report.problems if feature.on_error == "raise" else report.warnings
+    told += [_broken(cell) for cell in encoded.broken[:_MOST_NAMED]]
+    if len(encoded.broken) > _MOST_NAMED:
+        told.append(
+            f"feature '{name}': {len(encoded.broken) - _MOST_NAMED} more broken {part} cells."
+        )
+
+
+def _broken(cell: BrokenCell) -> str:
+    return f"column '{cell.column}', row {cell.row} of {cell.source}: {cell.reason}"
+
+
+def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Table]) -> None:
+    where = task.column or name
+    columns = {part: table.column(where) for part, table in parts.items() if where in table}
+    if "train" not in columns:
+        report.attempt(parts["train"].column, where)
+        return
+    fitted = report.attempt(task.fit, columns["train"])
+    if fitted is None:
+        return
+    labelled = {}
+    for part, column in columns.items():
+        targets = report.attempt(fitted.targets, column)
+        if targets is not None:
+            labelled[part] = int(targets.labelled.sum())
+            if not labelled[part]:
+                report.warnings.append(f"task '{name}': no {part} row has a label.")
+    counts = ", ".join(f"{part} {n} of {len(columns[part])}" for part, n in labelled.items())
+    report.lines.append(f"task {name}: {type(task).__name__}, labelled: {counts}")
+    classes = _class_counts(columns["train"], task)
+    if classes:
+        report.lines.append(f"  {classes}")
+
+
+def _class_counts(column: Column, task: Task) -> str:
+    """`yes 12, no 9` of the training rows, the most frequent first; "" for what is no class."""
+    known = column.values.filter(pa.array(~column.is_missing(task.missing)))
+    if pa.types.is_floating(known.type) or pa.types.is_nested(known.type):
+        return ""
+    counts = sorted(
+        ((entry["counts"], str(entry["values"])) for entry in pc.value_counts(known).to_pylist()),
+        key=lambda pair: (-pair[0], pair[1]),
+    )
+    if len(counts) > len(known) / 2:
+        return ""
+    told = ", ".join(f"{label} {count}" for count, label in counts[:_MOST_NAMED])
+    rest = len(counts) - _MOST_NAMED
+    return f"{told}, and {rest} more; the rarest {counts[-1][0]}" if rest > 0 else told

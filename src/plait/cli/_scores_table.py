@@ -1,0 +1,27 @@
+"""Scores as aligned columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+Scores = Mapping[str, Mapping[str, float]]
+
+
+def scores_table(scores: Scores) -> str:
+    """One line a task, its metrics beside it."""
+    width = max((len(task) for task in scores), default=0)
+    return "\n".join(
+        f"{task:<{width}}  " + "  ".join(f"{metric} {value:.4g}" for metric, value in found.items())
+        for task, found in scores.items()
+    )
+
+
+def aligned(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns under their heads; the first to the left, the others to the right."""
+    lines = [list(head), *map(list, rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

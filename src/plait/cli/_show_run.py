@@ -1,0 +1,32 @@
+"""`plait describe RUN`: what a model reads and answers, its size, and how well it did."""
+
+import json
+from pathlib import Path
+
+from plait.cli._notation import notation
+from plait.cli._scores_table import scores_table
+from plait.inference import Predictor
+
+
+def show_run(run: Path) -> None:
+    """Prints a run or a saved model.
+
+    Raises:
+        ModelFileError: the model is cut short, crafted, or from a newer version.
+    """
+    predictor = Predictor.load(run)
+    declaration = predictor.declaration
+    print(f"{run}: {predictor.model.count_params():,} weights")
+    for name, feature in declaration.features.items():
+        column = f" of column '{feature.column}'" if feature.column else ""
+        print(f"feature {name}: {type(feature).__name__}{column}, {notation(feature.encoder)}")
+    print(f"fusion {notation(declaration.fusion)}, sharing {notation(declaration.sharing)}")
+    for name, task in declaration.tasks.items():
+        column = f" of column '{task.column}'" if task.column else ""
+        print(f"task {name}: {type(task).__name__}{column}")
+    metrics = run / "metrics.json"
+    if metrics.is_file():
+        found = json.loads(metrics.read_text(encoding="utf-8"))
+        if found.get("validation"):
+            print(f"validation scores, epoch {found['epoch']}:")
+            print(scores_table(found["validation"]))

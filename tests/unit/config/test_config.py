@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from plait.balancing import PCGrad
+from plait.config import build_learner, dump, load, sections, summary
+from plait.errors import ConfigError
+from plait.features import Number
+from plait.learner import Learner
+from plait.tasks import Regression
+
+TEXT = """\
+data: rows.csv
+root: media
+features:
+  age: Number
+  kind:
+    Category: {column: kinds}
+tasks:
+  price: {Regression: {transform: log}}
+split: {by: kind}
+balancing: PCGrad
+training: {epochs: 3}
+width: 16
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "rows.csv").write_text("age\n1\n")
+    (tmp_path / "test.csv").write_text("age\n1\n")
+    (tmp_path / "media").mkdir()
+    (tmp_path / "shop.yaml").write_text(TEXT)
+    return tmp_path / "shop.yaml"
+
+
+def test_a_config_is_the_arguments_of_a_learner(path):
+    config = load(path)
+    learner = build_learner(config)
+    assert isinstance(learner, Learner)
+    assert learner.features["age"] == Number()
+    assert learner.features["kind"].column == "kinds"
+    assert learner.tasks == {"price": Regression(transform="log")}
+    assert isinstance(learner.balancing, PCGrad)
+    assert (learner.training.epochs, learner.width, learner.split.by) == (3, 16, "kind")
+    assert (config.name, config.root) == ("shop", path.parent / "media")
+    assert config.data.tables() == path.parent / "rows.csv"
+
+
+def test_text_alone_names_the_column_of_a_split(path):
+    assert load(path, ["split=part"]).arguments["split"].column == "part"
+
+
+def test_overrides_are_in_the_document_as_it_ran(path):
+    config = load(path, ["training.epochs=5", "seed=7", "name=mine"])
+    assert config.document["training"] == {"epochs": 5}
+    assert build_learner(config).seed == 7
+    assert config.name == "mine"
+
+
+def test_data_in_parts(path):
+    tables = load(path, ["data.test=test.csv"]).data.tables()
+    assert tables == {"train": path.parent / "rows.csv", "test": path.parent / "test.csv"}
+
+
+def test_an_address_is_left_as_it_is(path):
+    assert load(path, ["data=s3://bucket/rows.parquet"]).data.train == "s3://bucket/rows.parquet"
+
+
+def test_paths_are_relative_to_the_data_folder(path, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "media").mkdir(parents=True)
+    (elsewhere / "rows.csv").write_text("age\n1\n")
+    config = load(path, data_dir=elsewhere)
+    assert (config.data.train, config.root) == (elsewhere / "rows.csv", elsewhere / "media")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("width: 16", "widht: 16", "shop.yaml:12:1: a config has no key 'widht'. Did you mean"),
+        ("data: rows.csv\n", "", "shop.yaml: the config has no 'data'"),
+        ("rows.csv", "row.csv", "shop.yaml:1:7: there is no file"),
+        ("rows.csv", "row.csv", "Did you mean 'rows.csv'?"),
+        ("rows.csv", "3", "shop.yaml:1:7: expected a path, or {train, validation, test}"),
+        ("rows.csv", "{train: 3}", "shop.yaml:1:15: expected a path. Received: 3."),
+        ("rows.csv", "{test: rows.csv}", "shop.yaml:1:1: data needs the part 'train'."),
+        ("rows.csv", "{trian: rows.csv}", "shop.yaml:1:8: data has no part 'trian'. Did you mean"),
+        ("root: media", "root: medai", "shop.yaml:2:7: there is no folder"),
+        ("root: media", "root: [a]", "shop.yaml:2:7: 'root' expects text. Received: ['a']."),
+        ("{by: kind}", "{bye: kind}", "shop.yaml:9:9: Split has no argument 'bye'. Did you mean"),
+        ("{by: kind}", "{by: a, after: b}", "shop.yaml:9:1: Split: "),
+        ("{by: kind}", "3", "shop.yaml:9:8: expected 'split' to be a mapping of Split's arguments"),
+        ("{epochs: 3}", "{epochs: 0}", "shop.yaml:11:1: Training: "),
+        ("{epochs: 3}", "cosine", "expected 'training' to be a mapping of Training's arguments"),
+        ("age: Number", "age: Numbr", "shop.yaml:4:8: features has no 'Numbr'. Did you mean"),
+        ("width: 16", "width: wide", "shop.yaml:12:8: 'width' expects a whole number"),
+    ],
+)
+def test_what_is_wrong_is_pointed_at(old, new, message, path):
+    path.write_text(TEXT.replace(old, new))
+    with pytest.raises(ConfigError) as refusal:
+        load(path)
+    assert message in str(refusal.value)
+
+
+def test_a_folder_that_is_not_there(path):
+    with pytest.raises(ConfigError, match="There is no folder 'nowhere'"):
+        load(path, data_dir=Path("nowhere"))
+
+
+def test_dump_gives_back_the_document_with_its_remarks(path):
+    document = load(path).document
+    text = dump(document, {("features", "age"): "99 distinct numbers"}, head="Shop\nof things")
+    assert text.startswith("# Shop\n# of things\n")
+    assert "  age: Number  # 99 distinct numbers\n" in text
+    assert YAML(typ="safe").load(text) == document
+
+
+def test_the_sections_are_those_that_the_constructors_take():
+    found = sections()
+    assert list(found)[:2] == ["features", "encoders"]
+    assert {"tasks", "fusion", "sharing", "balancing", "training", "table"} <= set(found)
+    assert list(found["training"][1]) == ["Training"]
+    assert list(found["table"][1]) == ["Split"]
+    assert "Balancer" not in found["balancing"][1]
+
+
+def test_a_summary_is_the_first_paragraph_on_one_line():
+    def documented():
+        """One
+        and two.
+
+        Three.
+        """
+
+    assert summary(documented) == "One and two."
