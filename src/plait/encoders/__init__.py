@@ -1,7 +1,9 @@
 """From a feature's arrays to tokens: the modality leads each file's name."""
 
+from plait.encoders._audio_conv import AudioConv
 from plait.encoders._category_embedding import CategoryEmbedding
 from plait.encoders._encoder import Encoder
+from plait.encoders._image_conv import ImageConv
 from plait.encoders._number_embedding import NumberEmbedding
 
-__all__ = ["CategoryEmbedding", "Encoder", "NumberEmbedding"]
+__all__ = ["AudioConv", "CategoryEmbedding", "Encoder", "ImageConv", "NumberEmbedding"]

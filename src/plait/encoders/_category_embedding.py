@@ -3,8 +3,12 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from plait.encoders._encoder import Encoder
+from plait.errors import ConfigError
+
+_UNKNOWN = 0
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -13,16 +17,19 @@ class CategoryEmbedding(Encoder):
 
     Args:
         width: the size of the token.
-        size: how many ids there are, 0 ("unknown") included; from the feature if None.
+        size: how many ids there are, 0 ("unknown") included; the feature's if None.
         unknown: the share of rows whose id becomes 0 while training, so that the token of a value
-            never seen is learnt as the typical one.
+            never seen is learnt as the answer without the value.
         seed: of those rows.
 
     Call arguments:
-        values: `(batch,)` int32 ids.
+        values: `(batch,)` int32 ids; one beyond `size` is unknown.
 
     Returns:
         `"tokens"` `(batch, 1, width)` and `"mask"` `(batch, 1)`.
+
+    Raises:
+        ConfigError: built without a size.
     """
 
     def __init__(
@@ -37,7 +44,7 @@ class CategoryEmbedding(Encoder):
         self.size = size
         self.unknown = unknown
         self.seed = seed
-        self.seeds = keras.random.SeedGenerator(seed)
+        self._draws = keras.random.SeedGenerator(seed)
 
     def for_feature(self, feature: Any) -> Encoder:
         if self.size is not None:
@@ -46,8 +53,9 @@ class CategoryEmbedding(Encoder):
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         if self.size is None:
-            raise ValueError(
-                "CategoryEmbedding needs `size`, the number of ids, before it is built."
+            raise ConfigError(
+                "CategoryEmbedding does not know how many ids there are. Declare "
+                "CategoryEmbedding(size=...), or call for_feature with a fitted Category."
             )
         self.table = self.add_weight(
             shape=(self.size, self.width),
@@ -58,13 +66,14 @@ class CategoryEmbedding(Encoder):
     def call(
         self, values: Any, lengths: Any = None, training: bool | None = None
     ) -> dict[str, Any]:
-        ids = keras.ops.cast(values, "int32")
+        ids = ops.cast(values, "int32")
         if training and self.unknown > 0:
-            draw = keras.random.uniform(keras.ops.shape(ids), seed=self.seeds)
-            ids = keras.ops.where(draw < self.unknown, 0, ids)
-        ids = keras.ops.where(ids < (self.size or 1), ids, 0)
-        tokens = keras.ops.expand_dims(keras.ops.take(self.table, ids, axis=0), 1)
-        return {"tokens": tokens, "mask": keras.ops.ones_like(tokens[..., 0], dtype="bool")}
+            draw = keras.random.uniform(ops.shape(ids), seed=self._draws)
+            ids = ops.where(draw < self.unknown, _UNKNOWN, ids)
+        known = ops.logical_and(ids >= 0, ids < self.table.shape[0])
+        ids = ops.where(known, ids, _UNKNOWN)
+        tokens = ops.expand_dims(ops.take(self.table, ids, axis=0), 1)
+        return {"tokens": tokens, "mask": ops.ones_like(tokens[..., 0], dtype="bool")}
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -1,56 +1,88 @@
 """A number as one token."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from plait.encoders._encoder import Encoder
 
 
 @keras.saving.register_keras_serializable(package="plait")
 class NumberEmbedding(Encoder):
-    """A standardised number through a small net, with a linear path beside it.
+    """A number by the bins that it has passed, through a linear and a deep path.
 
-    The number meets learnt thresholds (a hidden layer of relu units spread over its range), so that
-    a narrow range can matter by itself; the linear path keeps what one weight can say.
+    With bins b_0 < ... < b_n the number x becomes n shares clip((x - b_i) / (b_i+1 - b_i), 0, 1),
+    beside x itself: one weight for each makes any curve that is straight within bins, so a narrow
+    range can matter by itself, whatever the distribution. A hidden layer stands beside that linear
+    path.
 
     Args:
         width: the size of the token.
-        hidden: how many thresholds.
+        bins: rising bounds of the bins; the feature's if None, and none without a feature.
+        hidden: units of the deep path.
 
     Call arguments:
-        values: `(batch, 1)` float.
+        values: `(batch, channels)` float, standardised; each channel has the same bins.
 
     Returns:
         `"tokens"` `(batch, 1, width)` and `"mask"` `(batch, 1)`.
+
+    References:
+        Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular Deep
+        Learning", 2022: there the outer bins are open, here x beside them does that.
     """
 
-    def __init__(self, width: int = 128, hidden: int = 64, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        width: int = 128,
+        bins: Sequence[float] | None = None,
+        hidden: int = 64,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(width, **kwargs)
+        self.bins = None if bins is None else tuple(float(b) for b in bins)
         self.hidden = hidden
-        self.thresholds = keras.layers.Dense(
-            hidden,
-            activation="relu",
-            bias_initializer=keras.initializers.RandomUniform(-2.0, 2.0),
-            kernel_initializer=keras.initializers.RandomUniform(-2.0, 2.0),
-            name="thresholds",
-        )
-        self.deep = keras.layers.Dense(width, name="deep")
-        self.linear = keras.layers.Dense(width, use_bias=False, name="linear")
+
+    def for_feature(self, feature: Any) -> Encoder:
+        if self.bins is not None:
+            return self
+        return type(self).from_config({**self.get_config(), "bins": feature.bins})
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
-        self.thresholds.build(values_shape)
+        edges = np.array(self.bins or (), "float32")
+        self._low = edges[:-1]
+        self._inverse = 1 / np.diff(edges) if len(edges) > 1 else edges
+        inputs = (None, values_shape[-1] * (1 + len(self._low)))
+        self.thresholds = keras.layers.Dense(
+            self.hidden,
+            activation="relu",
+            bias_initializer=keras.initializers.RandomUniform(-1.0, 1.0),
+            dtype=self.dtype_policy,
+            name="thresholds",
+        )
+        self.thresholds.build(inputs)
+        self.deep = keras.layers.Dense(self.width, dtype=self.dtype_policy, name="deep")
         self.deep.build((None, self.hidden))
-        self.linear.build(values_shape)
+        self.linear = keras.layers.Dense(
+            self.width, use_bias=False, dtype=self.dtype_policy, name="linear"
+        )
+        self.linear.build(inputs)
 
     def call(
         self, values: Any, lengths: Any = None, training: bool | None = None
     ) -> dict[str, Any]:
-        token = self.deep(self.thresholds(values)) + self.linear(values)
-        return {
-            "tokens": keras.ops.expand_dims(token, 1),
-            "mask": keras.ops.ones_like(values, dtype="bool"),
-        }
+        inputs = values
+        if len(self._low):
+            low, inverse = (ops.cast(a, values.dtype) for a in (self._low, self._inverse))
+            shares = ops.clip((ops.expand_dims(values, -1) - low) * inverse, 0.0, 1.0)
+            shares = ops.reshape(shares, (-1, values.shape[-1] * len(self._low)))
+            inputs = ops.concatenate([values, shares], axis=-1)
+        token = self.deep(self.thresholds(inputs)) + self.linear(inputs)
+        tokens = ops.expand_dims(token, 1)
+        return {"tokens": tokens, "mask": ops.ones_like(tokens[..., 0], dtype="bool")}
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "hidden": self.hidden}
+        return {**super().get_config(), "bins": self.bins, "hidden": self.hidden}

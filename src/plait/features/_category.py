@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plait.encoders import CategoryEmbedding, Encoder
-from plait.errors import DataError
+from plait.errors import ConfigError, DataError
+from plait.features._cells import empty_column, is_bytes, plain, present_cells
 from plait.features._feature import ArraySpec, Encoded, Feature
 from plait.table import Column
 
@@ -24,36 +25,54 @@ class Category(Feature):
     own: values of a single training row share it, and it stands in for others now and then while
     training (see `CategoryEmbedding`), so that it is learnt.
 
+    One value has one spelling, since a table may hold 1 where another holds 1.0 or "1".
+
     Args:
-        most: how many values are told apart, the most frequent ones; the rest is unknown.
+        max_categories: how many values are told apart, the most frequent ones; the rest is unknown.
         column, missing, encoder, tied, on_error: see `Feature`.
+
+    Example:
+        Category(max_categories=500)
     """
 
     modality: ClassVar[str] = "category"
 
-    most: int = 10_000
+    max_categories: int = 10_000
+
+    def __post_init__(self) -> None:
+        if self.max_categories < 1:
+            raise ConfigError(
+                f"Category: max_categories is at least 1. Received: {self.max_categories!r}."
+            )
 
     def fit(self, column: Column) -> Self:
-        names, counts = self._counted(column)
-        if not names:
-            raise DataError(
-                f"column '{column.name}' of {column.source} is empty in every training row. Leave "
-                "it out of the features."
-            )
-        order = sorted(range(len(names)), key=lambda n: (-counts[n], names[n]))
-        often = [n for n in order if counts[n] > 1] or order
-        return replace(self, state={"categories": [names[n] for n in often[: self.most]]})
+        codes, names, present = self._coded(column)
+        if not present.any():
+            raise empty_column(column)
+        totals: dict[str, int] = {}
+        counts = np.bincount(codes[present], minlength=len(names))
+        for name, count in zip(names, counts.tolist(), strict=True):
+            if count:
+                totals[name] = totals.get(name, 0) + count
+        ranked = sorted(totals, key=lambda name: (-totals[name], name))
+        # Where every value is single, leaving them all out would leave nothing.
+        often = [name for name in ranked if totals[name] > 1] or ranked
+        return replace(self, state={"categories": often[: self.max_categories]})
 
     @property
     def spec(self) -> ArraySpec:
         return ArraySpec((), "int32")
 
+    @property
+    def size(self) -> int:
+        """How many ids there are, "unknown" included."""
+        return len(self.learnt["categories"]) + 1
+
     def encode(self, column: Column) -> Encoded:
         ids = {name: n + 1 for n, name in enumerate(self.learnt["categories"])}
-        present = ~column.is_missing(self.missing)
-        codes, values = _dictionary(column)
-        table = np.array([ids.get(name, UNKNOWN) for name in values] or [UNKNOWN], "int32")
-        return Encoded(np.where(present, table[codes], UNKNOWN).astype("int32"), present)
+        codes, names, present = self._coded(column)
+        table = np.array([ids.get(name, UNKNOWN) for name in names] or [UNKNOWN], "int32")
+        return Encoded(np.where(present, table[codes], np.int32(UNKNOWN)), present)
 
     def scaling(self) -> keras.layers.Layer | None:
         return None
@@ -61,38 +80,22 @@ class Category(Feature):
     def default_encoder(self, width: int) -> Encoder:
         return CategoryEmbedding(width)
 
-    @property
-    def size(self) -> int:
-        """How many ids there are, "unknown" included."""
-        return len(self.learnt["categories"]) + 1
-
-    def _counted(self, column: Column) -> tuple[list[str], np.ndarray]:
-        present = ~column.is_missing(self.missing)
-        codes, values = _dictionary(column)
-        counts = np.bincount(codes[present], minlength=len(values))
-        # Values that read alike, such as 1 and 1.0, are one.
-        totals: dict[str, int] = {}
-        for name, count in zip(values, counts, strict=True):
-            if count:
-                totals[name] = totals.get(name, 0) + int(count)
-        return list(totals), np.array(list(totals.values()), "int64")
-
-
-def _dictionary(column: Column) -> tuple[np.ndarray, list[str]]:
-    """Each cell's place in the list of distinct values, 0 for a null; and those values as text."""
-    kind = column.values.type
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        raise DataError(
-            f"column '{column.name}' of {column.source}: Category expects text, whole numbers or "
-            f"yes/no. Received {kind}."
-        )
-    encoded = column.values.combine_chunks().dictionary_encode()
-    codes = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)
-    return codes.astype("int64"), [_text(v) for v in encoded.dictionary.to_pylist()]
+    def _coded(self, column: Column) -> tuple[np.ndarray, list[str], np.ndarray]:
+        """Each cell's place in the list of distinct values, that list, and which cells are there."""
+        column = plain(column)
+        kind = column.values.type
+        if pa.types.is_nested(kind) or is_bytes(kind):
+            raise DataError(
+                f"column '{column.name}' of {column.source}: Category expects text, whole numbers "
+                f"or yes/no. Received {kind}."
+            )
+        encoded = column.values.combine_chunks().dictionary_encode()
+        codes = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False).astype("int64")
+        names = [_text(value) for value in encoded.dictionary.to_pylist()]
+        return codes, names, present_cells(column, self.missing)
 
 
 def _text(value: Any) -> str:
-    """One spelling a value: a table may hold 1 where another holds 1.0 or "1"."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():

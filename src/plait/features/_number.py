@@ -1,7 +1,8 @@
 """A number."""
 
+import json
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, get_args
 
 import keras
 import numpy as np
@@ -9,28 +10,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plait.encoders import Encoder, NumberEmbedding
-from plait.errors import DataError
+from plait.errors import ConfigError, DataError
+from plait.features._cells import empty_column, plain, present_cells
 from plait.features._feature import ArraySpec, Encoded, Feature
 from plait.table import Column
+
+Transform = Literal["log", "quantile"]
 
 FARTHEST = 10.0
 """Standardised values are cut here: one typing error must not swamp a row."""
 
+_NUMBER = r"(?i)^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)$"
 _MOST_KNOTS = 1000
+_BINS = 32
+_ROUNDS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Feature):
-    """A number, standardised by the training rows.
+    """A number, a yes or no, a date or a time, standardised by the training rows.
 
     It is standardised on the host in float64: float32 in the model would tell apart neither two
-    neighbouring seconds of a date nor two large amounts.
+    neighbouring seconds of a date nor two large amounts. Values beyond 10 standard deviations are
+    cut to 10, in what mean and deviation are learnt from as well, so that a few wild values leave
+    room for the others. A date or time counts in seconds.
 
     Args:
         transform: what is done before standardising: "log" takes sign(x) log(1 + |x|), for amounts
             over several orders of magnitude; "quantile" the share of training values below; None
             nothing.
-        column, missing, encoder, tied, on_error: see `Feature`.
+        column, missing, encoder, tied, on_error: see `Feature`. A cell that is no finite number is
+            an error whatever `on_error` says: `missing` names the texts that mean an empty cell.
 
     Example:
         Number(missing=["n/a"], transform="log")
@@ -38,34 +48,44 @@ class Number(Feature):
 
     modality: ClassVar[str] = "number"
 
-    transform: Literal["log", "quantile"] | None = None
+    transform: Transform | None = None
+
+    def __post_init__(self) -> None:
+        if self.transform not in (None, *get_args(Transform)):
+            raise ConfigError(
+                f"Number: transform is 'log', 'quantile' or None. Received: {self.transform!r}."
+            )
 
     def fit(self, column: Column) -> Self:
         values, present = self._numbers(column)
         known = values[present]
         if not len(known):
-            raise DataError(
-                f"column '{column.name}' of {column.source} is empty in every training row. Leave "
-                "it out of the features."
-            )
+            raise empty_column(column)
         knots: list[float] = []
         if self.transform == "quantile":
             count = min(_MOST_KNOTS, len(known))
             knots = np.unique(np.quantile(known, np.linspace(0, 1, count))).tolist()
         changed = _changed(known, self.transform, knots)
-        std = float(changed.std())
-        state = {"mean": float(changed.mean()), "std": std if std > 0 else 1.0, "knots": knots}
+        mean, std = _moments(changed)
+        edges = np.quantile(_scaled(changed, mean, std), np.linspace(0, 1, _BINS + 1))
+        bins = np.unique(edges.astype("float32")).astype(float)
+        state = {"mean": mean, "std": std, "knots": knots, "bins": bins.tolist()}
         return replace(self, state=state)
 
     @property
     def spec(self) -> ArraySpec:
         return ArraySpec((1,), "float32")
 
+    @property
+    def bins(self) -> tuple[float, ...]:
+        """Up to 33 rising values, as encoded, that part the training rows evenly."""
+        return tuple(self.learnt["bins"])
+
     def encode(self, column: Column) -> Encoded:
         state = self.learnt
         values, present = self._numbers(column)
         changed = _changed(values, self.transform, state["knots"])
-        scaled = np.clip((changed - state["mean"]) / state["std"], -FARTHEST, FARTHEST)
+        scaled = _scaled(changed, state["mean"], state["std"])
         return Encoded(np.where(present, scaled, 0.0).astype("float32")[:, None], present)
 
     def scaling(self) -> keras.layers.Layer | None:
@@ -76,18 +96,25 @@ class Number(Feature):
 
     def _numbers(self, column: Column) -> tuple[np.ndarray, np.ndarray]:
         """The cells as float64, 0 where absent, and which are there."""
-        present = ~column.is_missing(self.missing)
-        values = column.values
-        if pa.types.is_boolean(values.type):
-            values = values.cast(pa.int8())
-        if _is_text(values.type):
+        column = plain(column)
+        present = present_cells(column, self.missing)
+        values, kind = column.values, column.values.type
+        if pa.types.is_string(kind):
             values = self._parsed(column, present)
-        elif not _is_numeric(values.type) and not pa.types.is_null(values.type):
+        elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+            values = pc.divide(_integers(values.cast(pa.timestamp("us"))), 1e6)
+        elif pa.types.is_time(kind):
+            values = pc.divide(_integers(values.cast(pa.time64("us"))), 1e6)
+        elif pa.types.is_duration(kind):
+            values = pc.divide(_integers(values.cast(pa.duration("us"))), 1e6)
+        elif pa.types.is_boolean(kind):
+            values = values.cast(pa.int8())
+        elif not (_is_numeric(kind) or pa.types.is_null(kind)):
             raise DataError(
                 f"column '{column.name}' of {column.source}: Number expects numbers. Received "
-                f"{values.type}."
+                f"{kind}."
             )
-        numbers = pc.fill_null(values.cast(pa.float64()), 0.0).to_numpy()
+        numbers = pc.fill_null(values.cast(pa.float64(), safe=False), 0.0).to_numpy()
         numbers = np.where(present, numbers, 0.0)
         infinite = ~np.isfinite(numbers)
         if infinite.any():
@@ -99,23 +126,19 @@ class Number(Feature):
         return numbers, present
 
     def _parsed(self, column: Column, present: np.ndarray) -> pa.ChunkedArray:
-        texts = pc.if_else(pa.array(present), pc.utf8_trim_whitespace(column.values), None)
-        try:
-            return texts.cast(pa.float64())
-        except pa.ArrowInvalid:
-            bad = next(
-                i
-                for i, text in enumerate(texts.to_pylist())
-                if text is not None and not _parses(text)
-            )
-            received = column.values[bad].as_py()
+        texts = pc.utf8_trim_whitespace(column.values)
+        parses = np.asarray(pc.fill_null(pc.match_substring_regex(texts, _NUMBER), False))
+        wrong = np.flatnonzero(present & ~parses)
+        if len(wrong):
+            text = column.values[int(wrong[0])].as_py()
             raise DataError(
-                f"{column.where(bad)}: Number expects numbers. Received {received!r}. If it means "
-                f"missing, declare Number(missing=[{received!r}])."
-            ) from None
+                f"{column.where(int(wrong[0]))}: Number expects numbers. Received {text!r}. If it "
+                f"means missing, declare Number(missing={json.dumps([text])})."
+            )
+        return pc.if_else(pa.array(present), texts, None).cast(pa.float64())
 
 
-def _changed(values: np.ndarray, transform: str | None, knots: list[float]) -> np.ndarray:
+def _changed(values: np.ndarray, transform: Transform | None, knots: list[float]) -> np.ndarray:
     if transform == "log":
         return np.sign(values) * np.log1p(np.abs(values))
     if transform == "quantile":
@@ -123,17 +146,29 @@ def _changed(values: np.ndarray, transform: str | None, knots: list[float]) -> n
     return values
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+def _scaled(changed: np.ndarray, mean: float, std: float) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.clip((changed - mean) / std, -FARTHEST, FARTHEST)
+
+
+def _moments(values: np.ndarray) -> tuple[float, float]:
+    """Mean and deviation of the values after those far off have been cut to `FARTHEST`."""
+    for _ in range(_ROUNDS):
+        # Halves keep the sum of the largest numbers finite.
+        mean = 2 * float(np.mean(values / 2))
+        spread = float(np.abs(values - mean).max())
+        if not spread > 0:
+            return mean, 1.0
+        std = spread * float(np.sqrt(np.mean(((values - mean) / spread) ** 2)))
+        if spread <= FARTHEST * std:
+            break
+        values = np.clip(values, mean - FARTHEST * std, mean + FARTHEST * std)
+    return mean, std
+
+
+def _integers(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return values.cast(pa.int64()).cast(pa.float64(), safe=False)
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-
-
-def _parses(text: str) -> bool:
-    try:
-        pa.scalar(text).cast(pa.float64())
-    except pa.ArrowInvalid:
-        return False
-    return True

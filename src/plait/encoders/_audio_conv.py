@@ -1,0 +1,190 @@
+"""A sound as the tokens of a small convolutional net on its log-mel spectrogram."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from plait.encoders._encoder import Encoder
+from plait.encoders._residual_block import ResidualBlock
+from plait.encoders._spectrogram import mel_filters, windowed_fourier
+from plait.errors import ConfigError
+
+_HOPS_PER_FRAME = 3
+# In units of the power that white noise as loud as the sounds has in a bin.
+_FLOOR = 1e-5
+# The most that silence is enlarged by.
+_QUIETEST_VARIANCE = 1e-2
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class AudioConv(Encoder):
+    """Log-mel, then strided convolutions over time and pitch; a token for each stretch of time.
+
+    The spectrogram has frames of 30 ms, 10 ms apart, and is standardised for each row over its
+    valid part; the mean and deviation that this takes away are given back to every token. Each
+    stage halves time and pitch, the first one twice. The pitches of the last map are read by
+    weights of their own, since a pitch, unlike a time, means the same wherever it stands.
+
+    A row's tokens do not depend on how far it is padded, and a padded step is never read.
+
+    Args:
+        width: the size of each token.
+        rate: samples a second; the feature's if None.
+        mels: bands of the spectrogram.
+        channels: of each stage.
+        blocks: residual blocks in each stage.
+        dropout: in the blocks and on the tokens.
+
+    Call arguments:
+        values: `(batch, samples)` float, of a root mean square near 1.
+        lengths: `(batch,)` int32, valid samples; all of them if None.
+
+    Returns:
+        `"tokens"` `(batch, steps, width)` and `"mask"` `(batch, steps)`.
+
+    Raises:
+        ConfigError: built without a rate.
+    """
+
+    def __init__(
+        self,
+        width: int = 128,
+        rate: int | None = None,
+        mels: int = 64,
+        channels: Sequence[int] = (48, 96, 128),
+        blocks: int = 1,
+        dropout: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        # Samples keep float32 in mixed precision: their powers span more than bfloat16 adds up.
+        super().__init__(width, **{"autocast": False, **kwargs})
+        self.rate = rate
+        self.mels = mels
+        self.channels = tuple(channels)
+        self.blocks = blocks
+        self.dropout = dropout
+
+    def for_feature(self, feature: Any) -> Encoder:
+        if self.rate is not None:
+            return self
+        return type(self).from_config({**self.get_config(), "rate": feature.learnt["rate"]})
+
+    def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
+        if self.rate is None:
+            raise ConfigError(
+                "AudioConv does not know how many samples make a second. Declare "
+                "AudioConv(rate=...), or call for_feature with a fitted Audio."
+            )
+        self._hop = max(1, self.rate // 100)
+        frame = _HOPS_PER_FRAME * self._hop
+        points = 2 ** int(np.ceil(np.log2(2 * frame)))
+        self._fourier = windowed_fourier(frame, points)
+        self._filters = mel_filters(self.mels, points, self.rate)
+        self.steps, self.stages = [], []
+        pitches = self.mels
+        shape: tuple[int | None, ...] = (None, None, pitches, 1)
+        for stage, count in enumerate(self.channels):
+            stride = 4 if stage == 0 else 2
+            conv = keras.layers.Conv2D(
+                count,
+                stride + 1,
+                strides=stride,
+                padding="valid",
+                kernel_initializer="he_normal",
+                data_format="channels_last",
+                dtype=self.dtype_policy,
+                name=f"step_{stage}",
+            )
+            conv.build(shape)
+            pitches = -(-pitches // stride)
+            shape = (None, None, pitches, count)
+            blocks = [
+                ResidualBlock(self.dropout, dtype=self.dtype_policy, name=f"block_{stage}_{i}")
+                for i in range(self.blocks)
+            ]
+            for block in blocks:
+                block.build(shape)
+            self.steps.append(conv)
+            self.stages.append(blocks)
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy)
+        self.norm.build(shape)
+        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.project = keras.layers.Dense(self.width, dtype=self.dtype_policy, name="project")
+        self.project.build((None, None, pitches * self.channels[-1]))
+        self.loudness = keras.layers.Dense(self.width, dtype=self.dtype_policy, name="loudness")
+        self.loudness.build((None, 1, 2))
+
+    def call(
+        self, values: Any, lengths: Any = None, training: bool | None = None
+    ) -> dict[str, Any]:
+        x, valid = self._log_mel(values, lengths)
+        x, level = _standardised(x, valid)
+        x = ops.cast(ops.expand_dims(x, -1), self.compute_dtype)
+        for stage, (step, blocks) in enumerate(zip(self.steps, self.stages, strict=True)):
+            stride = 4 if stage == 0 else 2
+            x = step(_padded(x, step.kernel_size[0], stride))
+            valid = -(-valid // stride)
+            keep = ops.cast(_mask(valid, x.shape[1]), x.dtype)[:, :, None, None]
+            x = x * keep
+            for block in blocks:
+                x = block(x, keep, training=training)
+        x = ops.relu(self.norm(x))
+        x = ops.reshape(x, (-1, x.shape[1], x.shape[2] * x.shape[3]))
+        tokens = self.project(self.drop(x, training=training)) + self.loudness(level)
+        return {"tokens": tokens, "mask": _mask(valid, tokens.shape[1])}
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "rate": self.rate,
+            "mels": self.mels,
+            "channels": self.channels,
+            "blocks": self.blocks,
+            "dropout": self.dropout,
+        }
+
+    def _log_mel(self, values: Any, lengths: Any) -> tuple[Any, Any]:
+        """`(batch, frames, mels)` float32, and how many frames of each row are valid."""
+        samples, hop = values.shape[1], self._hop
+        values = ops.cast(values, "float32")
+        if lengths is None:
+            lengths = ops.zeros_like(values[:, 0], dtype="int32") + samples
+        lengths = ops.clip(ops.cast(lengths, "int32"), 1, samples)
+        values = ops.where(_mask(lengths, samples), values, 0.0)
+        frames = -(-samples // hop)
+        padding = (frames + _HOPS_PER_FRAME - 1) * hop - samples
+        hops = ops.reshape(ops.pad(values, ((0, 0), (0, padding))), (-1, frames + 2, hop))
+        framed = ops.concatenate([hops[:, i : i + frames] for i in range(_HOPS_PER_FRAME)], -1)
+        spectrum = ops.square(ops.matmul(framed, self._fourier))
+        bins = self._filters.shape[0]
+        power = ops.matmul(spectrum[..., :bins] + spectrum[..., bins:], self._filters)
+        return ops.log(power + _FLOOR), -(-lengths // hop)
+
+
+def _mask(valid: Any, steps: int) -> Any:
+    """`(batch, steps)` bool, True for the first `valid` of each row."""
+    return ops.arange(steps, dtype="int32")[None, :] < valid[:, None]
+
+
+def _standardised(x: Any, valid: Any) -> tuple[Any, Any]:
+    """Each row's valid frames at mean 0 and deviation 1, zeros elsewhere, and what was taken away.
+
+    `x` is `(batch, frames, mels)`; mean and deviation come as `(batch, 1, 2)`.
+    """
+    keep = ops.cast(_mask(valid, x.shape[1]), x.dtype)[..., None]
+    count = ops.cast(valid, x.dtype)[:, None, None] * x.shape[-1]
+    mean = ops.sum(x * keep, axis=(1, 2), keepdims=True) / count
+    centred = (x - mean) * keep
+    variance = ops.sum(ops.square(centred), axis=(1, 2), keepdims=True) / count
+    deviation = ops.sqrt(variance + _QUIETEST_VARIANCE)
+    return centred / deviation, ops.concatenate([mean, deviation], -1)
+
+
+def _padded(x: Any, kernel: int, stride: int) -> Any:
+    """Zeros around time and pitch, so that step i reads the same frames at any padded length."""
+    before = (kernel - stride + 1) // 2
+    after = [before + (-size) % stride for size in (x.shape[1], x.shape[2])]
+    return ops.pad(x, ((0, 0), (before, after[0]), (before, after[1]), (0, 0)))

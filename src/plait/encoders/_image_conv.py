@@ -1,0 +1,123 @@
+"""A picture as the tokens of a small convolutional net."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from plait.encoders._encoder import Encoder
+from plait.encoders._residual_block import ResidualBlock
+
+# By the picture's shorter side: the size of the patches that the first convolution steps by.
+_FINE_SIDE = 40
+_CHANNELS = (48, 96, 128, 192)
+_COARSEST = 6
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class ImageConv(Encoder):
+    """Strided convolutions and residual blocks; each position of the last map is a token.
+
+    There is no pooling, whose gradient costs as much as a convolution on a CPU: a first convolution
+    steps by 4 pixels (2 in small pictures), later ones by 2, until the map's shorter side is at
+    most 6 or the channels are used up. A learnt place is added to each token.
+
+    Args:
+        width: the size of each token.
+        channels: of each stage; by the picture's size, out of 48, 96, 128 and 192, if None.
+        blocks: residual blocks in each stage.
+        dropout: in the blocks and on the tokens.
+
+    Call arguments:
+        values: `(batch, height, width, channels)` float.
+
+    Returns:
+        `"tokens"` `(batch, positions, width)`, row by row of the last map; `"mask"`
+        `(batch, positions)`; and `"maps"`, the stages' maps from coarse to fine.
+    """
+
+    def __init__(
+        self,
+        width: int = 128,
+        channels: Sequence[int] | None = None,
+        blocks: int = 1,
+        dropout: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(width, **kwargs)
+        self.channels = None if channels is None else tuple(channels)
+        self.blocks = blocks
+        self.dropout = dropout
+
+    def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
+        _, height, width, _ = values_shape
+        step = 2 if min(height, width) <= _FINE_SIDE else 4
+        channels = self.channels or _stages(min(height, width), step)
+        shape = tuple(values_shape)
+        self.steps, self.stages = [], []
+        for stage, count in enumerate(channels):
+            stride = step if stage == 0 else 2
+            conv = keras.layers.Conv2D(
+                count,
+                stride + 1 if stage else stride + 2,
+                strides=stride,
+                padding="same",
+                kernel_initializer="he_normal",
+                data_format="channels_last",
+                dtype=self.dtype_policy,
+                name=f"step_{stage}",
+            )
+            conv.build(shape)
+            shape = conv.compute_output_shape(shape)
+            blocks = [
+                ResidualBlock(self.dropout, dtype=self.dtype_policy, name=f"block_{stage}_{i}")
+                for i in range(self.blocks)
+            ]
+            for block in blocks:
+                block.build(shape)
+            self.steps.append(conv)
+            self.stages.append(blocks)
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy)
+        self.norm.build(shape)
+        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.project = keras.layers.Dense(self.width, dtype=self.dtype_policy, name="project")
+        self.project.build((None, None, shape[-1]))
+        self.places = self.add_weight(
+            shape=(shape[1] * shape[2], shape[-1]),
+            initializer=keras.initializers.RandomNormal(stddev=0.02),
+            name="places",
+        )
+
+    def call(
+        self, values: Any, lengths: Any = None, training: bool | None = None
+    ) -> dict[str, Any]:
+        maps = []
+        x = values
+        for step, blocks in zip(self.steps, self.stages, strict=True):
+            x = step(x)
+            for block in blocks:
+                x = block(x, training=training)
+            maps.append(x)
+        x = ops.reshape(self.norm(x), (-1, *self.places.shape))
+        # The relu after the place makes what a channel says depend on where it says it.
+        x = ops.relu(x + self.places)
+        tokens = self.project(self.drop(x, training=training))
+        mask = ops.ones_like(tokens[..., 0], dtype="bool")
+        return {"tokens": tokens, "mask": mask, "maps": maps[::-1]}
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "channels": self.channels,
+            "blocks": self.blocks,
+            "dropout": self.dropout,
+        }
+
+
+def _stages(side: int, step: int) -> tuple[int, ...]:
+    """The channels of as many stages as bring a side of so many pixels to the coarsest map."""
+    count, side = 1, -(-side // step)
+    while side > _COARSEST and count < len(_CHANNELS):
+        count, side = count + 1, -(-side // 2)
+    return _CHANNELS[:count]

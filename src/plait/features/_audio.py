@@ -1,0 +1,110 @@
+"""A sound."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import keras
+import numpy as np
+
+from plait.encoders import AudioConv, Encoder
+from plait.errors import ConfigError
+from plait.features._feature import ArraySpec, BrokenCell, Encoded, Feature
+from plait.features._media import MediaCells
+from plait.features._sound import Sound
+from plait.table import Column
+
+_HIGHEST_RATE = 16_000
+_LONGEST = 10.0
+_SHORTEST = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audio(Feature):
+    """A sound: a path relative to the table's folder, or the bytes of a file.
+
+    WAV, FLAC, Ogg, MP3 and what else libsndfile knows are read; channels are averaged, the rate is
+    brought to `rate`, and what lies beyond `seconds` is cut off. The model scales the samples by
+    the training sounds' root mean square, and makes its own spectrogram.
+
+    Args:
+        rate: samples a second; if None, the training sounds' median, at most 16,000.
+        seconds: how much of a sound is heard; if None, the training sounds' 99th percentile rounded
+            up to a tenth, at most 10.
+        column, missing, encoder, tied, on_error: see `Feature`. Broken are: a file that does not
+            exist, is cut short or is no sound, and a sound without samples or with samples that are
+            not finite. Silence is a sound. A path that leaves the folder is an error whatever
+            `on_error` says.
+
+    Example:
+        Audio(rate=8000, seconds=2.5)
+    """
+
+    modality: ClassVar[str] = "audio"
+    lazy: ClassVar[bool] = True
+
+    rate: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and not 1000 <= self.rate <= 192_000:
+            raise ConfigError(f"Audio: rate is from 1000 to 192000. Received: {self.rate!r}.")
+        if self.seconds is not None and not 0 < self.seconds <= 3600:
+            raise ConfigError(
+                f"Audio: seconds is above 0 and at most 3600. Received: {self.seconds!r}."
+            )
+
+    def fit(self, column: Column) -> Self:
+        cells = MediaCells(self, column, "sound")
+        heard = np.array(cells.sample(_rate_and_seconds))
+        rate = self.rate or min(_HIGHEST_RATE, int(np.median(heard[:, 0])))
+        seconds = self.seconds
+        if seconds is None:
+            longest = float(np.quantile(heard[:, 1], 0.99))
+            # The tenth that floating point puts a hair above a whole tenth is none.
+            tenths = math.ceil(10 * longest - 1e-6)
+            seconds = min(max(tenths / 10, _SHORTEST), _LONGEST)
+        powers = cells.sample(lambda d: float(np.mean(Sound.open(d).samples(rate, seconds) ** 2)))
+        level = math.sqrt(sum(powers) / len(powers))
+        state = {"rate": rate, "seconds": seconds, "level": level if level > 0 else 1.0}
+        return replace(self, state=state)
+
+    @property
+    def spec(self) -> ArraySpec:
+        samples = max(1, int(self.learnt["rate"] * self.learnt["seconds"]))
+        return ArraySpec((samples,), "float32", lengths=True)
+
+    def encode(self, column: Column) -> Encoded:
+        rate, seconds = self.learnt["rate"], self.learnt["seconds"]
+        cells = MediaCells(self, column, "sound")
+        present, broken = cells.present, []
+        values = np.zeros((len(column), *self.spec.shape), "float32")
+        lengths = np.ones(len(column), "int32")
+        cut = 0
+
+        def decode(data: bytes) -> tuple[np.ndarray, bool]:
+            sound = Sound.open(data)
+            return sound.samples(rate, seconds), sound.seconds > seconds
+
+        for row, found in cells.decoded(np.flatnonzero(present).tolist(), decode):
+            if isinstance(found, BrokenCell):
+                present[row] = False
+                broken.append(found)
+                continue
+            samples, longer = found
+            values[row, : len(samples)] = samples
+            lengths[row] = len(samples)
+            cut += longer
+        return Encoded(values, present, lengths, tuple(broken), cut)
+
+    def scaling(self) -> keras.layers.Layer | None:
+        # Sounds span more than bfloat16 keeps apart, so they stay float32 in mixed precision.
+        return keras.layers.Rescaling(1 / self.learnt["level"], dtype="float32")
+
+    def default_encoder(self, width: int) -> Encoder:
+        return AudioConv(width)
+
+
+def _rate_and_seconds(data: bytes) -> tuple[float, float]:
+    sound = Sound.open(data)
+    return float(sound.rate), sound.seconds

@@ -1,0 +1,137 @@
+"""A picture."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import keras
+import numpy as np
+
+from plait.encoders import Encoder, ImageConv
+from plait.errors import ConfigError
+from plait.features._feature import ArraySpec, BrokenCell, Encoded, Feature
+from plait.features._media import MediaCells
+from plait.features._picture import Picture, letterbox
+from plait.table import Column
+
+_LONGEST_SIDE = 96
+_STEP = 16
+# Pictures that nearly all have one size are made for it: resampling would only blur them.
+_NEARLY_ALL = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image(Feature):
+    """A picture: a path relative to the table's folder, or the bytes of a file.
+
+    PNG, JPEG, GIF (first frame), WebP, BMP, TIFF, PPM and AVIF are read. A picture is turned as its
+    EXIF orientation says, laid on white where it is transparent, brought to 8 bits, and shrunk or
+    enlarged to `size` at its own proportions, in the middle of a ground of the mean colour. The
+    model scales the pixels by the mean and deviation of the training pictures.
+
+    Args:
+        size: (height, width) or one number for both. If None, that of the training pictures where
+            nearly all have one of at most 96 x 96; else their median at a longer side of at most
+            96, rounded to multiples of 16.
+        column, missing, encoder, tied, on_error: see `Feature`. Broken are: a file that does not
+            exist, is cut short or is no picture, a picture of 1 x 1, and one of more than 100
+            million pixels. A path that leaves the folder is an error whatever `on_error` says.
+
+    Example:
+        Image(size=64, on_error="absent")
+    """
+
+    modality: ClassVar[str] = "image"
+    lazy: ClassVar[bool] = True
+
+    size: int | tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        sides = (self.size,) if isinstance(self.size, int) else self.size or (1,)
+        if len(sides) > 2 or not all(isinstance(s, int) and 1 <= s <= 4096 for s in sides):
+            raise ConfigError(
+                "Image: size is one number or (height, width), each from 1 to 4096. "
+                f"Received: {self.size!r}."
+            )
+
+    def fit(self, column: Column) -> Self:
+        cells = MediaCells(self, column, "picture")
+        size = self.size
+        if size is None:
+            size = _usual_size(np.array(cells.sample(_size)))
+        height, width = (size, size) if isinstance(size, int) else size
+        pixels = cells.sample(lambda data: Picture.open(data).pixels((height, width)))
+        grey = all(_is_grey(p) for p in pixels)
+        mean, std = _moments([p[..., :1] if grey else _in_colour(p) for p in pixels])
+        state = {
+            "height": height,
+            "width": width,
+            "channels": 1 if grey else 3,
+            "mean": mean.tolist(),
+            "std": np.where(std > 0, std, 1.0).tolist(),
+        }
+        return replace(self, state=state)
+
+    @property
+    def spec(self) -> ArraySpec:
+        learnt = self.learnt
+        return ArraySpec((learnt["height"], learnt["width"], learnt["channels"]), "uint8")
+
+    def encode(self, column: Column) -> Encoded:
+        shape = self.spec.shape
+        size, channels = (shape[0], shape[1]), shape[2]
+        ground = np.rint(255 * np.array(self.learnt["mean"])).astype("uint8")
+        cells = MediaCells(self, column, "picture")
+        present, broken = cells.present, []
+        values = np.zeros((len(column), *shape), "uint8")
+        found = cells.decoded(
+            np.flatnonzero(present).tolist(),
+            lambda data: letterbox(Picture.open(data).pixels(size, channels), size, ground),
+        )
+        for row, picture in found:
+            if isinstance(picture, BrokenCell):
+                present[row] = False
+                broken.append(picture)
+            else:
+                values[row] = picture
+        return Encoded(values, present, broken=tuple(broken))
+
+    def scaling(self) -> keras.layers.Layer | None:
+        mean, std = self.learnt["mean"], self.learnt["std"]
+        return keras.layers.Rescaling(
+            [1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
+        )
+
+    def default_encoder(self, width: int) -> Encoder:
+        return ImageConv(width)
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    picture = Picture.open(data)
+    return picture.height, picture.width
+
+
+def _usual_size(sizes: np.ndarray) -> tuple[int, int]:
+    """(height, width) for pictures of these sizes, `(pictures, 2)`."""
+    distinct, counts = np.unique(sizes, axis=0, return_counts=True)
+    most = distinct[counts.argmax()]
+    if counts.max() >= _NEARLY_ALL * len(sizes) and most.max() <= _LONGEST_SIDE:
+        return int(most[0]), int(most[1])
+    median = np.median(sizes, axis=0)
+    median = median * min(1.0, _LONGEST_SIDE / median.max())
+    height, width = np.maximum(_STEP * np.rint(median / _STEP), _STEP).astype(int)
+    return int(height), int(width)
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    return bool((pixels == pixels[..., :1]).all())
+
+
+def _in_colour(pixels: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+
+
+def _moments(pictures: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel, in [0, 1], each picture counting alike."""
+    means = np.mean([p.mean((0, 1)) / 255 for p in pictures], axis=0)
+    squares = np.mean([((p / 255 - means) ** 2).mean((0, 1)) for p in pictures], axis=0)
+    return means, np.sqrt(squares)

@@ -1,0 +1,156 @@
+"""Cells that hold media: a path below the column's root, or the bytes themselves."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from plait.errors import DataError
+from plait.features._cells import empty_column, is_bytes, plain, present_cells
+from plait.features._feature import BrokenCell, Feature
+from plait.table import Column
+
+Decoded = TypeVar("Decoded")
+
+SAMPLE = 256
+"""How many media cells of the training rows a feature learns its sizes and scales from."""
+
+
+class UnreadableError(Exception):
+    """Why a cell cannot be read, such as "is cut short"; its subject is the cell."""
+
+
+@dataclass(frozen=True)
+class MediaCells:
+    """The media of one column.
+
+    Args:
+        feature: whose column it is, for its kind, `missing` and `on_error`.
+        column: paths or bytes.
+        noun: what a cell holds, for messages.
+
+    Raises:
+        DataError: a column that holds neither paths nor bytes.
+    """
+
+    feature: Feature
+    column: Column
+    noun: str
+
+    def __post_init__(self) -> None:
+        column = plain(self.column)
+        kind = column.values.type
+        if not (is_bytes(kind) or pa.types.is_string(kind) or pa.types.is_null(kind)):
+            raise DataError(
+                f"column '{column.name}' of {column.source}: {self._name} expects paths or bytes. "
+                f"Received {kind}."
+            )
+        object.__setattr__(self, "column", column)
+
+    @property
+    def present(self) -> np.ndarray:
+        """Which cells are not empty, `(rows,)` bool."""
+        return present_cells(self.column, self.feature.missing)
+
+    def decoded(
+        self, rows: Iterable[int], decode: Callable[[bytes], Decoded]
+    ) -> Iterator[tuple[int, Decoded | BrokenCell]]:
+        """Each row with what `decode` makes of its bytes, or with why it is broken.
+
+        Args:
+            rows: indices of cells that are not empty.
+            decode: raises `UnreadableError` for bytes that it cannot use.
+
+        Raises:
+            DataError: a broken cell where `on_error` is "raise"; a path that leaves the root.
+        """
+        for row in rows:
+            # Parsed outside: a path that climbs out is an attack or a mistake, never a gap.
+            path = self._path(row)
+            try:
+                yield row, decode(self._bytes(row, path))
+            except UnreadableError as error:
+                reason = f"{self._shown(row)} {error}"
+                if self.feature.on_error == "raise":
+                    raise DataError(
+                        f"{self.column.where(row)}: {reason}. Mend or empty the cell, or declare "
+                        f'{self._name}(on_error="absent").'
+                    ) from error
+                where = self.column
+                yield row, BrokenCell(int(where.rows[row]), where.source, where.name, reason)
+
+    def sample(self, decode: Callable[[bytes], Decoded]) -> list[Decoded]:
+        """What `decode` makes of up to `SAMPLE` cells, the same ones at each call.
+
+        Raises:
+            DataError: every cell is empty, or none can be read; see `decoded` as well.
+        """
+        rows = np.flatnonzero(self.present)
+        if not len(rows):
+            raise empty_column(self.column)
+        order = np.random.Generator(np.random.Philox(0)).permutation(rows)
+        last: list[BrokenCell] = []
+
+        def whole() -> Iterator[Decoded]:
+            for _, found in self.decoded(order.tolist(), decode):
+                if isinstance(found, BrokenCell):
+                    last[:] = [found]
+                else:
+                    yield found
+
+        found = list(islice(whole(), SAMPLE))
+        if not found:
+            raise DataError(
+                f"column '{self.column.name}' of {self.column.source}: no {self.noun} of the "
+                f"training rows can be read. Row {last[0].row}: {last[0].reason}."
+            )
+        return found
+
+    @property
+    def _name(self) -> str:
+        return type(self.feature).__name__
+
+    @cached_property
+    def _root(self) -> str:
+        return os.path.realpath(self.column.root or Path())
+
+    def _path(self, row: int) -> str | None:
+        """The resolved path of a cell, inside the root; None for a cell of bytes."""
+        cell = self.column.values[row].as_py()
+        if isinstance(cell, bytes):
+            return None
+        root = self._root
+        path = os.path.realpath(os.path.join(root, cell.replace("\0", "\N{REPLACEMENT CHARACTER}")))
+        if not path.startswith(os.path.join(root, "")):
+            raise DataError(
+                f"{self.column.where(row)}: {cell!r} lies outside the folder that media are read "
+                f"from, '{root}'. Give paths relative to that folder, or name by root= the folder "
+                "that holds all of them."
+            )
+        return path
+
+    def _bytes(self, row: int, path: str | None) -> bytes:
+        if path is None:
+            data = self.column.values[row].as_py()
+        elif not os.path.exists(path):
+            raise UnreadableError(f"does not exist in '{self._root}'")
+        elif not os.path.isfile(path):
+            raise UnreadableError("is not a file")
+        else:
+            try:
+                data = Path(path).read_bytes()
+            except OSError as error:
+                raise UnreadableError(f"cannot be opened: {error.strerror}") from error
+        if not data:
+            raise UnreadableError("is empty: it has 0 bytes")
+        return data
+
+    def _shown(self, row: int) -> str:
+        cell = self.column.values[row].as_py()
+        return f"the cell of {len(cell)} bytes" if isinstance(cell, bytes) else repr(cell)

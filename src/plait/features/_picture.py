@@ -1,0 +1,201 @@
+"""Bytes of a picture to pixels."""
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+
+from plait.features._media import UnreadableError
+
+MOST_PIXELS = 100_000_000
+"""Larger pictures are refused by their header: a few kilobytes can declare gigabytes of pixels."""
+
+_KINDS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
+_MALFORMED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    IndexError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture whose header has been read and found sound.
+
+    Attributes:
+        data: the file.
+        height, width: in pixels, as it is to be seen.
+        orientation: how the stored pixels are turned, as EXIF counts.
+        image: None for a JPEG in grey or colour, which simplejpeg decodes.
+    """
+
+    data: bytes
+    height: int
+    width: int
+    orientation: int
+    image: Image.Image | None
+
+    @classmethod
+    def open(cls, data: bytes) -> "Picture":
+        """Reads the header.
+
+        Raises:
+            UnreadableError: no picture, one of 1 x 1, or one of more than `MOST_PIXELS`.
+        """
+        image = None
+        if simplejpeg.is_jpeg(data):
+            try:
+                height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+            except ValueError as error:
+                raise UnreadableError(f"is a corrupt JPEG: {error}") from error
+            tagged = data.find(b"Exif\0\0", 0, 1 << 16) >= 0
+            if tagged or colours not in ("YCbCr", "RGB", "Gray"):
+                image = _opened(data)
+            orientation = _orientation(image) if tagged else 1
+            if colours in ("YCbCr", "RGB", "Gray"):
+                image = None
+        else:
+            image = _opened(data)
+            width, height = image.size
+            orientation = _orientation(image)
+        if orientation >= 5:
+            height, width = width, height
+        if height * width > MOST_PIXELS:
+            raise UnreadableError(
+                f"declares {width} x {height} pixels, more than the {MOST_PIXELS // 1_000_000} "
+                "million that are read"
+            )
+        if height * width <= 1:
+            raise UnreadableError(f"is a picture of {width} x {height}, which shows nothing")
+        return cls(data, height, width, orientation, image)
+
+    def pixels(self, size: tuple[int, int], channels: int | None = None) -> np.ndarray:
+        """The picture at its own proportions, as large as it can be within `size`.
+
+        Args:
+            size: (height, width).
+            channels: 1 for grey, 3 for colour, None for what the picture has.
+
+        Returns:
+            `(height, width, channels)` uint8, one of the two sides equal to `size`.
+
+        Raises:
+            UnreadableError: pixels that are cut short or of 32 bits.
+        """
+        height, width = _within((self.height, self.width), size)
+        image = self._decoded(height, width, channels)
+        if self.orientation in _TURNS:
+            image = image.transpose(_TURNS[self.orientation])
+        if channels is not None and image.mode != ("L" if channels == 1 else "RGB"):
+            image = image.convert("L" if channels == 1 else "RGB")
+        if image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+        pixels = np.asarray(image)
+        return pixels if pixels.ndim == 3 else pixels[..., None]
+
+    def _decoded(self, height: int, width: int, channels: int | None) -> Image.Image:
+        if self.image is None:
+            if self.orientation >= 5:
+                height, width = width, height
+            pixels = _jpeg(self.data, height, width, channels)
+            return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        try:
+            self.image.load()
+            return _flat(self.image)
+        except _MALFORMED as error:
+            raise UnreadableError(f"is a corrupt picture: {error}") from error
+
+
+def letterbox(pixels: np.ndarray, size: tuple[int, int], fill: np.ndarray) -> np.ndarray:
+    """The picture in the middle of a canvas of the colour `fill`, `(*size, channels)` uint8."""
+    if pixels.shape[:2] == size:
+        return pixels
+    canvas = np.empty((*size, pixels.shape[-1]), "uint8")
+    canvas[:] = fill
+    top, left = ((whole - part) // 2 for whole, part in zip(size, pixels.shape, strict=False))
+    canvas[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return canvas
+
+
+def _within(picture: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    scale = min(size[0] / picture[0], size[1] / picture[1])
+    fitted = [min(w, max(1, round(s * scale))) for s, w in zip(picture, size, strict=True)]
+    # A seam of one pixel is rounding, not a proportion to keep.
+    height, width = (w if w - s <= 1 else s for s, w in zip(fitted, size, strict=True))
+    return height, width
+
+
+def _jpeg(data: bytes, height: int, width: int, channels: int | None) -> np.ndarray:
+    """The pixels, decoded at the smallest size that is not below (height, width)."""
+    grey = simplejpeg.decode_jpeg_header(data)[2] == "Gray"
+    colours = "GRAY" if channels == 1 or (channels is None and grey) else "RGB"
+    wanted = {"min_height": height, "min_width": width, "min_factor": 2}
+    try:
+        return simplejpeg.decode_jpeg(data, colours, **wanted)
+    except ValueError as error:
+        # Stray bytes between two markers lose nothing, and many cameras write them.
+        if "extraneous bytes" not in str(error):
+            raise UnreadableError(f"is a corrupt JPEG: {error}") from error
+        return simplejpeg.decode_jpeg(data, colours, strict=False, **wanted)
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The header of a picture of one of the known kinds.
+
+    Pillow's own `open` refuses by a limit of its own, without saying the size, and tries readers
+    that start other programs.
+    """
+    Image.init()
+    for kind in _KINDS:
+        if kind not in Image.OPEN:
+            continue
+        read, accepts = Image.OPEN[kind]
+        # Some answer with a message where Pillow was built without their library.
+        if accepts is not None and accepts(data[:16]) is not True:
+            continue
+        try:
+            return read(io.BytesIO(data), "")
+        except _MALFORMED as error:
+            raise UnreadableError(f"is a corrupt {kind} picture: {error}") from error
+    raise UnreadableError(f"is no picture of a known kind ({', '.join(_KINDS)})")
+
+
+def _orientation(image: Image.Image | None) -> int:
+    try:
+        return 1 if image is None else int(image.getexif().get(_ORIENTATION, 1))
+    except _MALFORMED:
+        # The pixels may be sound where the notes beside them are not.
+        return 1
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """In grey or colour of 8 bits, on white where it is transparent."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
+    if image.mode in ("I", "F"):
+        raise UnreadableError("has pixels of 32 bits; expected 8 or 16 bits a channel")
+    if image.has_transparency_data:
+        seen = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        grey = image.mode in ("LA", "L", "1")
+        return Image.alpha_composite(white, seen).convert("L" if grey else "RGB")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
