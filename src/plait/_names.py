@@ -39,8 +39,9 @@ def parameters(cls: type) -> dict[str, inspect.Parameter]:
 
 def annotations(cls: type) -> dict[str, Any]:
     """The resolved type of each constructor argument that has one."""
-    source = cls if dataclasses.is_dataclass(cls) else cls.__init__
-    return typing.get_type_hints(source)
+    if dataclasses.is_dataclass(cls):
+        return typing.get_type_hints(cls)
+    return typing.get_type_hints(cls.__init__)  # type: ignore[misc]
 
 
 def published(section: types.ModuleType) -> dict[str, type]:

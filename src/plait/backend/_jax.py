@@ -35,8 +35,9 @@ def seeded(seed: int) -> contextlib.AbstractContextManager:
     return contextlib.nullcontext()
 
 
-def train_step(model: Any, state: tuple, data: Any) -> tuple[dict[str, Any], tuple]:
-    """`model.train_on_data(data)` as a function of state, as this backend's Keras trainer calls it."""
+def train_step(model: Any, *args: Any) -> Any:
+    """Keras' `(state, data) -> (logs, state)`, by `model.train_on_data(data)`."""
+    state, data = args
     groups = (
         model.trainable_variables,
         model.non_trainable_variables,
@@ -46,8 +47,9 @@ def train_step(model: Any, state: tuple, data: Any) -> tuple[dict[str, Any], tup
     return _as_function(model.train_on_data, groups, state, data)
 
 
-def test_step(model: Any, state: tuple, data: Any) -> tuple[dict[str, Any], tuple]:
-    """`model.test_on_data(data)` as a function of state, as this backend's Keras trainer calls it."""
+def test_step(model: Any, *args: Any) -> Any:
+    """Keras' `(state, data) -> (logs, state)`, by `model.test_on_data(data)`."""
+    state, data = args
     groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
     return _as_function(model.test_on_data, groups, state, data)
 

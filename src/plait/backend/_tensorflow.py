@@ -54,13 +54,15 @@ def seeded(seed: int) -> contextlib.AbstractContextManager:
     return contextlib.nullcontext()
 
 
-def train_step(model: Any, data: Any) -> dict[str, Any]:
-    """`model.train_on_data(data)`, as this backend's Keras trainer calls it."""
+def train_step(model: Any, *args: Any) -> Any:
+    """Keras' `data -> logs`, by `model.train_on_data(data)`."""
+    (data,) = args
     return model.train_on_data(data)
 
 
-def test_step(model: Any, data: Any) -> dict[str, Any]:
-    """`model.test_on_data(data)`, as this backend's Keras trainer calls it."""
+def test_step(model: Any, *args: Any) -> Any:
+    """Keras' `data -> logs`, by `model.test_on_data(data)`."""
+    (data,) = args
     return model.test_on_data(data)
 
 

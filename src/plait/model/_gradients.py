@@ -75,8 +75,8 @@ def compute_gradients(
         return _across_parts(network, balancer, x, labels, state, scale, weigh)
     if "gramian" in balancer.needs:
         batch = cut_pass(network, x, labels, state, scale)
-        level = _at_representation if balancer.level == "representation" else _at_parameters
-        total, weights, gramian, own = level(network, balancer, batch, scale, weigh)
+        at_level = _at_representation if balancer.level == "representation" else _at_parameters
+        total, weights, gramian, own = at_level(network, balancer, batch, scale, weigh)
         gradients = _in_order(network, total)
         return Gradients(
             batch.forward, labels, gradients, weights, gramian, [g * scale for g in own]

@@ -55,7 +55,7 @@ def missing_label(identifier: Any) -> int | None:
     if isinstance(identifier, str):
         name = "crossentropy" if identifier.lower() == "ce" else identifier
     else:
-        name = getattr(identifier, "name", None) or getattr(identifier, "__name__", "")
+        name = str(getattr(identifier, "name", None) or getattr(identifier, "__name__", ""))
     if CLASS_LOSSES in name.lower():
         return MISSING_CLASS
     return getattr(identifier, "missing_label", None)

@@ -6,16 +6,16 @@ from typing import Any
 import keras
 
 from plait import backend
-from plait.balancing import Balancer, Equal, Evidence, StepContext
-from plait.errors import BalancingError
-from plait.model._frontier import address, compared, find_cut, tensor_at
-from plait.model._gradients import compute_gradients
+from plait.balancing import Balancer, Equal
+from plait.model._frontier import Cut, address, compared, find_cut, tensor_at
 from plait.model._metrics import BalanceMonitor, TaskMetrics
-from plait.model._network import Network, TaskLosses, entries, losses_at
+from plait.model._network import Network, TaskLosses
 from plait.model._objective import Objective
+from plait.model._step import build_balancer, take_step
 
 ROW_KEY = "row_key"
 _STATE = "state_"
+_COMPARING = frozenset({"gramian", "cross_gramian"})
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -164,37 +164,12 @@ class MultiTaskModel(keras.Model):
             The logs.
         """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        network, balancer = self._network, self.balancing or Equal()
-        x = self._augmented(x)
         labels = self.objective.by_name(y, sample_weight)
-        state = entries(held := [*network.trainable, *network.others], [v.value for v in held])
-        step = keras.ops.cast(self.optimizer.iterations, "int32")
-
-        def weigh(losses: TaskLosses, gramian: Any) -> tuple[Any, list[Any]]:
-            context = StepContext(network.tasks, losses.active, step)
-            with backend.no_gradient():
-                return balancer.weights(Evidence(losses.values, gramian), context)
-
-        scale = self.optimizer.scale_loss(keras.ops.ones(()))
-        found = compute_gradients(network, balancer, x, labels, state, scale, weigh)
-        losses = found.forward.losses
-        backend.apply_gradients(
-            self.optimizer,
-            [*found.gradients, *found.balancer_gradients],
-            [*network.trainable, *balancer.trainable_variables],
-        )
-        if "losses_after" in balancer.needs:
-            # The same rows and the same seeds: only the weights have moved.
-            moved = entries(network.trainable, [v.value for v in network.trainable])
-            with backend.no_gradient():
-                after = losses_at(network, x, labels, state | moved)
-            context = StepContext(network.tasks, losses.active, step)
-            balancer.after_step(losses.values, after.values, context)
-        for variable, value in zip(network.others, found.forward.others, strict=True):
-            variable.assign(value)
+        balancer = self.balancing or Equal()
+        done = take_step(self._network, balancer, self.optimizer, self._augmented(x), labels)
         if self._monitor is not None:
-            self._monitor.update_state(found.weights, found.gramian, losses.active)
-        self._take(losses, found.forward.added, found.labels, found.forward.predictions)
+            self._monitor.update_state(done.weights, done.gramian, done.losses.active)
+        self._take(done.losses, done.added, done.labels, done.predictions)
         return self.get_metrics_result()
 
     def test_on_data(self, data: Any) -> dict[str, Any]:
@@ -268,26 +243,10 @@ class MultiTaskModel(keras.Model):
 
     def _start_balancing(self, balancing: Balancer) -> None:
         tasks = self.objective.tasks
-        if len(tasks) < 2:
-            raise BalancingError(
-                f"{type(balancing).__name__} weighs tasks against each other and needs two outputs "
-                f"with a loss. Received: {list(tasks) or 'none'}. Leave balancing=None."
-            )
-        if balancing.tasks not in (None, tasks):
-            raise BalancingError(
-                f"This {type(balancing).__name__} already balances {list(balancing.tasks)}. Give "
-                "each model a balancer of its own."
-            )
-        if balancing.tasks is None:
-            balancing.build(tasks)
-        if balancing.trainable_variables and getattr(self.optimizer, "use_ema", False):
-            raise BalancingError(
-                f"{type(balancing).__name__} learns weights with the model's optimizer, whose "
-                "use_ema=True knows the model's weights only. Use one or the other."
-            )
-        if not self.optimizer.built and balancing.trainable_variables:
+        build_balancer(balancing, tasks, self.optimizer)
+        if balancing.trainable_variables and not self.optimizer.built:
             self.optimizer.build(self._optimized())
-        compares = bool({"gramian", "cross_gramian"} & balancing.needs)
+        compares = bool(_COMPARING & balancing.needs)
         self._keep(_monitor=BalanceMonitor(tasks, compares))
 
     def _optimized(self) -> list[keras.Variable]:
@@ -295,10 +254,12 @@ class MultiTaskModel(keras.Model):
         return [*self.trainable_variables, *learnt]
 
     def _as_network(self) -> Network:
-        tasks, outputs = self.objective.tasks, dict(zip(self.task_names, self._output_list()))
+        tasks = self.objective.tasks
+        outputs = dict(zip(self.task_names, self._output_list(), strict=True))
         needs = self.balancing.needs if self.balancing else frozenset()
-        cut, chosen = None, ()
-        if {"gramian", "cross_gramian"} & needs and len(tasks) > 1:
+        cut: Cut | None = None
+        chosen: tuple[int, ...] = ()
+        if _COMPARING & needs and len(tasks) > 1:
             cut = find_cut(self.inputs, outputs, tasks)
             chosen = compared(cut, self.shared)
         return Network(
@@ -346,12 +307,10 @@ class MultiTaskModel(keras.Model):
         known = self.objective.labels(predictions, labels)
         self._compile_metrics.update_state(known, predictions)
 
-    def _found(self, tensor: Any) -> Any:
+    def _found(self, named: Any) -> Any:
         """A tensor named by hand: itself, or its address in a saved configuration."""
         return (
-            tensor
-            if isinstance(tensor, keras.KerasTensor)
-            else tensor_at(tensor, self._output_list())
+            named if isinstance(named, keras.KerasTensor) else tensor_at(named, self._output_list())
         )
 
 

@@ -48,7 +48,7 @@ class Network:
         flatten: from the user's inputs to values in the order of `inputs`.
         forward: from the user's inputs to predictions by name, in training mode.
         losses: from predictions and labels of the same rows to the tasks' losses.
-        cut: where the trunk ends; None where no balancer asks for it.
+        found: where the trunk ends; None where no balancer asks for it.
         compared: the indices of the frontier's tensors that gradients are compared at.
     """
 
@@ -60,8 +60,15 @@ class Network:
     flatten: Callable[[Any], list[Any]]
     forward: Callable[[Any], dict[str, Any]]
     losses: Callable[[dict[str, Any], Any], TaskLosses]
-    cut: Cut | None = None
+    found: Cut | None = None
     compared: tuple[int, ...] = ()
+
+    @property
+    def cut(self) -> Cut:
+        """Where the trunk ends; only for balancers that ask for it."""
+        if self.found is None:
+            raise RuntimeError("This network was not cut.")
+        return self.found
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ def losses_at(network: Network, x: Any, labels: Any, state: State) -> TaskLosses
 
 def whole_pass(
     network: Network, x: Any, labels: Any, state: State
-) -> tuple[Forward, Callable[[Any], list[Any]]]:
+) -> tuple[Forward, Callable[[Any, Any], list[Any]]]:
     """One forward through the whole model.
 
     Returns:
@@ -164,7 +171,6 @@ def cut_pass(network: Network, x: Any, labels: Any, state: State, scale: Any) ->
         scale: multiplies every loss, against underflow in float16.
     """
     cut = network.cut
-    assert cut is not None
     trunk_variables = cut.trunk_variables
     inputs = {id(t): v for t, v in zip(network.inputs, network.flatten(x), strict=True)}
 
@@ -192,7 +198,8 @@ def cut_pass(network: Network, x: Any, labels: Any, state: State, scale: Any) ->
     own = {task: cut.head_variables(task) for task in network.tasks}
 
     def heads(copies: dict, values: dict, free: list[Any]) -> tuple[Any, Any]:
-        inner, merged, extra = dict(state), {}, []
+        inner, extra = dict(state), []
+        merged: dict[int, Any] = {}
         for task in (*network.tasks, None):
             seen = inputs | {id(t): v for t, v in zip(cut.crossing, crossing, strict=True)}
             if task is None:

@@ -72,7 +72,7 @@ def test_padded_rows_change_nothing(make):
         "seen": pad(y["seen"], np.nan),
         "grid": pad(y["grid"], -1),
     }
-    short_logs = short.train_on_batch(x, y, {t: weight for t in y}, return_dict=True)
+    short_logs = short.train_on_batch(x, y, dict.fromkeys(y, weight), return_dict=True)
     long_logs = long.train_on_batch(
         pad(x, 1e3), padded, {t: pad(weight, 1.0) for t in y}, return_dict=True
     )

@@ -1,0 +1,106 @@
+"""One training step: gradients by the balancer's needs, then the optimizer, then changed state."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from plait import backend
+from plait.balancing import Balancer, Evidence, StepContext
+from plait.errors import BalancingError
+from plait.model._gradients import compute_gradients
+from plait.model._network import Network, TaskLosses, entries, losses_at
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step gave, for the loss trackers and metrics.
+
+    Attributes:
+        losses: the tasks' losses.
+        added: the sum of `add_loss` terms and regularisers.
+        labels: the user's labels in the order of the predictions' rows.
+        predictions: each output's values.
+        weights: `(tasks,)` given by the balancer.
+        gramian: `(tasks, tasks)`, or None.
+    """
+
+    losses: TaskLosses
+    added: Any
+    labels: Any
+    predictions: dict[str, Any]
+    weights: Any
+    gramian: Any
+
+
+def take_step(network: Network, balancer: Balancer, optimizer: Any, x: Any, labels: Any) -> Outcome:
+    """Moves the model, the optimizer and the balancer by one batch; assigns their variables.
+
+    Args:
+        network: the model.
+        balancer: asked for the tasks' weights.
+        optimizer: built with `network.trainable` and the balancer's trainable variables.
+        x: the user's inputs.
+        labels: of the same rows.
+    """
+    held = [*network.trainable, *network.others]
+    state = entries(held, [v.value for v in held])
+    step = keras.ops.cast(optimizer.iterations, "int32")
+
+    def weigh(losses: TaskLosses, gramian: Any) -> tuple[Any, list[Any]]:
+        context = StepContext(network.tasks, losses.active, step)
+        with backend.no_gradient():
+            return balancer.weights(Evidence(losses.values, gramian), context)
+
+    scale = optimizer.scale_loss(keras.ops.ones(()))
+    found = compute_gradients(network, balancer, x, labels, state, scale, weigh)
+    forward = found.forward
+    backend.apply_gradients(
+        optimizer,
+        [*found.gradients, *found.balancer_gradients],
+        [*network.trainable, *balancer.trainable_variables],
+    )
+    if "losses_after" in balancer.needs:
+        # The same rows and the same seeds: only the weights have moved.
+        moved = entries(network.trainable, [v.value for v in network.trainable])
+        with backend.no_gradient():
+            after = losses_at(network, x, labels, state | moved)
+        context = StepContext(network.tasks, forward.losses.active, step)
+        balancer.after_step(forward.losses.values, after.values, context)
+    for variable, value in zip(network.others, forward.others, strict=True):
+        variable.assign(value)
+    return Outcome(
+        forward.losses,
+        forward.added,
+        found.labels,
+        forward.predictions,
+        found.weights,
+        found.gramian,
+    )
+
+
+def build_balancer(balancer: Balancer, tasks: tuple[str, ...], optimizer: Any) -> None:
+    """Makes the balancer's variables for these tasks.
+
+    Raises:
+        BalancingError: fewer than two tasks, a balancer of another model, or an optimizer that
+            cannot take the weights that the balancer learns.
+    """
+    name = type(balancer).__name__
+    if len(tasks) < 2:
+        raise BalancingError(
+            f"{name} weighs tasks against each other and needs two outputs with a loss. Received: "
+            f"{list(tasks) or 'none'}. Leave balancing=None."
+        )
+    if balancer.tasks not in (None, tasks):
+        raise BalancingError(
+            f"This {name} already balances {list(balancer.tasks or ())}. Give each model a balancer "
+            "of its own."
+        )
+    if balancer.tasks is None:
+        balancer.build(tasks)
+    if balancer.trainable_variables and getattr(optimizer, "use_ema", False):
+        raise BalancingError(
+            f"{name} learns weights with the model's optimizer, whose use_ema=True knows the model's "
+            "weights only. Use one or the other."
+        )
