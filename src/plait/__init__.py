@@ -18,28 +18,25 @@ if "keras" not in sys.modules:
 
 __version__ = "0.1.0"
 
-# Each public name and the module it is in.
-_WHERE: dict[str, str] = {
-    "Balancer": "plait.balancing",
-    "BalancingError": "plait.errors",
-    "ConfigError": "plait.errors",
-    "DataError": "plait.errors",
-    "Equal": "plait.balancing",
-    "Evidence": "plait.balancing",
-    "FAMO": "plait.balancing",
-    "GramianWeighting": "plait.balancing",
-    "LossWeighting": "plait.balancing",
-    "MoDo": "plait.balancing",
-    "ModalityDropout": "plait.model",
-    "ModelFileError": "plait.errors",
-    "MultiTaskModel": "plait.model",
-    "PCGrad": "plait.balancing",
-    "PlaitError": "plait.errors",
-    "StepContext": "plait.balancing",
-    "Uncertainty": "plait.balancing",
+# Where each public name is, stage by stage.
+_PUBLIC: dict[str, tuple[str, ...]] = {
+    "plait.errors": ("PlaitError", "BalancingError", "ConfigError", "DataError", "ModelFileError"),
+    "plait.table": ("Table", "Split"),
+    "plait.features": ("Feature", "Image", "Audio", "Number", "Category", "Text"),
+    "plait.encoders": ("Encoder", "ImageConv", "AudioConv", "NumberEmbedding", "CategoryEmbedding", "TextBag", "TextRNN"),
+    "plait.fusion": ("Fusion", "Concat", "Mean", "Weighted", "Sum", "Max"),
+    "plait.sharing": ("Sharing", "HardSharing"),
+    "plait.heads": ("Head", "LinearHead"),
+    "plait.balancing": ("Balancer", "LossWeighting", "GramianWeighting", "Evidence", "StepContext", "Equal", "Uncertainty", "PCGrad", "FAMO", "MoDo"),
+    "plait.tasks": ("Task", "Targets", "Binary", "Multiclass", "Multilabel", "Regression"),
+    "plait.model": ("MultiTaskModel", "ModalityDropout"),
+    "plait.training": ("Training",),
+    "plait.inference": ("Predictor",),
+    "plait.learner": ("Learner",),
 }
+_WHERE = {name: module for module, names in _PUBLIC.items() for name in names}
 
-__all__ = sorted(_WHERE)
+__all__ = list(_WHERE)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
@@ -55,5 +52,5 @@ def __dir__() -> list[str]:
 # Keras finds a class in a saved model only once the class has been imported. The command line imports
 # what a verb needs itself, so that `plait --help` answers before Keras would have started.
 if Path(sys.argv[0] if sys.argv else "").stem != "plait":
-    for _module in sorted(set(_WHERE.values())):
+    for _module in _PUBLIC:
         importlib.import_module(_module)
