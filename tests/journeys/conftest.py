@@ -38,7 +38,6 @@ data: records.csv
 features:
   photo: {Image: {size: 16}}
   bell: Audio
-  title: Text
   age: Number
   kind: Category
 tasks:
@@ -84,14 +83,25 @@ class Records:
         self.config.write_text(text.replace(old, new))
 
 
+@pytest.fixture(scope="session")
+def make_records():
+    """Makes `Records` in a folder."""
+    return _make_records
+
+
 @pytest.fixture
 def records(tmp_path):
+    return _make_records(tmp_path)
+
+
+def _make_records(folder):
+    """48 rows with a picture and a sound each, and their config."""
     rng = np.random.default_rng(0)
     rows = []
     for number in range(1, 49):
         picture, sound = f"{number}.png", f"{number}.wav"
-        Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(tmp_path / picture)
-        soundfile.write(tmp_path / sound, rng.normal(0, 0.1, 1000), 4000)
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(folder / picture)
+        soundfile.write(folder / sound, rng.normal(0, 0.1, 1000), 4000)
         rows.append(
             {
                 "id": f"r{number}",
@@ -105,7 +115,7 @@ def records(tmp_path):
                 "price": f"{rng.uniform(1, 9):.2f}",
             }
         )
-    made = Records(tmp_path, rows)
+    made = Records(folder, rows)
     made.config.write_text(CONFIG)
     made.write()
     return made

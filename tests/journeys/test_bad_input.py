@@ -1,6 +1,7 @@
 """Bad input gives one clear message, exit code 2 and no half-written model."""
 
 import json
+import shutil
 import struct
 import zipfile
 import zlib
@@ -8,6 +9,8 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+
+from plait.cli import main
 
 
 def an_empty_file(records):
@@ -138,14 +141,14 @@ def a_column_that_is_feature_and_target_by_another_name(records):
 
 SPOILT = {
     an_empty_file: ["records.csv", "empty"],
-    a_header_alone: ["records.csv", "no rows"],
+    a_header_alone: ["records.csv", "0 rows"],
     a_column_that_is_not_there: ["records.csv", "'agee'", "Did you mean 'age'?"],
     a_target_that_is_not_there: ["records.csv", "'prise'", "Did you mean 'price'?"],
-    two_columns_of_one_name: ["records.csv", "'age'", "twice"],
-    an_unknown_key: ["plait.yaml:13:1", "'widht'", "Did you mean 'width'?"],
-    an_unknown_class: ["plait.yaml:10:10", "'Regresion'", "Did you mean 'Regression'?"],
+    two_columns_of_one_name: ["records.csv", "'age'", "2 times"],
+    an_unknown_key: ["plait.yaml:12:1", "'widht'", "Did you mean 'width'?"],
+    an_unknown_class: ["plait.yaml:9:10", "'Regresion'", "Did you mean 'Regression'?"],
     an_unknown_argument: ["plait.yaml:3:19", "'siz'", "Did you mean 'size'?"],
-    a_value_of_the_wrong_type: ["plait.yaml:12:20", "'epochs'", "a whole number", "'many'"],
+    a_value_of_the_wrong_type: ["plait.yaml:11:20", "'epochs'", "a whole number", "'many'"],
     a_corrupt_picture: ["7.png", "row 7", "records.csv", "'photo'"],
     a_picture_that_is_none: ["7.png", "row 7", "records.csv", "'photo'"],
     a_corrupt_sound: ["7.wav", "row 7", "records.csv", "'bell'"],
@@ -210,7 +213,7 @@ def test_check_finds_it_first(spoil, records, plait):
         (("fit", "plait.yaml", "--set", "features.ag.column=b"), ["'ag'", "'age'"]),
         (("fit", "plait.yaml", "--set", "data=record.csv"), ["record.csv", "'records.csv'"]),
         (("fit", "plait.yaml", "--data", "nowhere"), ["nowhere"]),
-        (("fit", "plait.yaml", "--folds", "1"), ["--folds", "2"]),
+        (("fit", "plait.yaml", "--folds", "1"), ["folds", "2"]),
         (("fit", "plait.yaml", "--folds", "parts"), ["'parts'", "Did you mean 'part'?"]),
     ],
     ids=" ".join,
@@ -225,28 +228,29 @@ def test_a_run_folder_is_never_written_over(records, plait):
     run = records.folder / "run"
     run.mkdir()
     (run / "mine.txt").write_text("precious")
-    refused(plait("fit", records.config, "--run", run, "--quiet"), [str(run), "--run"])
+    refused(plait("fit", records.config, "--run", run, "--quiet"), [str(run), "never written over"])
     assert [p.name for p in run.iterdir()] == ["mine.txt"]
 
 
+@pytest.fixture(scope="module")
+def trained(make_records, tmp_path_factory):
+    """The run of a small model that reads no media, to be copied before it is spoilt."""
+    folder = tmp_path_factory.mktemp("trained")
+    records = make_records(folder)
+    records.configure("  photo: {Image: {size: 16}}\n  bell: Audio\n", "")
+    assert main(["fit", str(records.config), "--run", str(folder / "run"), "--quiet"]) == 0
+    return folder / "run"
+
+
 @pytest.fixture
-def numbers_only(records):
-    records.configure("  photo: {Image: {size: 16}}\n  bell: Audio\n  title: Text\n", "")
-    return records
+def run(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "run")
 
 
-def fitted(records, plait):
-    run = records.folder / "run"
-    said = plait("fit", records.config, "--run", run, "--quiet")
-    assert said.code == 0, said.err
-    return run
-
-
-def test_a_category_unseen_in_training_is_the_unknown_one(numbers_only, plait):
-    numbers_only.set("kind", "vehicle", row=45)
-    run = fitted(numbers_only, plait)
-    out = numbers_only.folder / "out.csv"
-    assert plait("predict", run, numbers_only.table, "-o", out).code == 0
+def test_a_category_unseen_in_training_is_the_unknown_one(run, records, plait):
+    records.set("kind", "vehicle", row=45)
+    out = records.folder / "out.csv"
+    assert plait("predict", run, records.table, "-o", out).code == 0
     assert len(out.read_text().splitlines()) == 49
 
 
@@ -273,22 +277,22 @@ def of_a_newer_version(model):
 @pytest.mark.parametrize(
     ("spoil", "part"), [(cut_short, ""), (emptied, ""), (of_a_newer_version, "newer")]
 )
-def test_a_spoilt_model_is_refused(spoil, part, numbers_only, plait):
-    run = fitted(numbers_only, plait)
+def test_a_spoilt_model_is_refused(spoil, part, run, records, plait):
     (model,) = run.glob("*.plait")
     spoil(model)
-    out = numbers_only.folder / "out.csv"
+    out = records.folder / "out.csv"
     for verb in (
-        ("predict", run, numbers_only.table, "-o", out),
-        ("evaluate", run, numbers_only.table),
+        ("predict", run, records.table, "-o", out),
+        ("evaluate", run, records.table),
         ("describe", run),
     ):
         refused(plait(*verb), [model.name, part])
     assert not out.exists()
 
 
-def test_a_full_disk_or_a_forbidden_folder_is_one_message(numbers_only, plait):
-    run = fitted(numbers_only, plait)
-    out = numbers_only.folder / "no" / "such" / "\0"
-    said = plait("predict", run, numbers_only.table, "-o", str(out)[:-1] + "x" * 300 + ".csv")
-    refused(said, ["name too long"])
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [("x" * 300 + ".csv", "File name too long"), ("records.csv/out.csv", "records.csv")],
+)
+def test_what_the_disk_refuses_is_one_message(output, reason, run, records, plait):
+    refused(plait("predict", run, records.table, "-o", records.folder / output), [reason])

@@ -14,7 +14,7 @@ from plait.features import BrokenCell, Encoded, Feature
 from plait.inference import row_weights
 from plait.learner import Learner
 from plait.table import Column, Table
-from plait.tasks import Task
+from plait.tasks import Regression, Task
 from plait.training import Training
 
 SAMPLE = 200
@@ -186,16 +186,14 @@ def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Tab
 
 
 def _class_counts(column: Column, task: Task) -> str:
-    """`yes 12, no 9` of the training rows, the most frequent first; "" for what is no class."""
+    """`yes 12, no 9` of the training rows, the most frequent first; "" for numbers and lists."""
     known = column.values.filter(pa.array(~column.is_missing(task.missing)))
-    if pa.types.is_floating(known.type) or pa.types.is_nested(known.type):
+    if isinstance(task, Regression) or pa.types.is_nested(known.type):
         return ""
     counts = sorted(
         ((entry["counts"], str(entry["values"])) for entry in pc.value_counts(known).to_pylist()),
         key=lambda pair: (-pair[0], pair[1]),
     )
-    if len(counts) > len(known) / 2:
-        return ""
     told = ", ".join(f"{label} {count}" for count, label in counts[:_MOST_NAMED])
     rest = len(counts) - _MOST_NAMED
     return f"{told}, and {rest} more; the rarest {counts[-1][0]}" if rest > 0 else told

@@ -1,0 +1,72 @@
+import pyarrow as pa
+import pytest
+
+from plait.cli._inspect import inspect
+from plait.features import Category, Number
+from plait.learner import Learner
+from plait.table import Table
+from plait.tasks import Binary, Regression
+
+
+def parts(**spoilt):
+    train = {
+        "age": [1.0, 2.0, None, 4.0],
+        "kind": ["a", "b", "a", "b"],
+        "sold": ["yes", "no", "yes", None],
+        "price": [1.0, 2.0, 3.0, 4.0],
+    }
+    whole = {**train, **{name: cells for name, cells in spoilt.items() if len(cells) == 4}}
+    held_out = {name: cells[:2] for name, cells in train.items()}
+    held_out |= {name: cells for name, cells in spoilt.items() if len(cells) == 2}
+    return {
+        "train": Table(pa.table(whole), "rows.csv"),
+        "validation": Table(pa.table(held_out), "held.csv"),
+    }
+
+
+def report(tables, **arguments):
+    learner = Learner(
+        {"age": Number(), "kind": Category()},
+        {"sold": Binary(), "price": Regression()},
+        **arguments,
+    )
+    return inspect(learner, tables)
+
+
+def test_good_data_have_no_problem():
+    found = report(parts())
+    assert (found.problems, found.warnings) == ([], [])
+    text = "\n".join(found.lines)
+    assert "rows: train 4, validation 2" in text
+    assert "feature age: Number, 1 of 6 cells empty, encoder NumberEmbedding" in text
+    assert "task sold: Binary, labelled: train 3 of 4, validation 2 of 2" in text
+    assert "  yes 2, no 1" in text
+
+
+def test_every_problem_is_found_not_the_first_alone():
+    found = report(parts(age=["1", "old", "2", "3"], sold=["yes"] * 4, price=["1", "x", "2", "3"]))
+    assert len(found.problems) == 3
+    for part in ("'old'", "'yes'", "'x'"):
+        assert any(part in problem for problem in found.problems)
+
+
+def test_a_label_that_training_never_saw():
+    (problem,) = report(parts(sold=["yes", "maybe"])).problems
+    assert "'maybe'" in problem
+    assert "held.csv" in problem
+
+
+def test_an_input_or_label_that_a_part_lacks_altogether_is_a_warning():
+    found = report(parts(age=[None, None], price=[None, None]))
+    assert not found.problems
+    assert found.warnings == [
+        "column 'age' of held.csv is empty in every validation row.",
+        "task 'price': no validation row has a label.",
+    ]
+
+
+@pytest.mark.parametrize("argument", ["key", "weight"])
+def test_a_column_that_is_not_there(argument):
+    problem, *_ = report(parts(), **{argument: "pric"}).problems
+    assert "'pric'" in problem
+    assert "Did you mean 'price'?" in problem
