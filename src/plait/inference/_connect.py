@@ -97,6 +97,11 @@ def check_names(features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> N
                     f"Task '{name}' reads the feature '{feature}', which is not declared."
                     f"{did_you_mean(feature, features)}"
                 )
+        if task.maps_of is not None and task.maps_of not in features:
+            raise ConfigError(
+                f"Task '{name}' is of the feature '{task.maps_of}', which is not declared."
+                f"{did_you_mean(task.maps_of, features)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ class _Strand:
 
     absent: AbsentToken
     read: Tensors
+    maps: list[Any]
 
     def unread(self, present: Any) -> Tensors:
         """The strand of a batch in which no row has the feature; `present` gives its size."""
@@ -153,7 +159,16 @@ def graph(
         common, tokens, mask = shared[reads]
         branch = sharing.branch(name)
         own = common if branch is None else branch(common, tokens, mask)
-        outputs[name] = _copy(task.head(), heads[name])(own, mask)
+        head = _copy(task.head(), heads[name])
+        if task.maps_of is None:
+            outputs[name] = head(own, mask)
+        elif maps := strands[task.maps_of].maps:
+            outputs[name] = head(own, mask, maps=maps)
+        else:
+            raise ConfigError(
+                f"Task '{name}' is of '{task.maps_of}', whose encoder gives no feature maps. Choose "
+                "a feature that is a picture."
+            )
     return inputs, outputs
 
 
@@ -192,7 +207,8 @@ def _strands(
                 tied[feature.tied] = encoder
         encoded = encoder(values, blank.get("lengths"))
         absent = AbsentToken(name=names(f"{name}__absent"))
-        strands[name] = _Strand(absent, absent(present, encoded["tokens"], encoded["mask"]))
+        read = absent(present, encoded["tokens"], encoded["mask"])
+        strands[name] = _Strand(absent, read, list(encoded.get("maps", ())))
     return strands
 
 

@@ -155,6 +155,8 @@ class Declaration:
         for value, kind in expected:
             if not isinstance(value, kind):
                 raise TypeError(f"expected {kind}, received {value!r}")
+        if self.width < 1:
+            raise ValueError(f"width is {self.width}")
         for name, feature in self.features.items():
             size = math.prod(feature.spec.shape) * np.dtype(feature.spec.dtype).itemsize
             if size > _ROW_LIMIT:

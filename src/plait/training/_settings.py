@@ -54,6 +54,14 @@ class Training:
             raise ConfigError(
                 f"Training: learning_rate must be above 0. Received: {self.learning_rate}."
             )
+        if not self.weight_decay >= 0:
+            raise ConfigError(
+                f"Training: weight_decay must be 0 or more. Received: {self.weight_decay}."
+            )
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ConfigError(
+                f"Training: clip_norm must be above 0, or None. Received: {self.clip_norm}."
+            )
         for name in ("warmup", "modality_dropout"):
             value = getattr(self, name)
             if not 0 <= value < 1:

@@ -67,8 +67,7 @@ def train(
     model = MultiTaskModel(inputs, outputs)
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
     compile_model(model, declaration.tasks, settings, own, steps=len(batches))
-    if settings.modality_dropout and len(declaration.features) > 1:
-        model.augment = ModalityDropout(list(declaration.features), settings.modality_dropout)
+    model.augment = augmentation(declaration, settings)
     # A model of its own over the same layers: it answers while the other is in the middle of `fit`.
     predictor = Predictor(declaration, keras.Model(inputs, outputs))
     selection = Selection(
@@ -106,7 +105,7 @@ def compile_model(
         steps: optimizer steps an epoch, for the schedule.
     """
     optimizer = keras.optimizers.AdamW(
-        _learning_rate(settings, steps),
+        learning_rate(settings, steps),
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.clip_norm,
     )
@@ -119,9 +118,17 @@ def compile_model(
     )
 
 
-def _learning_rate(
+def augmentation(declaration: Declaration, settings: Training) -> ModalityDropout | None:
+    """Modality dropout, where there is more than one feature to drop from."""
+    if not settings.modality_dropout or len(declaration.features) < 2:
+        return None
+    return ModalityDropout(list(declaration.features), settings.modality_dropout)
+
+
+def learning_rate(
     settings: Training, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """The rate for each optimizer step, `steps` of them an epoch."""
     if settings.schedule == "constant":
         return settings.learning_rate
     total = steps * (settings.epochs or 1)

@@ -1,0 +1,232 @@
+"""Answering, saving and loading; crafted descriptions are refused."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from plait.errors import DataError, ModelFileError
+from plait.features import Number
+from plait.inference import Predictor
+from plait.table import Table
+from tests.unit.inference import tiny
+
+SAMPLE = Path(__file__).parents[2] / "values" / "format_1.plait"
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor.build(tiny.declaration(), seed=3)
+
+
+@pytest.fixture
+def path(predictor, tmp_path):
+    predictor.save(tmp_path / "m.plait")
+    return tmp_path / "m.plait"
+
+
+def equal(one, two, rtol):
+    assert one.keys() == two.keys()
+    for task, logits in one.items():
+        np.testing.assert_allclose(logits, two[task], rtol=rtol, atol=rtol)
+
+
+def describe(path, **changed):
+    """Rewrites the description in a saved model."""
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    description = {**json.loads(contents["model.json"]), **changed}
+    contents["model.json"] = json.dumps({k: v for k, v in description.items() if v != "GONE"})
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.backends
+def test_a_loaded_model_answers_as_the_saved_one(predictor, path):
+    saved, loaded = predictor.logits(tiny.columns()), Predictor.load(path).logits(tiny.columns())
+    for task, logits in saved.items():
+        assert logits.tobytes() == loaded[task].tobytes()
+    assert Predictor.load(path).declaration.key == "id"
+
+
+@pytest.mark.backends
+def test_a_model_saved_on_this_backend_answers_the_same_on_jax(predictor, path, tmp_path):
+    code = f"""
+import numpy as np
+from plait.inference import Predictor
+from tests.unit.inference import tiny
+loaded = Predictor.load({str(path)!r})
+np.savez({str(tmp_path / "jax.npz")!r}, **loaded.logits(tiny.columns()))
+loaded.save({str(tmp_path / "jax.plait")!r})
+"""
+    subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(__file__).parents[3])},
+        check=True,
+        timeout=120,
+    )
+    here = predictor.logits(tiny.columns())
+    equal(here, dict(np.load(tmp_path / "jax.npz")), 1e-5)
+    equal(here, Predictor.load(tmp_path / "jax.plait").logits(tiny.columns()), 1e-6)
+
+
+@pytest.mark.backends
+def test_the_stored_sample_of_format_1_still_answers_the_same():
+    answers = json.loads(SAMPLE.with_suffix(".json").read_text())
+    loaded = Predictor.load(SAMPLE)
+    equal(
+        loaded.logits(answers["rows"]), {t: np.array(z) for t, z in answers["logits"].items()}, 1e-5
+    )
+
+
+def test_predicting_needs_no_labels_and_keeps_the_order(predictor):
+    rows = {name: cells for name, cells in tiny.columns().items() if name not in ("sold", "price")}
+    answers = predictor.predict(rows)
+    assert answers.column_names[:2] == ["id", "sold"]
+    assert {"sold.probability", "sold.probabilities", "price"} < set(answers.column_names)
+    assert answers["id"].to_pylist() == rows["id"]
+    backwards = predictor.predict(Table.read(rows).take(np.arange(tiny.ROWS)[::-1]))
+    assert backwards["price"].to_pylist() == answers["price"].to_pylist()[::-1]
+
+
+def test_rows_are_answered_alike_alone_and_in_a_table_of_several_batches(predictor):
+    table = Table.read(tiny.columns(rows=3 * predictor.batch_size + 1))
+    whole = predictor.logits(table)
+    for row in (0, predictor.batch_size, len(table) - 1):
+        alone = predictor.logits(table.take(np.array([row])))
+        for task, logits in whole.items():
+            assert logits[row].tobytes() == alone[task][0].tobytes()
+
+
+def test_a_category_that_training_never_saw_is_answered(predictor):
+    rows = {"size": [1.0, 1.0], "age": [30.0, 30.0], "kind": ["never seen", "nor this"]}
+    prices = predictor.predict(rows)["price"].to_pylist()
+    assert prices[0] == prices[1]
+    assert np.isfinite(prices[0])
+
+
+def test_a_missing_column_is_absent_everywhere_and_said(predictor):
+    rows = tiny.columns()
+    gone = {name: cells for name, cells in rows.items() if name != "age"}
+    empty = {**rows, "age": pa.nulls(tiny.ROWS, pa.float64())}
+    with pytest.warns(UserWarning, match="no column 'age'"):
+        logits = predictor.logits(gone)
+    equal(logits, predictor.logits(empty), 0)
+
+
+def test_a_table_with_nothing_to_read_is_refused(predictor):
+    with pytest.raises(
+        DataError, match="none of the columns that the model reads: age, kind, size"
+    ):
+        predictor.predict({"agee": [1.0]})
+
+
+def test_an_unknown_key_is_refused(predictor):
+    with pytest.raises(DataError, match="Did you mean 'id'"):
+        predictor.predict(tiny.columns(), key="idd")
+
+
+def test_a_run_folder_is_as_good_as_its_model(predictor, tmp_path):
+    predictor.save(tmp_path / "run" / "model.plait")
+    loaded = Predictor.load(tmp_path / "run")
+    assert loaded.declaration.to_plain() == predictor.declaration.to_plain()
+
+
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        {"fusion": "os.system"},
+        {"fusion": {"os.system": {"command": "true"}}},
+        {"fusion": "Lambda"},
+        {"fusion": {"Lambda": {"function": "lambda x: x"}}},
+        {"sharing": "keras.layers.Lambda"},
+        {"sharing": "Concat"},
+        {"fusion": "Fusion"},
+        {"fusion": {"Concat": {"width": 4, "code": "x"}}},
+        {"features": {"age": {"declared": "builtins.eval", "state": {}}}},
+        {"tasks": {"sold": {"declared": {"Binary": {"__class__": 1}}, "state": {}}}},
+    ],
+    ids=str,
+)
+def test_a_class_that_is_none_of_plaits_is_refused(path, crafted):
+    describe(path, **crafted)
+    with pytest.raises(ModelFileError, match="custom_objects"):
+        Predictor.load(path)
+
+
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        {"features": "GONE"},
+        {"features": []},
+        {"features": {}},
+        {"tasks": {"sold": {"declared": "Binary", "state": None}}},
+        {"tasks": {"sold": {"declared": "Binary", "state": {"classes": 3}}}},
+        {"tasks": {"../sold": {"declared": "Binary", "state": {}}}},
+        {"width": "wide"},
+        {"width": -1},
+        {"fusion": None},
+        {"fusion": {"Concat": {"width": "wide"}}},
+        {"fusion": {"Concat": {"width": -4}}},
+        {"sharing": {"HardSharing": {"blocks": -1}}},
+        {"key": 5},
+    ],
+    ids=str,
+)
+def test_a_description_that_makes_no_model_is_refused(path, crafted):
+    describe(path, **crafted)
+    with pytest.raises(ModelFileError):
+        Predictor.load(path)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        {"fusion": {"Concat": {"width": 200_000}}},
+        {"sharing": {"HardSharing": {"blocks": 1, "width": 2_000_000_000}}},
+    ],
+    ids=str,
+)
+def test_sizes_that_the_file_does_not_hold_are_refused_before_they_are_made(path, crafted):
+    describe(path, **crafted)
+    with pytest.raises(ModelFileError, match="the description asks for"):
+        Predictor.load(path)
+    # Nothing of the refused model is left to be made later on.
+    Predictor.build(tiny.declaration())
+
+
+def test_a_users_own_class_loads_through_custom_objects_alone(tmp_path):
+    class Mine(Number):
+        pass
+
+    declared = tiny.declaration(
+        features={"age": Mine(), "size": Number(), "kind": Number(column="size")}
+    )
+    Predictor.build(declared).save(tmp_path / "m.plait")
+    with pytest.raises(ModelFileError, match="'Mine'"):
+        Predictor.load(tmp_path / "m.plait")
+    loaded = Predictor.load(tmp_path / "m.plait", custom_objects={"Mine": Mine})
+    assert type(loaded.features["age"]) is Mine
+
+
+def test_answering_imports_no_training_code():
+    code = """
+import sys
+sys.argv[0] = "plait"
+from plait.inference import Predictor
+print(*(name for name in sys.modules if name.startswith("plait.")))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    imported = {name.split(".")[1] for name in done.stdout.split()}
+    assert "inference" in imported
+    assert not imported & {"training", "model", "balancing", "learner", "config", "cli"}

@@ -1,0 +1,211 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from plait.balancing import PCGrad
+from plait.errors import ConfigError, DataError, PlaitError
+from plait.features import Category, Number
+from plait.inference import Predictor
+from plait.learner import Learner
+from plait.model import MultiTaskModel
+from plait.table import Split, Table
+from plait.tasks import Binary, Regression
+from plait.training import Training
+from tests.unit.inference import tiny
+
+
+def learner(**options):
+    options = {"width": 4, "training": Training(epochs=1, batch_size=16), **options}
+    return Learner(tiny.features(), tiny.tasks(), **options)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "r"
+    fitted = learner(key="id", balancing=PCGrad(), split=Split(fractions=(0.8, 0.2, 0)))
+    return fitted.fit(tiny.columns(), run=folder, verbose=False), folder
+
+
+def test_the_model_is_an_ordinary_keras_model(ran):
+    fitted, _ = ran
+    assert isinstance(fitted.model, MultiTaskModel)
+    assert isinstance(fitted.model.optimizer, keras.optimizers.AdamW)
+    x = {name: np.zeros((2, *t.shape[1:]), t.dtype) for name, t in fitted.model.input.items()}
+    assert {task: z.shape for task, z in fitted.model.predict(x, verbose=0).items()} == {
+        "sold": (2, 1),
+        "price": (2, 1),
+    }
+
+
+def test_a_run_says_all_that_it_depended_on(ran):
+    fitted, folder = ran
+    read = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    assert read.keys() == {
+        "config", "environment", "features", "findings", "history", "metrics", "tasks",
+    }  # fmt: skip
+    assert read["config"]["balancing"] == "PCGrad"
+    assert read["config"]["training"]["Training"]["patience"] == 3
+    assert read["environment"]["data"]["train"]["rows"] == 32
+    assert read["metrics"]["labels"]["sold"]["rows"] == 32
+    assert read["metrics"]["validation"] == fitted.history[0].scores
+    assert read["findings"] == {part: {"broken": [], "cut": {}} for part in ("train", "validation")}
+
+
+def test_loading_a_run_answers_as_the_learner_did(ran):
+    fitted, folder = ran
+    loaded = Learner.load(folder)
+    assert loaded.predict(tiny.columns()).equals(fitted.predict(tiny.columns()))
+    assert fitted.predict(tiny.columns()).column_names[0] == "id"
+    assert loaded.evaluate(tiny.columns()) == fitted.evaluate(tiny.columns())
+
+
+def test_saving_to_a_file(ran, tmp_path):
+    fitted, _ = ran
+    fitted.save(tmp_path / "m.plait")
+    assert Predictor.load(tmp_path / "m.plait").logits(tiny.columns()).keys() == {"sold", "price"}
+
+
+@pytest.mark.backends
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(ran):
+    fitted, _ = ran
+    one, other = (
+        learner(balancing=PCGrad(), split=Split(fractions=(0.8, 0.2, 0)), seed=seed).fit(
+            tiny.columns(), run=False, verbose=False
+        )
+        for seed in (0, 1)
+    )
+    first, second = tiny.values(fitted.model), tiny.values(one.model)
+    assert all(value.tobytes() == second[path].tobytes() for path, value in first.items())
+    third = tiny.values(other.model)
+    assert any((value != third[path]).any() for path, value in first.items())
+
+
+def test_it_says_what_it_chose_and_what_came_of_it(capsys, monkeypatch):
+    monkeypatch.setattr("plait.learner.train", lambda *_, **__: (_ for _ in ()).throw(KeyError))
+    with pytest.raises(KeyError):
+        learner(training=None).fit(tiny.columns(), run=False)
+    printed = capsys.readouterr().err
+    assert "feature age: Number" in printed
+    assert "task sold: Binary, " in printed
+    assert "training rows labelled" in printed
+    assert "epochs of 16 rows a step" in printed
+
+
+def rows_taught(monkeypatch, made, *args, **options):
+    """The training rows that the batches were made of."""
+    seen = []
+
+    def note(declaration, batches, *_, **__):
+        seen.append(batches)
+        raise KeyError
+
+    monkeypatch.setattr("plait.learner.train", note)
+    with pytest.raises(KeyError):
+        made.fit(*args, run=False, verbose=False, **options)
+    return seen[0]
+
+
+def test_every_row_with_any_label_is_used_and_no_other(monkeypatch):
+    rows = tiny.columns()
+    for name in ("sold", "price"):
+        rows[name][0] = rows[name][2] = None
+    rows["sold"][4], rows["price"][4] = "yes", None
+    labels = zip(rows["sold"], rows["price"], strict=True)
+    with_any = sum(any(label is not None for label in pair) for pair in labels)
+    batches = rows_taught(monkeypatch, learner(), {"train": rows, "validation": rows})
+    assert batches.rows == with_any < tiny.ROWS
+
+
+def test_the_split_is_a_column_by_its_name(monkeypatch):
+    rows = {**tiny.columns(), "part": ["train"] * 30 + ["val"] * 10}
+    rows["sold"] = ["yes", "no"] * 20
+    assert rows_taught(monkeypatch, learner(split="part"), rows).rows == 30
+
+
+def test_weights_reach_the_loss(monkeypatch):
+    rows = {**tiny.columns(), "w": [0.5] * tiny.ROWS}
+    batches = rows_taught(
+        monkeypatch, learner(weight="w"), rows, validation=tiny.columns(seed=2) | {"w": rows["w"]}
+    )
+    _, _, weights = batches.batch(0, 0)
+    assert set(np.unique(weights["sold"])) == {0.0, 0.5}
+
+
+def test_a_class_that_training_never_saw_is_told_before_the_first_epoch(monkeypatch):
+    monkeypatch.setattr("plait.learner.train", lambda *_, **__: pytest.fail("training began"))
+    with pytest.raises(DataError, match="maybe"):
+        learner().fit(tiny.columns(), {**tiny.columns(), "sold": ["maybe"] * tiny.ROWS}, run=False)
+
+
+@pytest.mark.parametrize(
+    ("features", "tasks", "match"),
+    [
+        ({"agee": Number()}, {"sold": Binary()}, "Did you mean 'age'"),
+        ({"age": Number()}, {"solt": Binary()}, "Did you mean 'sold'"),
+        ({"age": Number()}, {"nothing": Regression()}, "'nothing'.*no label"),
+    ],
+)
+def test_columns_that_will_not_do(features, tasks, match):
+    rows = {**tiny.columns(), "nothing": [None] * tiny.ROWS}
+    with pytest.raises(DataError, match=match):
+        Learner(features, tasks).fit(rows, run=False, verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("features", "tasks", "match"),
+    [
+        ({"a": Number(column="c")}, {"b": Binary(column="c")}, "'c' is both"),
+        ({"kind": Category()}, {"b": Binary(features=("knid",))}, "Did you mean 'kind'"),
+    ],
+)
+def test_declarations_that_will_not_do_are_refused_at_once(features, tasks, match):
+    with pytest.raises(ConfigError, match=match):
+        Learner(features, tasks)
+
+
+def test_a_run_is_not_written_over(tmp_path):
+    (tmp_path / "model.plait").write_text("precious")
+    with pytest.raises(ConfigError, match="never written over"):
+        learner().fit(tiny.columns(), run=tmp_path)
+    assert (tmp_path / "model.plait").read_text() == "precious"
+
+
+def test_a_fit_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("plait.learner.train", lambda *_, **__: (_ for _ in ()).throw(KeyError))
+    with pytest.raises(KeyError):
+        learner().fit(tiny.columns(), run=tmp_path / "r", verbose=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unfitted_learner_says_so():
+    with pytest.raises(PlaitError, match="not fitted"):
+        learner().predict(tiny.columns())
+
+
+def test_folds_score_each_row_once_by_a_model_that_never_saw_it(tmp_path, monkeypatch):
+    trained, tested = [], []
+
+    def fit(self, parts, run, verbose):
+        trained.append(set(np.concatenate([parts["train"].rows, parts["validation"].rows])))
+        assert run == tmp_path / "r" / f"fold-{len(trained) - 1}"
+
+    def evaluate(self, table):
+        tested.append(set(table.rows))
+        return {"price": {"mae": float(len(tested))}}
+
+    monkeypatch.setattr(Learner, "fit", fit)
+    monkeypatch.setattr(Learner, "evaluate", evaluate)
+    found = learner().folds(tiny.columns(), 4, run=tmp_path / "r", verbose=False)
+    assert sorted(row for rows in tested for row in rows) == list(range(1, tiny.ROWS + 1))
+    assert all(not one & other for one, other in zip(trained, tested, strict=True))
+    assert list(found["folds"]) == ["0", "1", "2", "3"]
+    assert found["mean"] == {"price": {"mae": 2.5}}
+    assert json.loads((tmp_path / "r" / "metrics.json").read_text()) == found
+
+
+def test_a_table_object_will_do_for_everything(ran):
+    fitted, _ = ran
+    table = Table.read(tiny.columns())
+    assert fitted.predict(table).num_rows == tiny.ROWS

@@ -1,0 +1,156 @@
+import io
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from plait.balancing import PCGrad
+from plait.data import Batches
+from plait.errors import PlaitError
+from plait.features import Number
+from plait.inference import Predictor, score
+from plait.table import Table
+from plait.tasks import Regression
+from plait.training import Progress, Training, Validation, label_coverage, labelled_rows, train
+from plait.training._train import augmentation, learning_rate
+from tests.unit.inference import tiny
+
+THREE_STEPS = Training(epochs=1, batch_size=16, patience=1, modality_dropout=0.3)
+"""40 rows: the last batch has 8 rows of padding."""
+
+
+def fitted(declared=None, batches=None, settings=THREE_STEPS, validation=None, **options):
+    declared = declared or tiny.declaration()
+    batches = batches or batches_of(declared, settings)
+    return train(declared, batches, validation, settings, seed=5, **options)
+
+
+def batches_of(declared, settings=THREE_STEPS, table=None, kind=Batches):
+    table = Table.read(tiny.columns()) if table is None else table
+    return kind(
+        table, declared.features, declared.tasks, batch_size=settings.batch_size, seed=5, workers=0
+    )
+
+
+def bits(trained):
+    return {path: value.tobytes() for path, value in tiny.values(trained.model).items()}
+
+
+class Poisoned(Batches):
+    """The same batches with something else in the place of what is absent, padded or unlabelled."""
+
+    def batch(self, epoch, index):
+        x, y, weights = super().batch(epoch, index)
+        for name in ("age", "size", "kind"):
+            here = x[f"{name}__present"].reshape(-1, *[1] * (x[name].ndim - 1))
+            poison = np.nan if x[name].dtype == "float32" else 2
+            x[name] = np.where(here, x[name], np.array(poison, x[name].dtype))
+        for task, values in y.items():
+            unlabelled = (weights[task] == 0).reshape(-1, *[1] * (values.ndim - 1))
+            y[task] = np.where(unlabelled, np.nan, values).astype(values.dtype)
+        return x, y, weights
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return fitted()
+
+
+@pytest.mark.backends
+def test_placeholders_change_not_a_bit_of_the_weights_after_three_steps(plain):
+    declared = tiny.declaration()
+    assert bits(plain) == bits(fitted(declared, batches_of(declared, kind=Poisoned)))
+    start = tiny.values(Predictor.build(declared, seed=5).model)
+    for path, value in tiny.values(plain.model).items():
+        assert (value != start[path]).any(), f"{path} has not learnt"
+
+
+@pytest.mark.backends
+def test_placeholders_change_not_a_bit_under_a_balancer_either():
+    declared = tiny.declaration()
+    balanced = fitted(declared, balancing=PCGrad())
+    poisoned = batches_of(declared, kind=Poisoned)
+    assert bits(balanced) == bits(fitted(declared, poisoned, balancing=PCGrad()))
+
+
+@pytest.mark.backends
+def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before(plain):
+    keras.utils.set_random_seed(99)
+    keras.random.normal((3,))
+    assert bits(plain) == bits(fitted())
+
+
+def test_the_token_of_a_column_that_is_never_empty_is_learnt_by_modality_dropout(plain):
+    start = tiny.values(Predictor.build(tiny.declaration(), seed=5).model)
+    undropped = fitted(settings=replace(THREE_STEPS, modality_dropout=0.0))
+    token = "size__absent/token"
+    np.testing.assert_array_equal(tiny.values(undropped.model)[token], start[token])
+    assert (tiny.values(plain.model)[token] != start[token]).all()
+
+
+def test_one_feature_is_never_dropped():
+    one = tiny.declaration(features={"size": Number()}, tasks={"price": Regression()})
+    assert augmentation(one, THREE_STEPS) is None
+    assert augmentation(tiny.declaration(), replace(THREE_STEPS, modality_dropout=0.0)) is None
+    assert augmentation(tiny.declaration(), THREE_STEPS).features == ("age", "size", "kind")
+
+
+def test_without_validation_the_last_epoch_is_kept(plain):
+    assert (plain.best, plain.best.mean_gain) == (plain.history[-1], None)
+    assert {"sold_loss", "price_loss"} <= plain.best.logs.keys()
+    assert np.isfinite(plain.best.loss)
+
+
+def test_the_best_epoch_is_kept_and_training_stops_when_it_is_long_ago(monkeypatch):
+    reached = iter([0.1, 0.5, 0.4, 0.3, 0.9])
+    monkeypatch.setattr("plait.training._selection.mean_gain", lambda *_: next(reached))
+    table, declared, text, seen = Table.read(tiny.columns()), tiny.declaration(), io.StringIO(), []
+    line = Progress(declared.tasks, 5, text)
+    trained = fitted(
+        declared,
+        settings=replace(THREE_STEPS, epochs=5, patience=2),
+        validation=Validation(table, declared.rows(table, again=True)),
+        callbacks=[line],
+        on_epoch=[line.epoch, lambda _: seen.append(tiny.values(line.model))],
+    )
+    assert [epoch.best for epoch in trained.history] == [True, True, False, False]
+    assert trained.best == trained.history[1]
+    kept = tiny.values(trained.model)
+    assert all((kept[path] == value).all() for path, value in seen[1].items())
+    assert any((kept[path] != value).any() for path, value in seen[3].items())
+    scores = score(declared.tasks, trained.predictor.logits(table), table)
+    assert scores == trained.best.scores
+    printed = text.getvalue().splitlines()
+    assert [text.endswith("*") for text in printed] == [True, True, False, False]
+    assert printed[1].startswith("epoch 2/5")
+    assert f"sold auc {scores['sold']['auc']:.4f}" in printed[1]
+    assert f"price mae {scores['price']['mae']:.4f}" in printed[1]
+
+
+def test_the_learning_rate_rises_and_falls():
+    settings = Training(epochs=4, batch_size=16, learning_rate=0.01, warmup=0.25)
+    rate = learning_rate(settings, steps=10)
+    rates = [float(rate(step)) for step in (0, 5, 10, 20, 30, 40)]
+    assert rates[:3] == sorted(rates[:3])
+    assert rates[2] == max(rates) == pytest.approx(0.01)
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert rates[5] < 0.001
+    assert learning_rate(replace(settings, schedule="constant"), steps=10) == 0.01
+
+
+def test_a_loss_that_is_not_finite_in_the_first_epoch_is_an_error():
+    settings = replace(THREE_STEPS, learning_rate=1e30, clip_norm=None, epochs=2)
+    with pytest.raises(PlaitError, match="learning_rate"):
+        fitted(settings=settings)
+
+
+def test_labels_are_counted_by_task():
+    declared = tiny.declaration()
+    labelled = labelled_rows(declared.tasks, Table.read(tiny.columns()))
+    assert label_coverage(labelled) == {
+        "sold": {"labelled": 30, "rows": 40},
+        "price": {"labelled": 33, "rows": 40},
+    }
+    gone = labelled_rows(declared.tasks, Table.read({"age": [1.0]}))
+    assert not any(there.any() for there in gone.values())
