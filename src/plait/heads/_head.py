@@ -13,6 +13,8 @@ class Head(keras.layers.Layer, abc.ABC):
         tokens: `(batch, tokens, width)`.
         mask: `(batch, tokens)` bool.
         training: whether dropout is on.
+        maps: only for a task that names a picture in `maps_of`: its encoder's feature maps
+            `(batch, height, width, channels)`, from coarse to fine.
 
     Returns:
         Logits, `(batch, *answer)`.

@@ -59,6 +59,11 @@ class Task(abc.ABC):
             )
 
     @property
+    def maps_of(self) -> str | None:
+        """The picture whose feature maps the head reads beside the tokens; None for most tasks."""
+        return None
+
+    @property
     def learnt(self) -> Mapping[str, Any]:
         """What `fit` learnt.
 

@@ -1,0 +1,31 @@
+"""The examples run as their first lines say, and their loss falls."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SMALL = {
+    "01_image_two_tasks": ["--size", "16", "--rows", "64", "--epochs", "3"],
+    "02_image_and_text": ["--size", "16", "--rows", "192", "--epochs", "3"],
+}
+
+
+@pytest.mark.parametrize("door", ["keras_door", "table_door"])
+@pytest.mark.parametrize("name", SMALL)
+def test_the_loss_falls(name, door, tmp_path):
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name / f"{door}.py", *SMALL[name]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, last = map(float, re.search(r"loss ([\d.]+) -> ([\d.]+)", done.stdout).groups())
+    assert last < first
