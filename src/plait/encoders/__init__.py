@@ -5,5 +5,15 @@ from plait.encoders._category_embedding import CategoryEmbedding
 from plait.encoders._encoder import Encoder
 from plait.encoders._image_conv import ImageConv
 from plait.encoders._number_embedding import NumberEmbedding
+from plait.encoders._text_bag import TextBag
+from plait.encoders._text_rnn import TextRNN
 
-__all__ = ["AudioConv", "CategoryEmbedding", "Encoder", "ImageConv", "NumberEmbedding"]
+__all__ = [
+    "AudioConv",
+    "CategoryEmbedding",
+    "Encoder",
+    "ImageConv",
+    "NumberEmbedding",
+    "TextBag",
+    "TextRNN",
+]

@@ -5,5 +5,16 @@ from plait.features._category import Category
 from plait.features._feature import ArraySpec, BrokenCell, Encoded, Feature
 from plait.features._image import Image
 from plait.features._number import Number
+from plait.features._text import Text
 
-__all__ = ["ArraySpec", "Audio", "BrokenCell", "Category", "Encoded", "Feature", "Image", "Number"]
+__all__ = [
+    "ArraySpec",
+    "Audio",
+    "BrokenCell",
+    "Category",
+    "Encoded",
+    "Feature",
+    "Image",
+    "Number",
+    "Text",
+]

@@ -1,0 +1,120 @@
+"""A text as one token, from its weighted n-grams."""
+
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from plait.encoders._encoder import Encoder
+from plait.errors import ConfigError
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class TextBag(Encoder):
+    """The weighted sum of the embeddings of a text's n-grams, and a deep path beside it.
+
+    The sum reaches the output as it is, so that each n-gram has its linear say, as in a linear model
+    on tf-idf; a hidden layer on the normalised sum adds what n-grams mean together.
+
+    Args:
+        width: the size of the token.
+        vocabulary: how many ids there are, 0 (padding) included; the feature's if None.
+        hidden: units of the deep path.
+        gain: what the sum is multiplied by. The rows' weights have length 1, and a step of Adam
+            moves each entry of an embedding by about the learning rate, whatever its gradient; with
+            a gain a few hundred steps suffice for the large weights that tf-idf asks for.
+        gram_dropout: the share of n-grams left out of a row while training; the others are enlarged
+            to make up for it.
+        dropout: in the deep path and on the token.
+        seed: of both.
+
+    Call arguments:
+        values: `(batch, length, 2)` float32: ids and weights.
+        lengths: `(batch,)` int32, valid n-grams of each row; all of them if None.
+
+    Returns:
+        `"tokens"` `(batch, 1, width)` and `"mask"` `(batch, 1)`.
+
+    Raises:
+        ConfigError: built without a vocabulary.
+    """
+
+    reads: ClassVar[str] = "ngrams"
+
+    def __init__(
+        self,
+        width: int = 128,
+        vocabulary: int | None = None,
+        hidden: int = 128,
+        gain: float = 8.0,
+        gram_dropout: float = 0.2,
+        dropout: float = 0.1,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        # Ids are exact in float32 up to 2^24, in bfloat16 up to 256.
+        super().__init__(width, **{"autocast": False, **kwargs})
+        self.vocabulary = vocabulary
+        self.hidden = hidden
+        self.gain = gain
+        self.gram_dropout = gram_dropout
+        self.dropout = dropout
+        self.seed = seed
+        self._draws = keras.random.SeedGenerator(seed)
+
+    def for_feature(self, feature: Any) -> Encoder:
+        if self.vocabulary is not None:
+            return self
+        return type(self).from_config({**self.get_config(), "vocabulary": feature.vocabulary})
+
+    def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
+        if self.vocabulary is None:
+            raise ConfigError(
+                "TextBag does not know how many n-grams there are. Declare "
+                "TextBag(vocabulary=...), or call for_feature with a fitted Text."
+            )
+        self.table = self.add_weight(
+            shape=(self.vocabulary, self.width),
+            initializer=keras.initializers.RandomNormal(stddev=self.width**-0.5 / self.gain),
+            name="table",
+        )
+        policy = self.dtype_policy
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=policy, name="norm")
+        self.norm.build((None, self.width))
+        self.inner = keras.layers.Dense(self.hidden, activation="gelu", dtype=policy, name="inner")
+        self.inner.build((None, self.width))
+        self.drop = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=policy)
+        self.outer = keras.layers.Dense(self.width, dtype=policy, name="outer")
+        self.outer.build((None, self.hidden))
+
+    def call(
+        self, values: Any, lengths: Any = None, training: bool | None = None
+    ) -> dict[str, Any]:
+        ids = ops.cast(values[..., 0], "int32")
+        weights = ops.cast(values[..., 1], "float32")
+        known = ops.logical_and(ids > 0, ids < self.table.shape[0])
+        if lengths is not None:
+            steps = ops.arange(values.shape[1], dtype="int32")
+            known = ops.logical_and(known, steps < ops.expand_dims(lengths, -1))
+        if training and self.gram_dropout > 0:
+            draw = keras.random.uniform(ops.shape(weights), seed=self._draws)
+            known = ops.logical_and(known, draw >= self.gram_dropout)
+            weights = weights / (1.0 - self.gram_dropout)
+        weights = ops.where(known, weights, 0.0) * self.gain
+        ids = ops.where(known, ids, 0)
+        bag = ops.einsum("bl,blw->bw", weights, ops.take(self.table, ids, axis=0))
+        bag = ops.cast(bag, self.compute_dtype)
+        deep = self.outer(self.drop(self.inner(self.norm(bag)), training=training))
+        tokens = ops.expand_dims(bag + deep, 1)
+        return {"tokens": tokens, "mask": ops.ones_like(tokens[..., 0], dtype="bool")}
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "vocabulary": self.vocabulary,
+            "hidden": self.hidden,
+            "gain": self.gain,
+            "gram_dropout": self.gram_dropout,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }

@@ -1,0 +1,182 @@
+"""A text."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+import pyarrow as pa
+
+from plait.encoders import Encoder, TextBag
+from plait.errors import ConfigError, DataError
+from plait.features._cells import empty_column, is_bytes, plain, present_cells
+from plait.features._feature import ArraySpec, Encoded, Feature
+from plait.features._text_forms import FORMS
+from plait.features._text_pieces import Sizes, plain_text
+from plait.table import Column
+
+# An even pick of the rows: more of them would add time, and few n-grams to the most frequent ones.
+_MOST_ROWS_READ = 50_000
+# The share of texts with a blank in them from which a column holds natural text.
+_NATURAL = 0.5
+# Words in a text; fewer leave much to be learnt from parts of words.
+_SHORT = 20
+_WORDS = (1, 2)
+_WITHIN_WORDS = (3, 5)
+_WHOLE = (1, 5)
+_LARGEST = 10
+_STEP = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text(Feature):
+    """A text, as weighted n-grams or as a sequence of tokens, whichever its encoder reads.
+
+    For an encoder that reads n-grams (`TextBag`), a row is its known n-grams, the heaviest first,
+    each with its tf-idf weight. For one that reads tokens (`TextRNN`), it is ids in order.
+
+    Where the training rows hold natural text, tokens are words and marks, and n-grams are of one
+    and two words, beside n-grams of three to five characters within words if the texts are short. Where
+    most cells are one word without a blank (codes, formulas, languages written without blanks), the
+    pieces are characters, and case is kept.
+
+    An empty cell is absent. A text of which nothing is known is there, with length 0.
+
+    Args:
+        lowercase: whether case is ignored; if None, in natural text only.
+        words: the smallest and largest number of words in an n-gram.
+        characters: the same of characters. If one of `words` and `characters` is given, there are
+            no n-grams of the other; if none is, they follow from the training rows.
+        max_vocabulary: how many n-grams or tokens are known, those that most training rows hold.
+        max_tokens: the most n-grams or tokens of one row; the rest is cut: the lightest n-grams, or
+            the last tokens. If the training rows' 99th percentile is lower, that is the limit.
+        column, missing, encoder, tied, on_error: see `Feature`.
+
+    Example:
+        Text(words=(1, 3))
+    """
+
+    modality: ClassVar[str] = "text"
+
+    lowercase: bool | None = None
+    words: Sizes | None = None
+    characters: Sizes | None = None
+    max_vocabulary: int = 50_000
+    max_tokens: int = 512
+
+    def __post_init__(self) -> None:
+        for name, most in (("max_vocabulary", 2**24 - 2), ("max_tokens", 2**16)):
+            value = getattr(self, name)
+            if not 1 <= value <= most:
+                raise ConfigError(f"Text: {name} is from 1 to {most}. Received: {value!r}.")
+        for name in ("words", "characters"):
+            _check_sizes(name, getattr(self, name))
+        self._reads()
+
+    def fit(self, column: Column) -> Self:
+        texts, present = _texts(column, self.missing)
+        there = np.flatnonzero(present)
+        if not len(there):
+            raise empty_column(column)
+        if len(there) > _MOST_ROWS_READ:
+            there = there[np.linspace(0, len(there) - 1, _MOST_ROWS_READ).astype("int64")]
+        read = [texts[i] for i in there.tolist()]
+        how = self._how(read)
+        read = [plain_text(text, how["lowercase"]) for text in read]
+        form = FORMS[how["reads"]]
+        state = form.learn(how, read, self.max_vocabulary)
+        if not state["vocabulary"]:
+            raise DataError(
+                f"column '{column.name}' of {column.source}: none of the pieces that this Text is "
+                "made of is in any training row. Leave the column out of the features, or declare "
+                "Text(characters=(1, 3))."
+            )
+        longest = float(np.quantile(form(state).lengths(read), 0.99))
+        length = _STEP * max(1, math.ceil(longest / _STEP))
+        return replace(self, state={**state, "length": min(length, self.max_tokens)})
+
+    @property
+    def spec(self) -> ArraySpec:
+        form = FORMS[self.learnt["reads"]]
+        return ArraySpec((self.learnt["length"], *form.channels), form.dtype, lengths=True)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many ids there are, padding and, among tokens, "unknown" included."""
+        return len(self.learnt["vocabulary"]) + FORMS[self.learnt["reads"]].first
+
+    def encode(self, column: Column) -> Encoded:
+        texts, present = _texts(column, self.missing)
+        lowercase, length = self.learnt["lowercase"], self.learnt["length"]
+        read = [
+            plain_text(text, lowercase) if there else ""
+            for text, there in zip(texts, present.tolist(), strict=True)
+        ]
+        values, sizes = FORMS[self.learnt["reads"]](self.learnt).fill(read, length)
+        lengths = np.minimum(sizes, length).astype("int32")
+        return Encoded(values, present, lengths, cut=int((sizes > length).sum()))
+
+    def scaling(self) -> keras.layers.Layer | None:
+        return None
+
+    def default_encoder(self, width: int) -> Encoder:
+        return TextBag(width)
+
+    def _reads(self) -> str:
+        encoder = TextBag if self.encoder is None else self.encoder
+        reads = getattr(encoder, "reads", None)
+        if reads not in FORMS:
+            raise ConfigError(
+                f"Text: {type(encoder).__name__} is no encoder of texts: its class has to say "
+                f"whether it reads 'ngrams' or 'tokens'. Received: reads={reads!r}. Use TextBag or "
+                "TextRNN, or give your class that attribute."
+            )
+        return reads
+
+    def _how(self, texts: list[str]) -> dict[str, Any]:
+        """What the texts are cut into."""
+        blanks = [len(text.split()) for text in texts]
+        natural = float(np.mean(np.array(blanks) > 1)) >= _NATURAL
+        words, characters = self.words, self.characters
+        if words is None and characters is None:
+            words = _WORDS if natural else None
+            short = float(np.median(blanks)) < _SHORT
+            characters = (_WITHIN_WORDS if short else None) if natural else _WHOLE
+        lowercase = natural if self.lowercase is None else self.lowercase
+        how = {"reads": self._reads(), "lowercase": lowercase}
+        if how["reads"] == "tokens":
+            return {**how, "unit": "characters" if words is None else "words"}
+        return {**how, "words": words, "characters": characters}
+
+
+def _check_sizes(name: str, sizes: Sizes | None) -> None:
+    if sizes is None:
+        return
+    if len(sizes) != 2 or not 1 <= sizes[0] <= sizes[1] <= _LARGEST:
+        raise ConfigError(
+            f"Text: {name} is a smallest and a largest size, as (1, 2), both from 1 to {_LARGEST}. "
+            f"Received: {sizes!r}."
+        )
+
+
+def _texts(column: Column, missing: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
+    """Each cell as a text, "" where it is empty, and which cells are there."""
+    column = plain(column)
+    present = present_cells(column, missing)
+    kind = column.values.type
+    if present.any() and (pa.types.is_nested(kind) or is_bytes(kind)):
+        first = int(np.argmax(present))
+        raise DataError(
+            f"{column.where(first)}: Text expects text or numbers. Received {kind}. Decode bytes "
+            "to text before they come into the table, and join lists."
+        )
+    return [_text(value) for value in column.values.to_pylist()], present
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,161 @@
+"""The two forms that a text's array can have: weighted n-grams, and a sequence of tokens."""
+
+import abc
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from plait.features._text_pieces import Grams, ngram_rows, tokens
+
+PADDING = 0
+UNKNOWN = 1
+
+# Below this, a piece that one row alone holds may still be half of what there is to learn from.
+_ENOUGH_TO_DROP_SINGLE = 2_000
+_CHUNK = 4096
+
+
+class TextForm(abc.ABC):
+    """How plain texts become an array of one row each.
+
+    Attributes:
+        first: the id of the first piece of the vocabulary.
+        dtype: of the array.
+        channels: the axes of the array behind its length.
+    """
+
+    first: ClassVar[int]
+    dtype: ClassVar[str]
+    channels: ClassVar[tuple[int, ...]]
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self.ids = {piece: n + self.first for n, piece in enumerate(state["vocabulary"])}
+
+    @classmethod
+    @abc.abstractmethod
+    def learn(cls, how: Mapping[str, Any], texts: Sequence[str], most: int) -> dict[str, Any]:
+        """The state of this form: `how` itself, the vocabulary of `texts` and what goes with it."""
+
+    @abc.abstractmethod
+    def lengths(self, texts: Sequence[str]) -> np.ndarray:
+        """How long each text's row would be uncut, `(texts,)`."""
+
+    @abc.abstractmethod
+    def fill(self, texts: Sequence[str], length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows `(texts, length, *channels)`, cut and padded, and each one's uncut length."""
+
+
+class NgramForm(TextForm):
+    """Ids and tf-idf weights of a text's n-grams, the heaviest first.
+
+    A weight is (1 + log of the count in the text) times the n-gram's idf, 1 + log((1 + rows) / (1 +
+    rows that hold it)); a row's weights are of length 1 before it is cut.
+    """
+
+    first = PADDING + 1
+    dtype = "float32"
+    channels = (2,)
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        super().__init__(state)
+        self._grams = _grams(state)
+        self._idf = np.array([0.0] * self.first + list(state["idf"]), "float32")
+
+    @classmethod
+    def learn(cls, how: Mapping[str, Any], texts: Sequence[str], most: int) -> dict[str, Any]:
+        grams = _grams(how)
+        rows = _rows_with(grams.of(text) for text in texts)
+        known = _most_common(rows, len(texts), most)
+        idf = [1 + float(np.log((1 + len(texts)) / (1 + rows[gram]))) for gram in known]
+        return {**how, "vocabulary": known, "idf": [round(value, 4) for value in idf]}
+
+    def lengths(self, texts: Sequence[str]) -> np.ndarray:
+        parts = [
+            np.bincount(ngram_rows(self._grams, self.ids, chunk)[0], minlength=len(chunk))
+            for chunk in _chunks(texts)
+        ]
+        return np.concatenate(parts)
+
+    def fill(self, texts: Sequence[str], length: int) -> tuple[np.ndarray, np.ndarray]:
+        values = np.zeros((len(texts), length, 2), self.dtype)
+        sizes = []
+        for start, chunk in zip(range(0, len(texts), _CHUNK), _chunks(texts), strict=True):
+            rows, ids, counts = ngram_rows(self._grams, self.ids, chunk)
+            weights = (1 + np.log(counts, dtype="float32")) * self._idf[ids]
+            squares = np.bincount(rows, weights.astype("float64") ** 2, minlength=len(chunk))
+            weights /= np.sqrt(squares).astype("float32")[rows]
+            order = np.lexsort((ids, -weights, rows))
+            size = np.bincount(rows, minlength=len(chunk))
+            place = np.arange(len(rows)) - np.repeat(np.cumsum(size) - size, size)
+            keep = place < length
+            rows, order, place = rows[keep], order[keep], place[keep]
+            values[start + rows, place, 0] = ids[order]
+            values[start + rows, place, 1] = weights[order]
+            sizes.append(size)
+        return values, np.concatenate(sizes)
+
+
+class TokenForm(TextForm):
+    """Ids of a text's words and marks, or of its characters, in order."""
+
+    first = UNKNOWN + 1
+    dtype = "int32"
+    channels = ()
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        super().__init__(state)
+        self._cut = _cutter(state)
+
+    @classmethod
+    def learn(cls, how: Mapping[str, Any], texts: Sequence[str], most: int) -> dict[str, Any]:
+        cut = _cutter(how)
+        rows = _rows_with(map(cut, texts))
+        return {**how, "vocabulary": _most_common(rows, len(texts), most)}
+
+    def lengths(self, texts: Sequence[str]) -> np.ndarray:
+        return np.array([len(self._cut(text)) for text in texts], "int64")
+
+    def fill(self, texts: Sequence[str], length: int) -> tuple[np.ndarray, np.ndarray]:
+        values = np.zeros((len(texts), length), self.dtype)
+        sizes = np.zeros(len(texts), "int64")
+        for row, text in enumerate(texts):
+            pieces = self._cut(text)
+            sizes[row] = len(pieces)
+            ids = [self.ids.get(piece, UNKNOWN) for piece in pieces[:length]]
+            values[row, : len(ids)] = ids
+        return values, sizes
+
+
+FORMS: dict[str, type[TextForm]] = {"ngrams": NgramForm, "tokens": TokenForm}
+
+
+def _grams(state: Mapping[str, Any]) -> Grams:
+    words, characters = state["words"], state["characters"]
+    return Grams(words and tuple(words), characters and tuple(characters))
+
+
+def _cutter(state: Mapping[str, Any]) -> Any:
+    return tokens if state["unit"] == "words" else list
+
+
+def _rows_with(texts: Iterable[Iterable[str]]) -> Counter[str]:
+    """How many texts hold each piece."""
+    rows: Counter[str] = Counter()
+    for pieces in texts:
+        rows.update(set(pieces))
+    return rows
+
+
+def _most_common(rows: Counter[str], texts: int, most: int) -> list[str]:
+    least = 2 if texts >= _ENOUGH_TO_DROP_SINGLE else 1
+    often = [piece for piece, count in rows.items() if count >= least]
+    # Where every piece is single, leaving them all out would leave nothing.
+    often = often or list(rows)
+    often.sort(key=lambda piece: (-rows[piece], piece))
+    return often[:most]
+
+
+def _chunks(texts: Sequence[str]) -> list[Sequence[str]]:
+    return [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]

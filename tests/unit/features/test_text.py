@@ -1,0 +1,164 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from plait.encoders import CategoryEmbedding, TextBag, TextRNN
+from plait.errors import ConfigError, DataError
+from plait.features import Text
+from plait.table import Table
+
+TEXTS = ["The dress is great", "a great dress, a dress", "It's too small", "the fit is small"]
+
+
+def column(values):
+    return Table.read({"c": values}, name="train.csv").column("c")
+
+
+def fitted(values, **arguments):
+    feature = Text(**arguments)
+    return feature.fit(column(values))
+
+
+def weights(feature, values):
+    """Each row as {n-gram: weight}."""
+    encoded = feature.encode(column(values))
+    names = ["", *feature.state["vocabulary"]]
+    return [
+        {names[int(i)]: w for i, w in row[:length]}
+        for row, length in zip(encoded.values, encoded.lengths, strict=True)
+    ]
+
+
+def test_word_ngrams_weigh_what_scikit_learn_says():
+    feature = fitted(TEXTS, words=(1, 2))
+    reference = TfidfVectorizer(
+        ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+(?:'\w+)*"
+    ).fit(TEXTS)
+    new = ["great great small dress", "the dress is unheard of"]
+    names = reference.get_feature_names_out()
+    for mine, row in zip(weights(feature, new), reference.transform(new).toarray(), strict=True):
+        theirs = {names[i]: row[i] for i in np.flatnonzero(row)}
+        assert mine.keys() == theirs.keys()
+        for gram, weight in theirs.items():
+            assert mine[gram] == pytest.approx(weight, abs=1e-4)
+
+
+def test_the_heaviest_come_first_and_the_lightest_are_cut_and_counted():
+    values = ["a b c d e", "a b", "a", "a c"]
+    whole = weights(fitted(values, words=(1, 1)), values)[0]
+    assert list(whole.values()) == sorted(whole.values(), reverse=True)
+    feature = fitted(values, words=(1, 1), max_tokens=2)
+    encoded = feature.encode(column(values))
+    assert feature.spec.shape == (2, 2)
+    assert encoded.cut == 1
+    np.testing.assert_array_equal(encoded.lengths, [2, 2, 1, 2])
+    assert set(weights(feature, values)[0]) == {"d", "e"}
+
+
+def test_short_natural_text_has_words_and_parts_of_words():
+    vocabulary = set(fitted(TEXTS).state["vocabulary"])
+    assert {"dress", "great dress", "it's", "#<dre", "#ess>"} <= vocabulary
+
+
+def test_long_natural_text_has_words_alone():
+    feature = fitted([" ".join([text] * 8) for text in TEXTS])
+    assert not any(gram.startswith("#") for gram in feature.state["vocabulary"])
+
+
+def test_strings_without_blanks_are_read_by_character_with_case():
+    feature = fitted(["CCOc1ccc2nc", "CC(=O)Nc1", "c1ccccc1"])
+    vocabulary = set(feature.state["vocabulary"])
+    assert {"#C", "#c", "#(=O)", "#<CC"} <= vocabulary
+    assert fitted(["CC", "cc"], lowercase=True).state["vocabulary"][0].islower()
+
+
+def test_empty_cells_are_absent_and_unknown_text_is_there_with_length_0():
+    feature = fitted(TEXTS, words=(1, 1), missing=("n/a",))
+    encoded = feature.encode(column([None, "", "n/a", "xyzzy", "great"]))
+    np.testing.assert_array_equal(encoded.present, [False, False, False, True, True])
+    np.testing.assert_array_equal(encoded.lengths[3:], [0, 1])
+    assert not encoded.values[3].any()
+
+
+@pytest.mark.parametrize("encoder", [None, TextRNN(8)])
+def test_a_row_does_not_depend_on_the_others(encoder):
+    feature = fitted(TEXTS, encoder=encoder)
+    together = feature.encode(column(TEXTS))
+    for row, text in enumerate(TEXTS):
+        np.testing.assert_array_equal(
+            feature.encode(column([text])).values[0], together.values[row]
+        )
+
+
+def test_tokens_keep_their_order_and_what_is_new_is_1():
+    feature = fitted(["a b b, c", "a b", "A"], encoder=TextRNN(8))
+    assert feature.state["vocabulary"] == ["a", "b", ",", "c"]
+    assert feature.spec.shape == (16,)
+    encoded = feature.encode(column(["c new A", None]))
+    np.testing.assert_array_equal(encoded.values[0, :4], [5, 1, 2, 0])
+    assert encoded.lengths[0] == 3
+    assert encoded.values.dtype == np.int32
+    assert feature.vocabulary == 6
+
+
+def test_tokens_of_strings_without_blanks_are_characters():
+    feature = fitted(["CCO", "CCc"], encoder=TextRNN(8), max_tokens=2)
+    encoded = feature.encode(column(["OCC", "CC"]))
+    assert feature.state["unit"] == "characters"
+    assert encoded.cut == 1
+    np.testing.assert_array_equal(encoded.lengths, [2, 2])
+
+
+def test_words_of_one_row_are_left_out_where_there_are_many_rows():
+    many = ["common word"] * 1999 + ["single word"]
+    assert fitted(many, words=(1, 1)).state["vocabulary"] == ["word", "common"]
+    assert len(fitted(TEXTS, words=(1, 1), max_vocabulary=3).state["vocabulary"]) == 3
+
+
+def test_the_state_is_json_and_a_feature_works_from_it():
+    feature = fitted(TEXTS)
+    again = Text().with_state(json.loads(json.dumps(feature.state)))
+    np.testing.assert_array_equal(
+        again.encode(column(TEXTS)).values, feature.encode(column(TEXTS)).values
+    )
+
+
+def test_numbers_and_other_spellings_of_a_letter_are_text():
+    feature = fitted([12, 12, 7], words=(1, 1))
+    assert feature.state["vocabulary"] == ["12", "7"]
+    np.testing.assert_array_equal(feature.encode(column([12.0])).lengths, [1])
+    accented = fitted(["caf\u00e9 noir", "the"], words=(1, 1))
+    np.testing.assert_array_equal(accented.encode(column(["cafe\u0301"])).lengths, [1])
+
+
+def test_refuses_what_is_no_text():
+    with pytest.raises(DataError, match=r"column 'c', row 2 of train.csv: .*Received binary"):
+        Text().fit(column([None, b"x"]))
+    with pytest.raises(DataError, match="empty in every training row"):
+        Text().fit(column([None, ""]))
+    with pytest.raises(DataError, match=r"characters=\(1, 3\)"):
+        Text().fit(column(["  ", " "]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"words": (2, 1)}, "words is a smallest and a largest size"),
+        ({"characters": (0, 3)}, "characters is a smallest"),
+        ({"max_tokens": 0}, "max_tokens is from 1"),
+        ({"max_vocabulary": 2**24}, "max_vocabulary is from 1"),
+        ({"encoder": CategoryEmbedding(8)}, "CategoryEmbedding is no encoder of texts"),
+    ],
+)
+def test_refuses_impossible_arguments(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        Text(**arguments)
+
+
+def test_the_default_encoder_knows_the_vocabulary():
+    feature = fitted(TEXTS)
+    encoder = feature.default_encoder(8).for_feature(feature)
+    assert isinstance(encoder, TextBag)
+    assert encoder.vocabulary == len(feature.state["vocabulary"]) + 1
