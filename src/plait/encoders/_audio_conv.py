@@ -54,7 +54,7 @@ class AudioConv(Encoder):
         width: int = 128,
         rate: int | None = None,
         mels: int = 64,
-        channels: Sequence[int] = (48, 96, 128),
+        channels: Sequence[int] = (32, 64, 96),
         blocks: int = 1,
         dropout: float = 0.1,
         **kwargs: Any,
@@ -98,8 +98,8 @@ class AudioConv(Encoder):
                 dtype=self.dtype_policy,
                 name=f"step_{stage}",
             )
-            conv.build(shape)
             pitches = -(-pitches // stride)
+            conv.build((None, None, pitches * stride + 2 * _margin(stride + 1, stride), shape[-1]))
             shape = (None, None, pitches, count)
             blocks = [
                 ResidualBlock(self.dropout, dtype=self.dtype_policy, name=f"block_{stage}_{i}")
@@ -185,6 +185,10 @@ def _standardised(x: Any, valid: Any) -> tuple[Any, Any]:
 
 def _padded(x: Any, kernel: int, stride: int) -> Any:
     """Zeros around time and pitch, so that step i reads the same frames at any padded length."""
-    before = (kernel - stride + 1) // 2
+    before = _margin(kernel, stride)
     after = [before + (-size) % stride for size in (x.shape[1], x.shape[2])]
     return ops.pad(x, ((0, 0), (before, after[0]), (before, after[1]), (0, 0)))
+
+
+def _margin(kernel: int, stride: int) -> int:
+    return (kernel - stride + 1) // 2

@@ -11,7 +11,7 @@ from plait.encoders._residual_block import ResidualBlock
 
 # By the picture's shorter side: the size of the patches that the first convolution steps by.
 _FINE_SIDE = 40
-_CHANNELS = (48, 96, 128, 192)
+_CHANNELS = (32, 64, 128, 192)
 _COARSEST = 6
 
 
@@ -25,7 +25,7 @@ class ImageConv(Encoder):
 
     Args:
         width: the size of each token.
-        channels: of each stage; by the picture's size, out of 48, 96, 128 and 192, if None.
+        channels: of each stage; by the picture's size, out of 32, 64, 128 and 192, if None.
         blocks: residual blocks in each stage.
         dropout: in the blocks and on the tokens.
 

@@ -8,12 +8,12 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="plait")
 class ResidualBlock(keras.layers.Layer):
-    """x + conv(relu(conv(norm(x)))), both 3 x 3, the second one starting at zero.
+    """x + conv(dropout(relu(norm(x)))), the convolution 3 x 3.
 
     The norm is over the channels of each position, so nothing passes between rows.
 
     Args:
-        dropout: between the two convolutions.
+        dropout: before the convolution.
 
     Call arguments:
         x: `(batch, height, width, channels)`.
@@ -21,7 +21,7 @@ class ResidualBlock(keras.layers.Layer):
         training: whether dropout is on.
 
     Returns:
-        The shape of `x`; zeros where `keep` is 0.
+        The shape of `x`; zeros where `keep` is 0, if they were there before.
     """
 
     def __init__(self, dropout: float = 0.0, **kwargs: Any) -> None:
@@ -29,31 +29,25 @@ class ResidualBlock(keras.layers.Layer):
         self.dropout = dropout
 
     def build(self, x_shape: Any, keep_shape: Any = None) -> None:
-        channels = x_shape[-1]
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy)
-        self.first = self._conv(channels, "first", "he_normal")
+        self.norm.build(x_shape)
         self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
-        self.second = self._conv(channels, "second", keras.initializers.RandomNormal(stddev=1e-3))
-        for part in (self.norm, self.first, self.second):
-            part.build(x_shape)
+        self.conv = keras.layers.Conv2D(
+            x_shape[-1],
+            3,
+            padding="same",
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name="conv",
+        )
+        self.conv.build(x_shape)
 
     def call(self, x: Any, keep: Any = None, training: bool | None = None) -> Any:
-        y = self.norm(x)
-        y = y if keep is None else y * keep
-        y = self.drop(ops.relu(self.first(y)), training=training)
-        y = self.second(y if keep is None else y * keep)
-        return x + (y if keep is None else y * keep)
+        y = self.drop(ops.relu(self.norm(x)), training=training)
+        if keep is None:
+            return x + self.conv(y)
+        # The norm's offset would let padding into the convolution, and the bias out of it.
+        return x + self.conv(y * keep) * keep
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dropout": self.dropout}
-
-    def _conv(self, channels: int, name: str, initializer: Any) -> keras.layers.Layer:
-        return keras.layers.Conv2D(
-            channels,
-            3,
-            padding="same",
-            kernel_initializer=initializer,
-            data_format="channels_last",
-            dtype=self.dtype_policy,
-            name=name,
-        )

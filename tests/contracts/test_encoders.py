@@ -1,0 +1,298 @@
+"""What every encoder promises, run over every public one."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from plait import encoders
+from plait._names import from_plain, parameters, published, to_plain
+
+pytestmark = pytest.mark.backends
+WIDTH = 6
+ROWS = 5
+
+
+@dataclass(frozen=True)
+class Case:
+    """An encoder and how to draw values for it.
+
+    Attributes:
+        make: the encoder, for constructor arguments beside the case's own.
+        shape: of a row.
+        draw: `(generator, shape)` -> values.
+        dtype: of the values.
+        lengths: valid steps of the rows, where the first axis is padded.
+    """
+
+    make: Callable[..., encoders.Encoder]
+    shape: tuple[int, ...]
+    draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+    dtype: str = "float32"
+    lengths: tuple[int, ...] | None = None
+
+
+def case_of(cls, shape, draw, dtype="float32", lengths=None, **arguments):
+    return Case(lambda **more: cls(WIDTH, **arguments, **more), shape, draw, dtype, lengths)
+
+
+def normal(rng, shape):
+    return rng.normal(size=shape)
+
+
+CASES = {
+    "AudioConv": [
+        case_of(
+            encoders.AudioConv,
+            (300,),
+            normal,
+            lengths=(300, 1, 10, 157, 200),
+            rate=1000,
+            mels=8,
+            channels=(4, 5),
+        )
+    ],
+    "CategoryEmbedding": [
+        case_of(
+            encoders.CategoryEmbedding,
+            (),
+            lambda rng, shape: rng.permuted(np.arange(shape[0])) % 4 + 1,
+            "int32",
+            size=5,
+        )
+    ],
+    "ImageConv": [
+        case_of(encoders.ImageConv, (12, 9, 3), normal, channels=(4, 5)),
+        case_of(encoders.ImageConv, (28, 28, 1), normal, blocks=0),
+    ],
+    "NumberEmbedding": [
+        case_of(encoders.NumberEmbedding, (1,), normal, bins=(-1.0, 0.0, 0.5), hidden=4),
+        case_of(encoders.NumberEmbedding, (2,), normal, hidden=4),
+    ],
+}
+EVERY = {f"{name} {i}": case for name, cases in CASES.items() for i, case in enumerate(cases)}
+
+
+def over(cases):
+    return pytest.mark.parametrize("case", cases.values(), ids=cases)
+
+
+every_case = over(EVERY)
+every_padded_case = over({name: case for name, case in EVERY.items() if case.lengths})
+
+
+def test_cases_are_all_public_encoders():
+    assert set(CASES) == set(published(encoders))
+    for name, cases in CASES.items():
+        assert {type(case.make()).__name__ for case in cases} == {name}
+
+
+def batch_of(case, seed=0):
+    """Values, padded with zeros, and their lengths."""
+    values = case.draw(np.random.default_rng(seed), (ROWS, *case.shape)).astype(case.dtype)
+    if case.lengths is None:
+        return values, None
+    lengths = np.array(case.lengths, "int32")
+    valid = np.arange(case.shape[0]) < lengths[:, None]
+    values[~valid] = 0
+    return values, lengths
+
+
+def encoded(layer, values, lengths=None):
+    given = layer(values, lengths)
+    return {
+        "tokens": ops.convert_to_numpy(ops.cast(given["tokens"], "float32")),
+        "mask": ops.convert_to_numpy(given["mask"]),
+    }
+
+
+def trained(case, **arguments):
+    """A layer whose every weight has moved from where it started."""
+    keras.utils.set_random_seed(0)
+    layer = case.make(**arguments)
+    layer(*batch_of(case))
+    rng = np.random.default_rng(1)
+    for weight in layer.trainable_variables:
+        value = ops.convert_to_numpy(weight)
+        weight.assign(value + 0.1 * rng.normal(size=value.shape).astype("float32"))
+    return layer
+
+
+def model_of(case, layer):
+    inputs: dict[str, Any] = {"values": keras.Input(case.shape, dtype=case.dtype, name="values")}
+    if case.lengths:
+        inputs["lengths"] = keras.Input((), dtype="int32", name="lengths")
+    return keras.Model(inputs, layer(inputs["values"], inputs.get("lengths"))["tokens"])
+
+
+def inputs_of(values, lengths):
+    return {"values": values} if lengths is None else {"values": values, "lengths": lengths}
+
+
+@every_case
+def test_gives_tokens_and_a_mask(case):
+    values, lengths = batch_of(case)
+    layer = case.make()
+    given = layer(values, lengths)
+    tokens, mask = given["tokens"], given["mask"]
+    assert (tokens.shape[0], tokens.shape[2]) == (ROWS, WIDTH)
+    assert tuple(mask.shape) == tuple(tokens.shape[:2])
+    assert keras.backend.standardize_dtype(tokens.dtype) == "float32"
+    assert keras.backend.standardize_dtype(mask.dtype) == "bool"
+    assert ops.convert_to_numpy(mask).any(axis=1).all()
+    assert model_of(case, case.make()).output_shape == (None, *tokens.shape[1:])
+    for picture in given.get("maps", ()):
+        assert (picture.shape[0], len(picture.shape)) == (ROWS, 4)
+    sides = [picture.shape[1] for picture in given.get("maps", ())]
+    assert sides == sorted(sides)
+
+
+@every_case
+def test_rows_differ_by_what_they_hold(case):
+    given = encoded(trained(case), *batch_of(case))
+    first = given["tokens"][:, 0]
+    assert np.abs(first[0] - first[1]).max() > 1e-3
+
+
+@every_case
+def test_another_rows_values_change_no_bit(case):
+    values, lengths = batch_of(case)
+    layer = trained(case)
+    before = encoded(layer, values, lengths)
+    other = np.zeros_like(values[2]) if case.dtype == "int32" else np.full_like(values[2], 1e3)
+    values = values.copy()
+    values[2] = other
+    after = encoded(layer, values, lengths)
+    kept = np.arange(ROWS) != 2
+    for part in ("tokens", "mask"):
+        np.testing.assert_array_equal(before[part][kept], after[part][kept])
+    assert np.abs(before["tokens"][2] - after["tokens"][2]).max() > 0
+
+
+@every_padded_case
+def test_what_stands_beyond_a_rows_length_changes_no_bit(case):
+    values, lengths = batch_of(case)
+    layer = trained(case)
+    valid = np.arange(case.shape[0]) < lengths[:, None]
+    noise = case.draw(np.random.default_rng(9), values.shape).astype(case.dtype)
+    before, after = (encoded(layer, v, lengths) for v in (values, np.where(valid, values, noise)))
+    np.testing.assert_array_equal(before["mask"], after["mask"])
+    mask = before["mask"]
+    np.testing.assert_array_equal(before["tokens"][mask], after["tokens"][mask])
+
+
+@every_padded_case
+@pytest.mark.parametrize("longer", [1, 37, 80])
+def test_padding_changes_no_valid_token(case, longer):
+    values, lengths = batch_of(case)
+    layer = trained(case)
+    padded = np.zeros((ROWS, case.shape[0] + longer, *case.shape[1:]), case.dtype)
+    padded[:, : case.shape[0]] = values
+    longer_layer = type(layer).from_config(layer.get_config())
+    longer_layer(padded, lengths)
+    longer_layer.set_weights(layer.get_weights())
+    short, long = encoded(layer, values, lengths), encoded(longer_layer, padded, lengths)
+    np.testing.assert_array_equal(short["mask"].sum(1), long["mask"].sum(1))
+    np.testing.assert_allclose(
+        short["tokens"][short["mask"]], long["tokens"][long["mask"]], rtol=1e-4, atol=1e-4
+    )
+
+
+@every_padded_case
+def test_without_lengths_every_step_is_valid(case):
+    values, _ = batch_of(case)
+    layer = trained(case)
+    full = encoded(layer, values, np.full(ROWS, case.shape[0], "int32"))
+    none = encoded(layer, values)
+    assert none["mask"].all()
+    np.testing.assert_array_equal(none["tokens"], full["tokens"])
+
+
+@every_case
+def test_rows_of_zeros_leave_the_weights_finite(case):
+    """Absent rows come as zeros; their tokens are replaced, but 0 times NaN would be NaN."""
+    values, lengths = batch_of(case)
+    values[1:] = 0
+    lengths = None if lengths is None else np.maximum(np.where(np.arange(ROWS) > 0, 1, lengths), 1)
+    model = model_of(case, case.make())
+    assert np.isfinite(model.predict(inputs_of(values, lengths), verbose=0)).all()
+    fit_one_step(model, values, lengths)
+    for weight in model.weights:
+        assert np.isfinite(ops.convert_to_numpy(weight)).all(), weight.path
+
+
+def fit_one_step(model, values, lengths):
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    target = np.random.default_rng(3).normal(size=(ROWS, *model.output_shape[1:]))
+    x = inputs_of(values, lengths)
+    model.fit(x, target.astype("float32"), batch_size=ROWS, verbose=0)
+
+
+@every_case
+def test_one_step_moves_every_weight(case):
+    keras.utils.set_random_seed(0)
+    model = model_of(case, case.make())
+    before = [ops.convert_to_numpy(v) for v in model.trainable_variables]
+    fit_one_step(model, *batch_of(case))
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        assert np.abs(ops.convert_to_numpy(variable) - old).max() > 0, variable.path
+
+
+@every_case
+def test_saved_and_loaded(case, tmp_path):
+    x = inputs_of(*batch_of(case))
+    layer = trained(case)
+    model = model_of(case, layer)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))
+    assert again.get_layer(layer.name).get_config() == layer.get_config()
+
+
+@every_case
+def test_constructor_arguments_are_the_configuration(case):
+    layer = case.make()
+    config = layer.get_config()
+    assert set(parameters(type(layer))) <= set(config)
+    assert type(layer).from_config(config).get_config() == config
+    assert from_plain(to_plain(layer), encoders).get_config() | {"name": ""} == config | {
+        "name": ""
+    }
+    for name in parameters(type(layer)):
+        assert getattr(layer, name) == config[name]
+    assert "lengths" in inspect.signature(layer.call).parameters
+
+
+@every_case
+def test_mixed_precision_stays_near(case):
+    full = trained(case)
+    half = case.make(dtype="mixed_bfloat16")
+    values, lengths = batch_of(case)
+    half(values, lengths)
+    half.set_weights(full.get_weights())
+    tokens = half(values, lengths)["tokens"]
+    assert keras.backend.standardize_dtype(tokens.dtype) == "bfloat16"
+    given, wanted = encoded(half, values, lengths), encoded(full, values, lengths)
+    mask = wanted["mask"]
+    np.testing.assert_array_equal(given["mask"], mask)
+    np.testing.assert_allclose(given["tokens"][mask], wanted["tokens"][mask], atol=0.3, rtol=0.1)
+
+
+@every_case
+def test_training_draws_do_not_depend_on_the_values(case):
+    """Two layers of one seed, one batch with another row's values changed."""
+    values, lengths = batch_of(case)
+    changed = values.copy()
+    changed[2] = 0
+    given = []
+    for batch in (values, changed):
+        layer = trained(case)
+        keras.utils.set_random_seed(4)
+        given.append(ops.convert_to_numpy(layer(batch, lengths, training=True)["tokens"]))
+    kept = np.arange(ROWS) != 2
+    np.testing.assert_array_equal(given[0][kept], given[1][kept])

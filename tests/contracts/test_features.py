@@ -1,0 +1,222 @@
+"""What every feature promises, run over every public one."""
+
+import io
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pyarrow as pa
+import pytest
+import soundfile
+from PIL import Image
+
+from plait import features
+from plait._names import from_plain, published, to_plain
+from plait.errors import DataError, PlaitError
+from plait.table import Column
+
+
+def picture(seed, height=20, width=24, kind="PNG"):
+    """The bytes of a picture of noise."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype="uint8")
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, kind)
+    return data.getvalue()
+
+
+def sound(seed, samples=800, rate=4000):
+    """The bytes of a sound of noise."""
+    data = io.BytesIO()
+    wave = np.random.default_rng(seed).normal(0, 0.1, samples)
+    soundfile.write(data, wave, rate, format="WAV")
+    return data.getvalue()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A feature, training cells with gaps, and cells that training never saw."""
+
+    feature: features.Feature
+    cells: list
+    new: list
+
+
+PICTURES = [picture(0), None, picture(1), picture(2, 24, 20), None, picture(3)]
+SOUNDS = [sound(0), None, sound(1, 700), sound(2, 300), None, sound(3, 800)]
+CASES = {
+    "Audio": [
+        Case(features.Audio(), SOUNDS, [sound(4, 5000), sound(5, 1), None, sound(6, 900, 8000)]),
+        Case(features.Audio(rate=3000, seconds=0.1), SOUNDS, [sound(7, 100, 1000)]),
+    ],
+    "Category": [
+        Case(features.Category(), ["x", "y", "", "x", "y", None, "z"], ["z", "new", None, "x"]),
+        Case(features.Category(max_categories=1), [3, 3, None, 4, 4, 3], [5, 3, None, 4]),
+        Case(features.Category(), [True, None, False, True, False], [None, False]),
+    ],
+    "Image": [
+        Case(features.Image(), PICTURES, [picture(4, 60, 200), None, picture(5, kind="JPEG")]),
+        Case(features.Image(size=(9, 13)), PICTURES, [picture(6, 3, 400), picture(7, 13, 9)]),
+    ],
+    "Number": [
+        Case(features.Number(), [1.5, 2.0, None, -3.0, 1e9], [1e300, None, -7.0]),
+        Case(features.Number(transform="log"), ["1", " 2.5 ", "", "-3e1", None], ["9", "", "1e9"]),
+        Case(features.Number(transform="quantile"), [4, 4, None, 7, 1, 0], [-100, 4, 100]),
+        Case(features.Number(), [True, False, None, True], [None, False]),
+    ],
+}
+EVERY = {f"{name} {i}": case for name, cases in CASES.items() for i, case in enumerate(cases)}
+
+
+def over(cases):
+    return pytest.mark.parametrize("case", cases.values(), ids=cases)
+
+
+every_case = over(EVERY)
+every_case_of_text = over(
+    {name: case for name, case in EVERY.items() if any(isinstance(c, str) for c in case.cells)}
+)
+
+
+def column_of(cells, **kinds):
+    values = pa.chunked_array([pa.array(cells, **kinds)])
+    return Column("cell", values, np.arange(1, len(cells) + 1), "train.csv", Path())
+
+
+def fitted(case):
+    return case.feature.fit(column_of(case.cells))
+
+
+def assert_same(ours, theirs):
+    np.testing.assert_array_equal(ours.values, theirs.values)
+    np.testing.assert_array_equal(ours.present, theirs.present)
+    assert (ours.lengths is None) == (theirs.lengths is None)
+    if ours.lengths is not None:
+        np.testing.assert_array_equal(ours.lengths, theirs.lengths)
+
+
+def test_cases_are_all_public_features():
+    assert set(CASES) == set(published(features))
+    for name, cases in CASES.items():
+        assert {type(case.feature).__name__ for case in cases} == {name}
+
+
+@every_case
+def test_what_fit_learnt_is_plain_json(case):
+    feature = fitted(case)
+    state = json.loads(json.dumps(feature.state, allow_nan=False))
+    assert state == feature.state
+    again = from_plain(json.loads(json.dumps(to_plain(feature))), features).with_state(state)
+    assert again == feature
+    for cells in (case.cells, case.new):
+        assert_same(again.encode(column_of(cells)), feature.encode(column_of(cells)))
+
+
+@every_case
+def test_fit_learns_the_same_each_time_and_encoding_teaches_nothing(case):
+    feature = fitted(case)
+    state, before = json.dumps(feature.state), feature.encode(column_of(case.cells))
+    feature.encode(column_of(case.new))
+    assert json.dumps(feature.state) == state == json.dumps(fitted(case).state)
+    assert_same(feature.encode(column_of(case.cells)), before)
+    assert case.feature.state is None
+
+
+@every_case
+def test_empty_cells_are_absent(case):
+    encoded = fitted(case).encode(column_of(case.cells))
+    expected = [cell is not None and cell != "" for cell in case.cells]
+    np.testing.assert_array_equal(encoded.present, expected)
+    assert encoded.present.dtype == bool
+    assert not encoded.values[~encoded.present].any()
+    assert encoded.broken == ()
+
+
+@every_case
+def test_shapes_are_fixed_by_the_training_rows(case):
+    feature = fitted(case)
+    spec = feature.spec
+    for cells in (case.cells, case.new, [None, None], []):
+        kinds = {} if any(c is not None for c in cells) else {"type": pa.array(case.cells).type}
+        encoded = feature.encode(column_of(cells, **kinds))
+        assert encoded.values.shape == (len(cells), *spec.shape)
+        assert encoded.values.dtype == spec.dtype
+        assert spec.lengths == (encoded.lengths is not None)
+        if spec.lengths:
+            assert encoded.lengths.dtype == np.int32
+            assert ((encoded.lengths >= 1) & (encoded.lengths <= spec.shape[0])).all()
+            for row, length in enumerate(encoded.lengths):
+                assert not encoded.values[row, length:].any()
+
+
+@every_case
+def test_a_cell_gives_the_same_array_whatever_the_other_rows_are(case):
+    feature = fitted(case)
+    column = column_of(case.cells + case.new)
+    whole = feature.encode(column)
+    for row in range(len(column)):
+        alone = feature.encode(column.take(np.array([row])))
+        np.testing.assert_array_equal(alone.values[0], whole.values[row])
+        assert alone.present[0] == whole.present[row]
+        if whole.lengths is not None:
+            assert alone.lengths[0] == whole.lengths[row]
+
+
+@every_case
+def test_a_column_that_holds_nothing_is_absent(case):
+    encoded = fitted(case).encode(column_of([None, None, None]))
+    assert not encoded.present.any()
+
+
+@every_case
+def test_an_empty_training_column_is_refused(case):
+    for kind in (pa.null(), pa.array(case.cells).type):
+        with pytest.raises(DataError, match=r"column 'cell' of train.csv is empty"):
+            case.feature.fit(column_of([None, None], type=kind))
+
+
+@every_case
+def test_another_kind_of_column_is_refused(case):
+    name = type(case.feature).__name__
+    with pytest.raises(DataError, match=rf"column 'cell'.*{name} expects.*Received.*list"):
+        case.feature.fit(column_of([[1], [2]]))
+
+
+@every_case
+def test_unfitted_features_say_so(case):
+    with pytest.raises(PlaitError, match=f"{type(case.feature).__name__} has not been fitted"):
+        case.feature.encode(column_of(case.cells))
+
+
+@every_case_of_text
+def test_texts_that_mean_missing_are_missing(case):
+    feature = replace(case.feature, missing=("?",)).fit(column_of(["?", *case.cells]))
+    assert feature.state == fitted(case).state
+    assert not feature.encode(column_of(["?", *case.cells])).present[0]
+
+
+@every_case_of_text
+def test_dictionaries_and_large_strings_are_strings(case):
+    plain = fitted(case)
+    strings = pa.array(case.cells, pa.large_string())
+    for values in (strings, strings.dictionary_encode()):
+        column = Column("c", pa.chunked_array([values]), np.arange(len(values)), "t", Path())
+        assert case.feature.fit(column).state == plain.state
+        assert_same(plain.encode(column), plain.encode(column_of(case.cells)))
+
+
+@pytest.mark.backends
+@every_case
+def test_the_default_encoder_reads_the_arrays(case):
+    feature = fitted(case)
+    encoded = feature.encode(column_of(case.cells))
+    values, scaling = encoded.values, feature.scaling()
+    if scaling is not None:
+        values = type(scaling).from_config(scaling.get_config())(values)
+    encoder = feature.default_encoder(width=6).for_feature(feature)
+    again = type(encoder).from_config(encoder.get_config())
+    given = again(values, encoded.lengths)
+    assert given["tokens"].shape[0] == len(case.cells)
+    assert given["tokens"].shape[-1] == 6
+    assert np.isfinite(keras.ops.convert_to_numpy(given["tokens"])).all()
