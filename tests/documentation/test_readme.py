@@ -21,6 +21,7 @@ def test_python_blocks_run(tmp_path):
         capture_output=True,
         text=True,
         timeout=300,
+        check=False,
         env={**os.environ, "KERAS_BACKEND": "jax"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
