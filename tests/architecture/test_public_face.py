@@ -1,6 +1,7 @@
 """What users build on is written down: a change here needs a line in the CHANGELOG."""
 
 import importlib
+import inspect
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ def face():
         module = importlib.import_module(section)
         for public in sorted(module.__all__):
             thing = getattr(module, public)
-            arguments = ", ".join(parameters(thing)) if callable(thing) else ""
+            known = inspect.isclass(thing) or inspect.isfunction(thing)
+            arguments = ", ".join(parameters(thing)) if known else ""
             lines.append(f"{section}.{public}({arguments})")
     return lines
 
