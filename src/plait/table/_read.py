@@ -6,10 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as csv
-import pyarrow.feather as feather
-import pyarrow.json as json
-import pyarrow.parquet as parquet
+from pyarrow import csv, feather, json, parquet
 
 from plait._names import did_you_mean
 from plait.errors import DataError

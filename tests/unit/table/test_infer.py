@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from plait.table import Guess, Table, infer, leaks
+
+ROWS = 60
+
+
+@pytest.fixture
+def guesses():
+    draw = np.random.default_rng(0)
+    words = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "sleeps"]
+    columns = {
+        "order_id": list(range(ROWS)),
+        "photo": [f"p/{n}.jpg" for n in range(ROWS)],
+        "clip": [b"RIFF0000WAVEfmt " for _ in range(ROWS)],
+        "notes": [" ".join(draw.choice(words, 8)) for _ in range(ROWS)],
+        "weight": draw.normal(size=ROWS).tolist(),
+        "size": ["n/a" if n % 20 == 0 else str(n / 7) for n in range(ROWS)],
+        "cost": [f"${n},000.00" for n in range(1, ROWS + 1)],
+        "colour": draw.choice(["red", "green", "blue"], ROWS).tolist(),
+        "seen": [f"2026-01-{1 + n % 28:02}" for n in range(ROWS)],
+        "always": ["x"] * ROWS,
+        "never": [None] * ROWS,
+        "part": ["train", "test"] * (ROWS // 2),
+        "genres": [["a|b", "b|c", "a"][n % 3] for n in range(ROWS)],
+        "rooms": [n % 5 for n in range(ROWS)],
+        "is_sold": ["yes", "no"] * (ROWS // 2),
+    }
+    return {g.column: g for g in infer(Table.read(columns))}
+
+
+@pytest.mark.parametrize(
+    ("column", "feature", "task", "reason"),
+    [
+        ("order_id", None, None, "names the row"),
+        ("photo", "Image", None, "paths of pictures"),
+        ("clip", "Audio", None, "bytes of sounds"),
+        ("notes", "Text", None, "text of about 8 words"),
+        ("weight", "Number", "Regression", "numbers"),
+        ("size", "Number", "Regression", "taken as missing"),
+        ("cost", None, None, "signs or separators"),
+        ("colour", "Category", "Multiclass", "3 different values"),
+        ("seen", None, None, "dates"),
+        ("always", None, None, "always says 'x'"),
+        ("never", None, None, "empty"),
+        ("part", None, None, "which part"),
+        ("genres", "Text", "Multilabel", "sets of 3 labels"),
+        ("rooms", "Category", "Multiclass", "whole numbers of 5 kinds"),
+        ("is_sold", "Category", "Binary", "yes or no"),
+    ],
+)
+def test_guesses(guesses, column, feature, task, reason):
+    guess = guesses[column]
+    assert (guess.feature, guess.task) == (feature, task)
+    assert reason in guess.reason
+
+
+def test_what_does_not_parse_is_offered_as_missing(guesses):
+    assert guesses["size"].arguments == {"missing": ["n/a"]}
+
+
+def test_the_likeliest_target_is_the_one_named_like_one(guesses):
+    assert max(guesses.values(), key=lambda g: g.target_score) == guesses["is_sold"]
+    assert isinstance(guesses["is_sold"], Guess)
+
+
+def test_leaks_are_keys_that_parts_share_and_nothing_else():
+    draw = np.random.default_rng(0)
+
+    def table(first):
+        return Table.read(
+            {
+                "customer_id": [first + n // 2 for n in range(80)],
+                "sample": [f"s{first + n // 3}" for n in range(80)],
+                "age": draw.integers(20, 60, 80).tolist(),
+                "colour": draw.choice(["red", "green"], 80).tolist(),
+                "notes": ["some words here"] * 80,
+            }
+        )
+
+    apart = {"train": table(0), "test": table(1000)}
+    assert leaks(apart) == []
+    found = {leak.column: leak for leak in leaks({"train": table(0), "test": table(20)})}
+    assert set(found) == {"customer_id", "sample"}
+    assert found["customer_id"].values == 20
+    assert found["customer_id"].rows == 40

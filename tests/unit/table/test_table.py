@@ -1,0 +1,120 @@
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as parquet
+import pytest
+
+from plait.errors import DataError
+from plait.table import Table
+
+COLUMNS = {"name": ["a", "b", None], "price": [1.5, None, 3.0]}
+
+
+def files(folder):
+    """The same table in every kind of file."""
+    arrow = pa.table(COLUMNS)
+    text = "name,price\na,1.5\nb,\n,3.0\n"
+    (folder / "t.csv").write_text(text)
+    (folder / "t.tsv").write_text(text.replace(",", "\t"))
+    with gzip.open(folder / "t.csv.gz", "wt") as file:
+        file.write(text)
+    parquet.write_table(arrow, folder / "t.parquet")
+    feather.write_feather(arrow, str(folder / "t.feather"))
+    rows = "\n".join(json.dumps(row) for row in arrow.to_pylist())
+    (folder / "t.jsonl").write_text(rows)
+    return sorted(folder.glob("t.*"))
+
+
+def test_every_kind_of_file_is_the_same_table(tmp_path):
+    for path in files(tmp_path):
+        table = Table.read(path)
+        assert {n: table.arrow[n].to_pylist() for n in table.columns} == COLUMNS, path.name
+        assert table.root == tmp_path
+        assert table.name == path.name
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        dict,
+        pa.table,
+        lambda c: pa.table(c).to_reader(),
+        pd.DataFrame,
+        pl.DataFrame,
+        lambda c: pa.table(c).to_batches()[0],
+        Table.read,
+    ],
+)
+def test_every_kind_of_frame_is_the_same_table(make):
+    table = Table.read(make(COLUMNS))
+    np.testing.assert_array_equal(table.column("name").is_missing(), [False, False, True])
+    np.testing.assert_array_equal(table.column("price").is_missing(), [False, True, False])
+
+
+def test_a_late_word_in_a_column_of_numbers_makes_it_text(tmp_path):
+    path = tmp_path / "late.csv"
+    path.write_text("n\n" + "1\n" * 300_000 + "n/a\n")
+    column = Table.read(path).column("n")
+    assert column.values[-1].as_py() == "n/a"
+    assert column.where(300_000) == "column 'n', row 300001 of late.csv"
+
+
+def test_only_an_empty_cell_is_missing_and_quotes_hold_newlines(tmp_path):
+    path = tmp_path / "q.csv"
+    path.write_text('country,notes\nNA,"two\nlines"\nNone,""\n')
+    table = Table.read(path)
+    assert table.arrow["country"].to_pylist() == ["NA", "None"]
+    assert table.arrow["notes"].to_pylist() == ["two\nlines", None]
+
+
+def test_rows_keep_their_number():
+    table = Table.read({"n": [10, 20, 30]}, name="x.csv").take(np.array([2, 0]))
+    assert table.column("n").where(0) == "column 'n', row 3 of x.csv"
+    assert table.take(np.array([1])).column("n").where(0) == "column 'n', row 1 of x.csv"
+
+
+def test_categories_are_their_values():
+    table = Table.read(pd.DataFrame({"c": pd.Categorical(["x", "y"])}))
+    assert pa.types.is_string(table.arrow["c"].type) or pa.types.is_large_string(
+        table.arrow["c"].type
+    )
+
+
+def test_the_fingerprint_is_of_the_data():
+    one, same, other = ({"a": [1, 2]}, {"a": [1, 2]}, {"a": [1, 3]})
+    assert Table.read(one).fingerprint() == Table.read(same, name="z").fingerprint()
+    assert Table.read(one).fingerprint() != Table.read(other).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("empty.csv", "", "empty file"),
+        ("header.csv", "a,b\n", "has 2 columns and 0 rows"),
+        ("twice.csv", "a,a\n1,2\n", "column 'a' is there 2 times"),
+        ("short.csv", "a,b\n1,2\n3\n", "cannot be read as CSV.*row #3|Expected 2 columns"),
+        ("table.xlsx", "x", "no known kind"),
+        ("torn.parquet", "PAR1", "cannot be read as Parquet"),
+    ],
+)
+def test_says_what_is_wrong_with_a_file(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        Table.read(tmp_path / name)
+
+
+def test_says_what_is_near_to_a_file_or_a_column(tmp_path):
+    (tmp_path / "train.csv").write_text("price\n1\n")
+    with pytest.raises(DataError, match=r"does not exist. Did you mean 'train.csv'"):
+        Table.read(tmp_path / "trian.csv")
+    with pytest.raises(DataError, match="is a folder"):
+        Table.read(tmp_path)
+    with pytest.raises(DataError, match=r"train.csv has no column 'pric'. Did you mean 'price'"):
+        Table.read(tmp_path / "train.csv").column("pric")
+    with pytest.raises(DataError, match="Received: int"):
+        Table.read(3)
