@@ -2,7 +2,11 @@
 
 import io
 import struct
+import threading
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +26,13 @@ _MALFORMED = (
     TypeError,
     IndexError,
     EOFError,
+    RuntimeError,
     struct.error,
     zlib.error,
+    Image.DecompressionBombError,
 )
+# The list of warnings to show belongs to the process, not to the thread that changes it.
+_WARNINGS = threading.Lock()
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -173,15 +181,25 @@ def _opened(data: bytes) -> Image.Image:
         if accepts is not None and accepts(data[:16]) is not True:
             continue
         try:
-            return read(io.BytesIO(data), "")
+            with _quiet():
+                return read(io.BytesIO(data), "")
         except _MALFORMED as error:
             raise UnreadableError(f"is a corrupt {kind} picture: {error}") from error
     raise UnreadableError(f"is no picture of a known kind ({', '.join(_KINDS)})")
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings, which name neither the cell nor a way out."""
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _orientation(image: Image.Image | None) -> int:
     try:
-        return 1 if image is None else int(image.getexif().get(_ORIENTATION, 1))
+        with _quiet():
+            return 1 if image is None else int(image.getexif().get(_ORIENTATION, 1))
     except _MALFORMED:
         # The pixels may be sound where the notes beside them are not.
         return 1

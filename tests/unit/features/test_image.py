@@ -1,0 +1,248 @@
+"""Pictures: what is read, what is refused, and how it is said."""
+
+import io
+import os
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image as Pillow
+
+from plait.errors import ConfigError, DataError
+from plait.features import Image
+from plait.table import Column
+
+RAMP = (np.add.outer(np.arange(20), np.arange(24))[..., None] * (3, 2, 1)).astype("uint8")
+
+
+def file_of(pixels, kind="PNG", **options):
+    data = io.BytesIO()
+    picture = pixels if isinstance(pixels, Pillow.Image) else Pillow.fromarray(pixels)
+    picture.save(data, kind, **options)
+    return data.getvalue()
+
+
+def column_of(cells, root=None):
+    rows = np.arange(1, len(cells) + 1)
+    return Column("photo", pa.chunked_array([pa.array(cells)]), rows, "train.csv", root)
+
+
+def plain(size=(20, 24), **arguments):
+    """A picture feature fitted to colour."""
+    return Image(size=size, **arguments).fit(column_of([file_of(RAMP)]))
+
+
+def read(data, **arguments):
+    return plain(**arguments).encode(column_of([data])).values[0]
+
+
+def noise(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype="uint8")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([(28, 28)] * 5, (28, 28)),
+        ([(80, 60)] * 9 + [(60, 80)], (80, 60)),
+        ([(600, 800)] * 3, (64, 96)),
+        ([(30, 40), (33, 50), (35, 45)], (32, 48)),
+        ([(2, 400)] * 3, (16, 96)),
+    ],
+)
+def test_the_usual_size_of_the_training_pictures_is_taken(sizes, expected):
+    feature = Image().fit(column_of([file_of(noise(*size)) for size in sizes]))
+    assert feature.spec.shape == (*expected, 3)
+    assert feature.spec.dtype == "uint8"
+
+
+@pytest.mark.parametrize("size", [0, -4, 5000, (8,) * 3, (8, 0), (8, 2.5)])
+def test_impossible_sizes_are_refused(size):
+    with pytest.raises(ConfigError, match=r"Image: size is one number or \(height, width\)"):
+        Image(size=size)
+
+
+def test_pictures_that_are_all_grey_have_one_channel():
+    grey, colour = file_of(RAMP[..., 0]), file_of(RAMP)
+    assert Image().fit(column_of([grey, file_of(RAMP[..., :1].repeat(3, 2))])).spec.shape[2] == 1
+    assert Image().fit(column_of([grey, colour])).spec.shape[2] == 3
+
+
+def test_scaling_gives_training_pixels_mean_0_and_deviation_1():
+    column = column_of([file_of(noise(16, 16)), file_of(noise(16, 16) // 2)])
+    feature = Image().fit(column)
+    scaled = np.asarray(feature.scaling()(feature.encode(column).values))
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled.mean((0, 1, 2)), 0, atol=1e-3)
+    np.testing.assert_allclose(scaled.std((0, 1, 2)), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
+def test_lossless_kinds_come_unchanged(kind):
+    np.testing.assert_array_equal(read(file_of(RAMP, kind)), RAMP)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_lossy_kinds_come_near(kind):
+    assert np.abs(read(file_of(RAMP, kind, quality=95)).astype(int) - RAMP).mean() < 6
+
+
+def test_grey_palette_and_16_bit_pictures_become_colour():
+    grey = RAMP[..., 0]
+    wide = Pillow.fromarray(grey.astype("uint16") * 257)
+    palette = Pillow.fromarray(grey).convert("P")
+    for data in (file_of(grey), file_of(wide), file_of(palette), file_of(grey, "GIF")):
+        np.testing.assert_array_equal(read(data), grey[..., None].repeat(3, 2))
+
+
+def test_what_is_transparent_lies_on_white():
+    layered = np.dstack([RAMP, np.full(RAMP.shape[:2], 255, "uint8")])
+    layered[:10, :, 3] = 0
+    values = read(file_of(layered))
+    assert (values[:10] == 255).all()
+    np.testing.assert_array_equal(values[10:], RAMP[10:])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_picture_is_turned_as_its_camera_says(kind):
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    pixels = np.zeros((24, 20, 3), "uint8")
+    pixels[:, :10] = 255
+    turned = read(file_of(pixels, kind, exif=exif))
+    assert turned[:9].min() > 200
+    assert turned[11:].max() < 60
+
+
+def test_large_jpegs_are_the_same_picture_as_large_pngs():
+    rough = Pillow.fromarray(noise(5, 6)).resize((960, 800), Pillow.Resampling.BILINEAR)
+    jpeg, png = read(file_of(rough, "JPEG", quality=95)), read(file_of(rough))
+    assert np.abs(jpeg.astype(int) - png).mean() < 4
+
+
+def test_proportions_are_kept_on_a_ground_of_the_mean_colour():
+    feature = plain(size=16)
+    values = feature.encode(column_of([file_of(np.full((8, 32, 3), 255, "uint8"))])).values[0]
+    assert (values[6:10] == 255).all()
+    ground = np.rint(255 * np.array(feature.state["mean"]))
+    np.testing.assert_array_equal(values[[0, 5, 10, 15]], np.broadcast_to(ground, (4, 16, 3)))
+
+
+def test_paths_are_relative_to_the_root(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.png").write_bytes(file_of(RAMP))
+    cells = ["folder/a.png", None, "./folder/../folder/a.png", str(tmp_path / "folder" / "a.png")]
+    column = column_of(cells, tmp_path)
+    encoded = Image().fit(column).encode(column)
+    np.testing.assert_array_equal(encoded.present, [True, False, True, True])
+    np.testing.assert_array_equal(encoded.values[[0, 2, 3]], [RAMP] * 3)
+
+
+@pytest.mark.parametrize("on_error", ["raise", "absent"])
+@pytest.mark.parametrize("escape", ["../secret.png", "link.png", "absolute", "in/../../secret.png"])
+def test_a_path_that_leaves_the_root_is_always_an_error(tmp_path, escape, on_error):
+    root = tmp_path / "root"
+    root.mkdir()
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(file_of(RAMP))
+    os.symlink(secret, root / "link.png")
+    cell = str(secret) if escape == "absolute" else escape
+    with pytest.raises(DataError, match=r"column 'photo', row 1 of train\.csv: .*lies outside"):
+        plain(on_error=on_error).encode(column_of([cell], root))
+
+
+def bomb(kind, side=11_000):
+    """A header of so many pixels, and hardly any data."""
+    small = bytearray(file_of(Pillow.new("L", (4, 4)), kind))
+    if kind == "PNG":
+        at, size = 16, struct.pack(">II", side, side)
+    elif kind == "GIF":
+        at, size = small.index(b",\0\0\0\0") + 5, struct.pack("<HH", side, side)
+    elif kind == "BMP":
+        at, size = 18, struct.pack("<II", side, side)
+    else:
+        at, size = small.index(b"\xff\xc0") + 5, struct.pack(">HH", side, side)
+    small[at : at + len(size)] = size
+    if kind == "PNG":
+        small[29:33] = struct.pack(">I", zlib.crc32(small[12:29]))
+    return bytes(small)
+
+
+BROKEN = {
+    "nothing": (b"", "has 0 bytes"),
+    "text": (b"not a picture at all", "no picture of a known kind"),
+    "a cut PNG": (file_of(noise(20, 24))[:900], "corrupt"),
+    "a cut JPEG": (file_of(noise(20, 24), "JPEG")[:500], "corrupt JPEG"),
+    "a cut header": (file_of(RAMP)[:20], "corrupt"),
+    "a corrupt AVIF": (b"\0\0\0\x1cftypavif" + bytes(80), "corrupt AVIF|no picture of a known kind"),
+    "one pixel": (file_of(RAMP[:1, :1]), "1 x 1"),
+    "a PNG bomb": (bomb("PNG"), "11000 x 11000 pixels, more than the 100 million"),
+    "a JPEG bomb": (bomb("JPEG"), "11000 x 11000 pixels, more than the 100 million"),
+    "a BMP bomb": (bomb("BMP"), "11000 x 11000 pixels, more than the 100 million"),
+    "a GIF bomb": (bomb("GIF"), "11000 x 11000 pixels, more than the 100 million"),
+    "a large GIF bomb": (bomb("GIF", 30_000), "corrupt GIF picture: Image size .900000000 pixels"),
+}
+every_broken = pytest.mark.parametrize(("data", "reason"), BROKEN.values(), ids=BROKEN)
+
+
+@every_broken
+def test_broken_pictures_are_errors_that_name_the_cell(data, reason, tmp_path):
+    (tmp_path / "b.png").write_bytes(data)
+    column = column_of([None, "b.png"], tmp_path)
+    place = r"column 'photo', row 2 of train\.csv: 'b\.png' "
+    with pytest.raises(DataError, match=rf'{place}.*({reason}).*Image\(on_error="absent"\)'):
+        plain().encode(column)
+
+
+@every_broken
+def test_broken_pictures_can_be_absent_without_a_word_from_elsewhere(data, reason):
+    good = file_of(RAMP)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoded = plain(on_error="absent").encode(column_of([good, data, None]))
+    np.testing.assert_array_equal(encoded.present, [True, False, False])
+    assert not encoded.values[1:].any()
+    (broken,) = encoded.broken
+    assert (broken.row, broken.source, broken.column) == (2, "train.csv", "photo")
+
+
+@pytest.mark.parametrize("cell", ["gone.png", "", ".", "a\0b", "x" * 5000])
+def test_files_that_do_not_exist(cell, tmp_path):
+    """An empty cell is no file; everything else is broken or outside."""
+    feature = plain(on_error="absent")
+    column = column_of([cell], tmp_path)
+    if cell == ".":
+        with pytest.raises(DataError, match="lies outside the folder"):
+            feature.encode(column)
+        return
+    encoded = feature.encode(column)
+    assert not encoded.present.any()
+    assert [b.reason.endswith(f"does not exist in '{tmp_path}'") for b in encoded.broken] == (
+        [True] if cell else []
+    )
+
+
+def test_training_pictures_that_are_all_broken_are_an_error():
+    with pytest.raises(DataError, match=r"no picture of the training rows can be read\. Row 2: "):
+        Image(on_error="absent").fit(column_of([None, b"text"]))
+
+
+def test_broken_training_pictures_teach_nothing():
+    cells = [file_of(RAMP), file_of(noise(20, 24))]
+    with_broken = Image(on_error="absent").fit(
+        column_of([b"text", *cells, file_of(noise(20, 24))[:900]])
+    )
+    means = with_broken.state["mean"]
+    np.testing.assert_allclose(means, Image().fit(column_of(cells)).state["mean"])
+
+
+def test_the_root_may_be_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.png").write_bytes(file_of(RAMP))
+    os.symlink(tmp_path / "real", tmp_path / "link")
+    encoded = plain().encode(column_of(["a.png"], Path(tmp_path / "link")))
+    np.testing.assert_array_equal(encoded.values[0], RAMP)
