@@ -67,7 +67,6 @@ def test_saving_to_a_file(ran, tmp_path):
     assert Predictor.load(tmp_path / "m.plait").logits(tiny.columns()).keys() == {"sold", "price"}
 
 
-@pytest.mark.backends
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(ran):
     fitted, _ = ran
     one, other = (
