@@ -149,8 +149,8 @@ class Learner:
         )
         chosen_on = self._validation(declaration, parts.get("validation"))
         coverage = label_coverage(labelled)
-        sizes = {part: len(rows) for part, rows in parts.items()}
         if verbose:
+            sizes = {part: len(rows) for part, rows in parts.items()}
             tell(choices(declaration, settings, sizes, coverage))
         progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
         trained = train(
@@ -214,10 +214,7 @@ class Learner:
 
     @classmethod
     def load(cls, path: FilePath, custom_objects: Mapping[str, type] | None = None) -> Self:
-        """A learner that answers, and that `fit` trains anew; see `Predictor.load`.
-
-        How it was trained (`balancing`, `split`, `training`) is in the run, not in the model.
-        """
+        """A learner that answers; how it was trained is in the run. See `Predictor.load`."""
         predictor = Predictor.load(path, custom_objects)
         found = predictor.declaration
         learner = cls(

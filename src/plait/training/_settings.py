@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from plait.errors import ConfigError
 
-# Steps after which the tables tried so far had stopped gaining, and the bounds on epochs around it.
+# Optimizer steps to aim at, whatever the number of rows, and the bounds on epochs around it.
 _STEPS = 2500
 _EPOCHS = (6, 60)
 _BATCHES = {1_000: 16, 5_000: 32, 20_000: 64, 100_000: 128}
