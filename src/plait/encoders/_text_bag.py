@@ -13,8 +13,8 @@ from plait.errors import ConfigError
 class TextBag(Encoder):
     """The weighted sum of the embeddings of a text's n-grams, and a deep path beside it.
 
-    The sum reaches the output as it is, so that each n-gram has its linear say, as in a linear model
-    on tf-idf; a hidden layer on the normalised sum adds what n-grams mean together.
+    The sum reaches the output as it is, so that each n-gram has its linear say, as in a linear model;
+    a hidden layer on the normalised sum adds what n-grams mean together.
 
     Args:
         width: the size of the token.
@@ -22,7 +22,7 @@ class TextBag(Encoder):
         hidden: units of the deep path.
         gain: what the sum is multiplied by. The rows' weights have length 1, and a step of Adam
             moves each entry of an embedding by about the learning rate, whatever its gradient; with
-            a gain a few hundred steps suffice for the large weights that tf-idf asks for.
+            a gain a few hundred steps suffice for the large weights that a linear model would have.
         gram_dropout: the share of n-grams left out of a row while training; the others are enlarged
             to make up for it.
         dropout: in the deep path and on the token.
@@ -47,7 +47,7 @@ class TextBag(Encoder):
         vocabulary: int | None = None,
         hidden: int = 128,
         gain: float = 8.0,
-        gram_dropout: float = 0.2,
+        gram_dropout: float = 0.5,
         dropout: float = 0.1,
         seed: int = 0,
         **kwargs: Any,

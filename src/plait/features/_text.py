@@ -34,7 +34,8 @@ class Text(Feature):
     """A text, as weighted n-grams or as a sequence of tokens, whichever its encoder reads.
 
     For an encoder that reads n-grams (`TextBag`), a row is its known n-grams, the heaviest first,
-    each with its tf-idf weight. For one that reads tokens (`TextRNN`), it is ids in order.
+    each with a weight that grows with how often the row holds it. For one that reads tokens
+    (`TextRNN`), a row is ids in order.
 
     Where the training rows hold natural text, tokens are words and marks, and n-grams are of one
     and two words, beside n-grams of three to five characters within words if the texts are short. Where
@@ -49,8 +50,9 @@ class Text(Feature):
         characters: the same of characters. If one of `words` and `characters` is given, there are
             no n-grams of the other; if none is, they follow from the training rows.
         max_vocabulary: how many n-grams or tokens are known, those that most training rows hold.
-        max_tokens: the most n-grams or tokens of one row; the rest is cut: the lightest n-grams, or
-            the last tokens. If the training rows' 99th percentile is lower, that is the limit.
+        max_tokens: the most n-grams or tokens of one row; the rest is cut: the lightest n-grams,
+            the rarer ones among equals, or the last tokens. If the training rows' 99th percentile
+            is lower, that is the limit.
         column, missing, encoder, tied, on_error: see `Feature`.
 
     Example:

@@ -48,10 +48,12 @@ class TextForm(abc.ABC):
 
 
 class NgramForm(TextForm):
-    """Ids and tf-idf weights of a text's n-grams, the heaviest first.
+    """Ids and weights of a text's n-grams, the heaviest first, then the most common.
 
-    A weight is (1 + log of the count in the text) times the n-gram's idf, 1 + log((1 + rows) / (1 +
-    rows that hold it)); a row's weights are of length 1 before it is cut.
+    A weight is 1 + log of the count in the text, and a row's weights are brought to length 1 before
+    it is cut. There is no idf in it. Rare n-grams have large idf, which a linear model needs to give
+    them a say; an optimizer like Adam takes steps of one size for rare and common n-grams alike,
+    and learns the rare ones by heart where they weigh more on top of that.
     """
 
     first = PADDING + 1
@@ -61,15 +63,12 @@ class NgramForm(TextForm):
     def __init__(self, state: Mapping[str, Any]) -> None:
         super().__init__(state)
         self._grams = _grams(state)
-        self._idf = np.array([0.0] * self.first + list(state["idf"]), "float32")
 
     @classmethod
     def learn(cls, how: Mapping[str, Any], texts: Sequence[str], most: int) -> dict[str, Any]:
         grams = _grams(how)
         rows = _rows_with(grams.of(text) for text in texts)
-        known = _most_common(rows, len(texts), most)
-        idf = [1 + float(np.log((1 + len(texts)) / (1 + rows[gram]))) for gram in known]
-        return {**how, "vocabulary": known, "idf": [round(value, 4) for value in idf]}
+        return {**how, "vocabulary": _most_common(rows, len(texts), most)}
 
     def lengths(self, texts: Sequence[str]) -> np.ndarray:
         parts = [
@@ -83,7 +82,7 @@ class NgramForm(TextForm):
         sizes = []
         for start, chunk in zip(range(0, len(texts), _CHUNK), _chunks(texts), strict=True):
             rows, ids, counts = ngram_rows(self._grams, self.ids, chunk)
-            weights = (1 + np.log(counts, dtype="float32")) * self._idf[ids]
+            weights = 1 + np.log(counts, dtype="float32")
             squares = np.bincount(rows, weights.astype("float64") ** 2, minlength=len(chunk))
             weights /= np.sqrt(squares).astype("float32")[rows]
             order = np.lexsort((ids, -weights, rows))
