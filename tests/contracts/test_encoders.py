@@ -45,6 +45,18 @@ def normal(rng, shape):
     return rng.normal(size=shape)
 
 
+def ids(rng, shape):
+    return rng.integers(2, 9, shape)
+
+
+def grams(rng, shape):
+    """Ids, and weights of length 1."""
+    values = rng.uniform(0.1, 1, shape)
+    values[..., 1] /= np.linalg.norm(values[..., 1], axis=1, keepdims=True)
+    values[..., 0] = rng.integers(1, 9, shape[:2])
+    return values
+
+
 CASES = {
     "AudioConv": [
         case_of(
@@ -73,6 +85,13 @@ CASES = {
     "NumberEmbedding": [
         case_of(encoders.NumberEmbedding, (1,), normal, bins=(-1.0, 0.0, 0.5), hidden=4),
         case_of(encoders.NumberEmbedding, (2,), normal, hidden=4),
+    ],
+    "TextBag": [
+        case_of(encoders.TextBag, (7, 2), grams, lengths=(7, 1, 3, 5, 6), vocabulary=9, hidden=4)
+    ],
+    "TextRNN": [
+        case_of(encoders.TextRNN, (7,), ids, "int32", lengths=(7, 1, 3, 5, 6), vocabulary=9),
+        case_of(encoders.TextRNN, (4,), ids, "int32", (4, 1, 3, 2, 4), vocabulary=9, cell="gru"),
     ],
 }
 EVERY = {f"{name} {i}": case for name, cases in CASES.items() for i, case in enumerate(cases)}
@@ -178,9 +197,10 @@ def test_another_rows_values_change_no_bit(case):
 def test_what_stands_beyond_a_rows_length_changes_no_bit(case):
     values, lengths = batch_of(case)
     layer = trained(case)
+    filled = case.draw(np.random.default_rng(9), values.shape).astype(case.dtype)
     valid = np.arange(case.shape[0]) < lengths[:, None]
-    noise = case.draw(np.random.default_rng(9), values.shape).astype(case.dtype)
-    before, after = (encoded(layer, v, lengths) for v in (values, np.where(valid, values, noise)))
+    filled[valid] = values[valid]
+    before, after = (encoded(layer, v, lengths) for v in (values, filled))
     np.testing.assert_array_equal(before["mask"], after["mask"])
     mask = before["mask"]
     np.testing.assert_array_equal(before["tokens"][mask], after["tokens"][mask])
