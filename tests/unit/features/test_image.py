@@ -178,7 +178,10 @@ BROKEN = {
     "a cut PNG": (file_of(noise(20, 24))[:900], "corrupt"),
     "a cut JPEG": (file_of(noise(20, 24), "JPEG")[:500], "corrupt JPEG"),
     "a cut header": (file_of(RAMP)[:20], "corrupt"),
-    "a corrupt AVIF": (b"\0\0\0\x1cftypavif" + bytes(80), "corrupt AVIF|no picture of a known kind"),
+    "a corrupt AVIF": (
+        b"\0\0\0\x1cftypavif" + bytes(80),
+        "corrupt AVIF|no picture of a known kind",
+    ),
     "one pixel": (file_of(RAMP[:1, :1]), "1 x 1"),
     "a PNG bomb": (bomb("PNG"), "11000 x 11000 pixels, more than the 100 million"),
     "a JPEG bomb": (bomb("JPEG"), "11000 x 11000 pixels, more than the 100 million"),

@@ -1,0 +1,59 @@
+"""ImageConv beyond what every encoder promises."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from plait.encoders import ImageConv
+
+
+def tokens_of(layer, values, **arguments):
+    return ops.convert_to_numpy(layer(values, **arguments)["tokens"])
+
+
+def pictures(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 40), (28, 28), (80, 60), (96, 16), (224, 224)])
+def test_the_last_map_is_small_whatever_the_pictures_size(size):
+    given = ImageConv(8)(keras.Input((*size, 3)))
+    maps = [tuple(m.shape) for m in given["maps"]]
+    assert maps[0][1] * maps[0][2] == given["tokens"].shape[1]
+    assert 1 <= min(maps[0][1:3]) <= 7
+    assert tuple(given["mask"].shape) == (None, maps[0][1] * maps[0][2])
+
+
+def test_maps_go_from_coarse_to_fine():
+    given = ImageConv(8, channels=(3, 4, 5))(keras.Input((20, 12, 1)))
+    shapes = [tuple(m.shape[1:]) for m in given["maps"]]
+    assert shapes == [(3, 2, 5), (5, 3, 4), (10, 6, 3)]
+
+
+@pytest.mark.backends
+def test_a_token_knows_where_it_stands():
+    """Without places, a picture of one colour would give inner tokens that are all the same."""
+    layer = ImageConv(8, channels=(4,), blocks=0)
+    tokens = tokens_of(layer, np.ones((1, 20, 20, 1), "float32"))[0].reshape(10, 10, 8)
+    assert np.abs(tokens[3:6, 3:6] - tokens[4, 4]).max() > 1e-3
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_dropout_is_on_only_in_training(dropout):
+    layer = ImageConv(8, channels=(4,), dropout=dropout)
+    values = pictures(1, 8, 8, 1)
+    plain, again, dropped = (tokens_of(layer, values, training=t) for t in (False, False, True))
+    np.testing.assert_array_equal(plain, again)
+    assert (np.abs(dropped - plain).max() > 1e-3) == (dropout > 0)
+
+
+def test_blocks_deepen_each_stage():
+    counts = []
+    for blocks in (0, 1, 2):
+        layer = ImageConv(8, channels=(4, 6), blocks=blocks)
+        layer.build((None, 12, 12, 3))
+        counts.append(layer.count_params())
+    assert counts[0] < counts[1] < counts[2]
+    assert counts[2] - counts[1] == counts[1] - counts[0]
