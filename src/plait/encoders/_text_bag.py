@@ -76,6 +76,8 @@ class TextBag(Encoder):
         self.table = self.add_weight(
             shape=(self.vocabulary, self.width),
             initializer=keras.initializers.RandomNormal(stddev=self.width**-0.5 / self.gain),
+            # Hundreds of small parts are added up, for which half precision is too coarse.
+            autocast=False,
             name="table",
         )
         policy = self.dtype_policy
