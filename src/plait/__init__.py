@@ -23,20 +23,40 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "plait.errors": ("PlaitError", "BalancingError", "ConfigError", "DataError", "ModelFileError"),
     "plait.table": ("Table", "Split"),
     "plait.features": ("Feature", "Image", "Audio", "Number", "Category", "Text"),
-    "plait.encoders": ("Encoder", "ImageConv", "AudioConv", "NumberEmbedding", "CategoryEmbedding", "TextBag", "TextRNN"),
+    "plait.encoders": (
+        "Encoder",
+        "ImageConv",
+        "AudioConv",
+        "NumberEmbedding",
+        "CategoryEmbedding",
+        "TextBag",
+        "TextRNN",
+    ),
     "plait.fusion": ("Fusion", "Concat", "Mean", "Weighted", "Sum", "Max"),
     "plait.sharing": ("Sharing", "HardSharing"),
     "plait.heads": ("Head", "LinearHead"),
-    "plait.balancing": ("Balancer", "LossWeighting", "GramianWeighting", "Evidence", "StepContext", "Equal", "Uncertainty", "PCGrad", "FAMO", "MoDo"),
+    "plait.balancing": (
+        "Balancer",
+        "LossWeighting",
+        "GramianWeighting",
+        "Evidence",
+        "StepContext",
+        "Equal",
+        "Uncertainty",
+        "PCGrad",
+        "FAMO",
+        "MoDo",
+    ),
     "plait.tasks": ("Task", "Targets", "Binary", "Multiclass", "Multilabel", "Regression"),
     "plait.model": ("MultiTaskModel", "ModalityDropout"),
     "plait.training": ("Training",),
     "plait.inference": ("Predictor",),
+    "plait.evaluation": ("by_presence", "evaluate"),
     "plait.learner": ("Learner",),
 }
 _WHERE = {name: module for module, names in _PUBLIC.items() for name in names}
 
-__all__ = list(_WHERE)  # noqa: PLE0605
+__all__ = list(_WHERE)
 
 
 def __getattr__(name: str) -> Any:

@@ -153,7 +153,7 @@ def test_half_precision(policy, level):
     keras.config.set_dtype_policy(policy)
     try:
         data = graph_data(plain_trunk)
-        weights, logs, model = stepped(plain_trunk, data, balancing=plait.PCGrad(level=level))
+        weights, logs, _ = stepped(plain_trunk, data, balancing=plait.PCGrad(level=level))
         start = plait.MultiTaskModel(*plain_trunk()[:2])
     finally:
         keras.config.set_dtype_policy(before)
