@@ -29,6 +29,10 @@ class Blank(keras.layers.Layer):
         A dict: `"values"` as they came in, and `"lengths"` where there were any (1 in absent rows).
     """
 
+    def __init__(self, **kwargs: Any) -> None:
+        # Half precision would round what are ids or samples still: an encoder casts what it needs.
+        super().__init__(autocast=False, **kwargs)
+
     def call(self, values: Any, present: Any, lengths: Any = None) -> dict[str, Any]:
         if lengths is None:
             return {"values": blank(values, present)}
