@@ -5,7 +5,6 @@ from pathlib import Path
 from plait.cli._inspect import inspect
 from plait.config import build_learner, load
 from plait.errors import DataError
-from plait.table import Leak, leaks
 from plait.training import parted
 
 
@@ -33,16 +32,8 @@ def check(
     parts = parted(loaded.data.tables(), None, loaded.arguments.get("split"), targets, loaded.root)
     report = inspect(learner, parts, every=every)
     print("\n".join(report.lines))
-    for warning in [*report.warnings, *map(_told, leaks(parts))]:
+    for warning in report.warnings:
         print(f"warning: {warning}")
     if report.problems:
         raise DataError("\n       ".join(report.problems))
     print("Nothing stands in the way of `plait fit`.")
-
-
-def _told(leak: Leak) -> str:
-    return (
-        f"column '{leak.column}' looks like a key, and {leak.rows} rows of other parts share "
-        f"{leak.values} of its values with training rows (such as {leak.example!r}): what is learnt "
-        f"of those carries over. `split: {{by: {leak.column}}}` keeps equal values in one part."
-    )

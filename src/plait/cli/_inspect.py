@@ -13,7 +13,7 @@ from plait.errors import PlaitError
 from plait.features import BrokenCell, Encoded, Feature
 from plait.inference import row_weights
 from plait.learner import Learner
-from plait.table import Column, Table
+from plait.table import Column, Table, leaks
 from plait.tasks import Regression, Task
 from plait.training import Training
 
@@ -70,6 +70,12 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
     if learner.weight is not None:
         for table in parts.values():
             report.attempt(row_weights, table, learner.weight)
+    report.warnings += [
+        f"column '{leak.column}': {leak.values} values, such as {leak.example}, are in training and "
+        f"in another part ({leak.rows} rows there). If it names what rows have in common, "
+        f"`split: {{by: {leak.column}}}` keeps it whole."
+        for leak in leaks(parts)
+    ]
     settings = (learner.training or Training()).settled(len(train))
     report.lines.append(
         f"training: up to {settings.epochs} epochs of {settings.batch_size} rows a step"

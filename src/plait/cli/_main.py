@@ -1,6 +1,7 @@
 """The entry point: what a verb raises becomes one message and an exit code."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 from plait.cli._app import app
@@ -20,7 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         130 after Ctrl-C.
     """
     try:
-        app(args=argv, prog_name="plait")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("always", category=UserWarning, module=r"plait\.")
+            warnings.showwarning = _warn
+            app(args=argv, prog_name="plait")
     except PlaitError as error:
         return _refuse(str(error))
     except OSError as error:
@@ -29,6 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     return 0
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"plait: warning: {message}", file=sys.stderr)
 
 
 def _refuse(message: str) -> int:

@@ -1,107 +1,155 @@
-"""`plait new`: a config from a look at a table, with the reason of each guess beside it."""
+"""`plait new`: a first config for a strange table, with the reason for each guess."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from plait._beside import written_beside
 from plait._names import did_you_mean
 from plait.config import dump
 from plait.errors import ConfigError, DataError
-from plait.table import Guess, Table, infer
+from plait.table import Guess, Split, Table, infer
 
-_MOST_TARGETS = 3
-_PARTS = "it says which part a row belongs to"
-_KEY = "it names the row"
+KeyPath = tuple[str | int, ...]
+
+_TASK_OF_FEATURE = {"Number": "Regression", "Category": "Multiclass"}
+_SURE = 2.0
+"""A target score of this or more: the column's name says that it is an answer."""
 
 
 def new(
     table: str,
     *,
     output: Path | None = None,
-    targets: tuple[str, ...] = (),
+    targets: Sequence[str] = (),
     root: Path | None = None,
 ) -> None:
-    """Prints the config, or writes it to a file.
+    """Prints or writes a commented config.
 
     Args:
-        table: the table's path.
-        output: a file that is not there yet, or None.
-        targets: columns to predict; guessed if empty.
+        table: what `Table.read` takes.
+        output: where to; printed if None.
+        targets: the columns to predict; guessed if empty.
         root: the folder that media paths are relative to.
 
     Raises:
-        DataError: the table cannot be read, or nothing in it could be read or predicted.
-        ConfigError: an unknown target, or a file that is there already.
+        DataError: the table cannot be read, or nothing in it can be predicted or read.
+        ConfigError: `output` is there already, or a target is no column.
     """
-    read = Table.read(table, root)
-    text = _config(read, table, targets, root)
+    if output is not None and output.exists():
+        raise ConfigError(f"'{output}' is there already. Choose another -o FILE, or remove it.")
+    data = Table.read(table, root)
+    folder = Path() if output is None else output.parent
+    document, comments, head = draft(data, targets)
+    places = {"data": _relative(Path(table), folder)}
+    if root is not None:
+        places["root"] = _relative(root, folder)
+    text = dump({**places, **document}, comments, head)
     if output is None:
         print(text, end="")
         return
-    if output.exists():
-        raise ConfigError(f"'{output}' is there already. Choose another name, or remove it.")
-    output.write_text(text)
-    print(f"wrote {output}; next: plait check {output}")
+    with written_beside(output) as part:
+        part.write_text(text, encoding="utf-8")
+    print(f"{output}: read it, then `plait check {output}`")
 
 
-def _config(table: Table, path: str, targets: tuple[str, ...], root: Path | None) -> str:
-    guesses = infer(table)
-    answers = _targets(guesses, targets, table)
-    answered = {guess.column for guess in answers}
-    read = [g for g in guesses if g.feature and g.column not in answered]
-    if not read:
-        raise DataError(f"{table.name}: no column is left for the model to read.")
-    document: dict[str, Any] = {"data": path}
-    comments: dict[tuple[str, ...], str] = {}
-    if root is not None:
-        document["root"] = str(root)
-    for guess in guesses:
-        if guess.reason == _PARTS and "split" not in document:
-            document["split"] = guess.column
-            comments["split",] = guess.reason
-        if guess.reason.startswith(_KEY) and "key" not in document:
-            document["key"] = guess.column
-            comments["key",] = guess.reason
-    document["features"] = {}
-    for guess in read:
-        document["features"][guess.column] = _declared(str(guess.feature), guess.arguments)
-        comments["features", guess.column] = guess.reason
-    document["tasks"] = {}
-    for guess in answers:
-        document["tasks"][guess.column] = str(guess.task)
-        comments["tasks", guess.column] = guess.reason
-    out = [g for g in guesses if not g.feature and g.column not in answered]
-    left = [g for g in out if g.column not in (document.get("split"), document.get("key"))]
-    head = [
-        f"{table.num_rows} rows of {table.name}. A guess: read it, edit it, then",
-        "  plait check FILE     plait fit FILE",
-        "`plait describe` lists what else can stand here.",
-        *(f"Left out: {g.column}: {g.reason}." for g in left),
-    ]
-    return dump(document, comments, "\n".join(head))
+def draft(
+    table: Table, targets: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[KeyPath, str], str]:
+    """A config without its data, a remark for each key, and lines for its top.
 
+    Args:
+        table: the rows.
+        targets: the columns to predict; guessed if empty.
 
-def _targets(guesses: Sequence[Guess], wanted: tuple[str, ...], table: Table) -> list[Guess]:
-    by_name = {guess.column: guess for guess in guesses}
-    for name in wanted:
-        if name not in by_name:
+    Raises:
+        DataError: nothing in the table can be predicted, or read.
+        ConfigError: a target is no column.
+    """
+    guesses = {guess.column: guess for guess in infer(table)}
+    for target in targets:
+        if target not in guesses:
             raise ConfigError(
-                f"{table.name} has no column '{name}'.{did_you_mean(name, table.columns)}"
+                f"--target: {table.name} has no column '{target}'.{did_you_mean(target, guesses)}"
             )
-        if by_name[name].task is None:
+    chosen = dict.fromkeys(targets) or _guessed_targets(guesses, table.name)
+    document: dict[str, Any] = {}
+    comments: dict[KeyPath, str] = {}
+    left_out = []
+    features: dict[str, Any] = {}
+    for name, guess in guesses.items():
+        if name in chosen:
+            continue
+        if guess.feature is not None:
+            features[name] = _written(guess.feature, guess.arguments)
+            comments["features", name] = guess.reason
+        elif "split" not in document and _is_split(table, name):
+            document["split"], comments[("split",)] = name, guess.reason
+        elif "key" not in document and _is_key(table, name):
+            document["key"], comments[("key",)] = name, guess.reason
+        else:
+            left_out.append(f"  {name}: {guess.reason}")
+    if not features:
+        raise DataError(f"{table.name} has no column left to predict {', '.join(chosen)} from.")
+    tasks = {}
+    for name, why in chosen.items():
+        guess = guesses[name]
+        task = guess.task or _TASK_OF_FEATURE.get(guess.feature or "")
+        if task is None:
             raise DataError(
-                f"column '{name}' of {table.name} cannot be predicted: {by_name[name].reason}."
+                f"Column '{name}' of {table.name} cannot be predicted: {guess.reason}. Tasks "
+                "answer classes, yes or no, sets of labels, and numbers."
             )
-    if wanted:
-        return [by_name[name] for name in wanted]
-    likely = sorted((g for g in guesses if g.task), key=lambda g: -g.target_score)
-    best = [g for g in likely if g.target_score >= 2.0][:_MOST_TARGETS] or likely[:1]
-    if not best:
+        tasks[name] = _written(task, guess.arguments)
+        comments["tasks", name] = "; ".join(filter(None, [guess.reason, why]))
+    head = [
+        f"{table.name}: {table.num_rows} rows. Each line says why; change what is wrong.",
+        "`plait describe SECTION CLASS` tells what can stand here.",
+    ]
+    if left_out:
+        head += ["Left out:", *left_out]
+    return {**document, "features": features, "tasks": tasks}, comments, "\n".join(head)
+
+
+def _guessed_targets(guesses: Mapping[str, Guess], table: str) -> dict[str, str]:
+    """The columns whose names say that they are answers, else the likeliest one; and why."""
+    possible = [guess for guess in guesses.values() if guess.task is not None]
+    if not possible:
         raise DataError(
-            f"{table.name}: no column looks like something to predict. Name one: --target COLUMN."
+            f"No column of {table} looks like something to predict. Name one: --target COL."
         )
-    return [g for g in guesses if g in best]
+    sure = [guess.column for guess in possible if guess.target_score >= _SURE]
+    if sure and len(sure) < len(guesses):
+        return dict.fromkeys(sure, "its name says that it is an answer")
+    # Of equally likely ones the last: tables tend to end with the answer.
+    best = max(reversed(possible), key=lambda guess: guess.target_score)
+    return {best.column: "a guess: --target COL names another"}
 
 
-def _declared(name: str, arguments: Any) -> Any:
+def _is_split(table: Table, name: str) -> bool:
+    try:
+        Split(column=name).parts(table)
+    except DataError:
+        return False
+    return True
+
+
+def _is_key(table: Table, name: str) -> bool:
+    values = table.column(name).values
+    if pa.types.is_temporal(values.type):
+        return False
+    return not values.null_count and len(values.unique()) == len(values)
+
+
+def _written(name: str, arguments: Mapping[str, Any]) -> Any:
     return {name: dict(arguments)} if arguments else name
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """The path as the config writes it: relative to the config's folder, with forward slashes."""
+    if path.is_absolute():
+        return path.as_posix()
+    return Path(os.path.relpath(path, folder)).as_posix()

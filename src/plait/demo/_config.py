@@ -8,9 +8,12 @@ split: split                # a column of train, validation and test
 
 features:
   picture:
-    Image: {size: 32}
+    Image:
+      encoder: {ImageConv: {width: 32, channels: [16, 32], blocks: 0}}   # small, for small pictures
   note: Text
-  sound: Audio
+  sound:
+    Audio:
+      encoder: {AudioConv: {width: 32, mels: 32, channels: [16, 32], blocks: 0}}
   weight: Number
   age: Number
   material: Category
@@ -27,6 +30,6 @@ tasks:
 key: record
 width: 64
 training:
-  epochs: 30
+  epochs: 18
   batch_size: 32
 """

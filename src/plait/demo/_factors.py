@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 COLOURS = ("red", "blue")
-SHAPES = ("ball", "box")
+SHAPES = ("ball", "stick")
 BELLS = ("low", "high", "rising", "falling")
 DISTRICTS = ("harbour", "hill", "market", "park")
 DESKS = {"harbour": "east", "park": "east", "hill": "west", "market": "west"}

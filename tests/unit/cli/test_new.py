@@ -1,0 +1,82 @@
+import pyarrow as pa
+import pytest
+
+from plait.cli._new import draft
+from plait.errors import ConfigError, DataError
+from plait.table import Table
+
+ROWS = 60
+CELLS = {
+    "record_id": [f"r{n}" for n in range(ROWS)],
+    "part": ["train", "train", "test"] * (ROWS // 3),
+    "photo": [f"p/{n}.jpg" for n in range(ROWS)],
+    "review": [f"it is thing {n} of many and I like the number {n} well" for n in range(ROWS)],
+    "weight": [n / 7 for n in range(ROWS)],
+    "age": ["n/a" if n % 20 == 0 else f"{n}.5" for n in range(ROWS)],
+    "kind": ["toy", "tool", "food"] * (ROWS // 3),
+    "nothing": [None] * ROWS,
+    "recommended": ["yes", "no"] * (ROWS // 2),
+    "price": [n * 1.5 for n in range(ROWS)],
+}
+
+
+def strange(*without):
+    cells = {name: column for name, column in CELLS.items() if name not in without}
+    return Table(pa.table(cells), "strange.csv")
+
+
+def test_each_column_becomes_what_it_looks_like():
+    document, comments, head = draft(strange())
+    assert document == {
+        "key": "record_id",
+        "split": "part",
+        "features": {
+            "photo": "Image",
+            "review": "Text",
+            "weight": "Number",
+            "age": {"Number": {"missing": ["n/a"]}},
+            "kind": "Category",
+        },
+        "tasks": {"recommended": "Binary", "price": "Regression"},
+    }
+    assert "nothing: it is empty" in head
+    assert "strange.csv: 60 rows" in head
+    written = {(place, name) for place in ("features", "tasks") for name in document[place]}
+    assert set(comments) == {*written, ("key",), ("split",)}
+
+
+def test_targets_that_were_named_are_the_tasks():
+    document, *_ = draft(strange(), ["kind", "weight", "age"])
+    assert document["tasks"] == {
+        "kind": "Multiclass",
+        "weight": "Regression",
+        "age": {"Regression": {"missing": ["n/a"]}},
+    }
+    assert document["features"]["recommended"] == "Category"
+
+
+def test_without_a_telling_name_the_last_possible_column_is_guessed_and_said_to_be():
+    document, comments, _ = draft(strange("recommended", "price"))
+    assert document["tasks"] == {"kind": "Multiclass"}
+    assert "a guess: --target COL names another" in comments["tasks", "kind"]
+
+
+def test_a_target_that_is_no_column():
+    with pytest.raises(ConfigError, match=r"no column .prise.\. Did you mean .price."):
+        draft(strange(), ["prise"])
+
+
+def test_a_target_that_no_task_answers():
+    with pytest.raises(DataError, match=r".review. of strange\.csv cannot be predicted: text of"):
+        draft(strange(), ["review"])
+
+
+def test_nothing_to_predict():
+    table = Table(pa.table({"note": [f"words and words {n} of it" for n in range(30)]}), "n.csv")
+    with pytest.raises(DataError, match=r"No column of n\.csv looks like something to predict"):
+        draft(table)
+
+
+def test_nothing_to_predict_from():
+    with pytest.raises(DataError, match="has no column left to predict price from"):
+        draft(Table(pa.table({"price": [1.5, 2.5, 3.5]}), "p.csv"))
