@@ -1,0 +1,140 @@
+"""The command line from a config to answers."""
+
+import json
+
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+from ruamel.yaml import YAML
+
+from plait.cli import main
+
+TASKS = {"sold", "price"}
+
+
+@pytest.fixture(scope="module")
+def shop(make_records, tmp_path_factory):
+    """A table without media, and a run on it."""
+    folder = tmp_path_factory.mktemp("shop")
+    records = make_records(folder)
+    records.configure("  photo: {Image: {size: 16}}\n  bell: Audio\n", "")
+    records.configure("split: part", "split: part\nkey: id")
+    words = ["fit", records.config, "--run", folder / "run", "--seed", "3", "--quiet"]
+    assert main([str(w) for w in [*words, "--set", "training.epochs=2"]]) == 0
+    return records
+
+
+def test_fit_leaves_a_run_with_the_config_as_it_ran(shop):
+    run = shop.folder / "run"
+    assert {"model.plait", "plait.yaml", "metrics.json"} <= {path.name for path in run.iterdir()}
+    ran = YAML(typ="safe").load((run / "plait.yaml").read_text())
+    assert ran["seed"] == 3
+    assert ran["training"]["epochs"] == 2
+
+
+def test_evaluate_prints_json(shop, plait):
+    said = plait("evaluate", shop.folder / "run", shop.table, "--json")
+    scores = json.loads(said.out)
+    assert set(scores) == TASKS
+    assert set(scores["price"]) >= {"mae", "rmse"}
+
+
+def test_evaluate_prints_a_line_for_each_task(shop, plait):
+    out = plait("evaluate", shop.folder / "run", shop.table).out.splitlines()
+    assert [line.split()[0] for line in out] == ["sold", "price"]
+    assert "mae" in out[1]
+
+
+def test_a_model_file_answers_as_its_run_does(shop, plait):
+    run = shop.folder / "run"
+    said = [plait("evaluate", path, shop.table, "--json") for path in (run, run / "model.plait")]
+    assert said[0].out == said[1].out
+
+
+def test_predict_keeps_the_order_and_the_key(shop, plait):
+    out = shop.folder / "answers.parquet"
+    said = plait("predict", shop.folder / "run", shop.table, "-o", out)
+    assert (said.code, said.out) == (0, f"48 rows: {out}\n")
+    answers = pq.read_table(out)
+    assert answers["id"].to_pylist() == [f"r{n}" for n in range(1, 49)]
+    assert {"sold", "sold.probability", "sold.probabilities", "price"} <= set(answers.column_names)
+    assert set(answers["sold"].to_pylist()) <= {"yes", "no"}
+
+
+def test_predict_needs_no_label_and_not_every_input(shop, plait):
+    shop.write(columns=("id", "age"), name="new.csv")
+    out = shop.folder / "answers.csv"
+    said = plait("predict", shop.folder / "run", shop.folder / "new.csv", "-o", out, "--key", "age")
+    assert said.code == 0, said.err
+    assert "plait: warning: new.csv has no column 'kind': absent in every row.\n" in said.err
+    answers = pa_csv.read_csv(out)
+    assert answers.column_names[0] == "age"
+    assert answers.num_rows == 48
+
+
+def test_check_tells_what_the_data_are(shop, plait):
+    said = plait("check", shop.config)
+    assert said.code == 0, said.err
+    assert "rows: train 32, validation 8, test 8" in said.out
+    assert "feature age: Number, 0 of 48 cells empty" in said.out
+    assert "task sold: Binary, labelled: train 32 of 32" in said.out
+
+
+def test_check_trains_nothing(shop, plait):
+    before = sorted(shop.folder.rglob("*"))
+    plait("check", shop.config)
+    assert sorted(shop.folder.rglob("*")) == before
+
+
+def test_describe_a_run(shop, plait):
+    out = plait("describe", shop.folder / "run").out
+    for part in ("weights", "feature age: Number", "task price: Regression", "validation scores"):
+        assert part in out
+
+
+def test_describe_the_grammar(plait):
+    assert "Binary" in plait("describe").out
+    assert "  Concat " in plait("describe", "fusion").out
+    told = plait("describe", "tasks", "Regression").out
+    assert told.startswith("Regression(\n    column: ")
+    assert "Args:" in told
+
+
+def test_a_run_gets_a_fresh_name(shop, plait, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "plait").mkdir(parents=True)
+    said = plait("fit", shop.config, "--quiet")
+    assert said.out == "runs/plait-2\n"
+    assert (tmp_path / "runs" / "plait-2" / "model.plait").is_file()
+
+
+def test_folds_make_one_run_with_the_mean(shop, plait, tmp_path):
+    run = tmp_path / "folds"
+    said = plait("fit", shop.config, "--run", run, "--folds", "part", "--quiet")
+    assert said.code == 0, said.err
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert len(metrics["folds"]) == 3
+    folds = [scores["price"]["mae"] for scores in metrics["folds"].values()]
+    assert metrics["mean"]["price"]["mae"] == pytest.approx(sum(folds) / 3)
+    assert said.out.count("fold ") == 3
+    assert "mean\n" in said.out
+
+
+def test_new_writes_a_config_that_check_accepts(shop, plait):
+    config = shop.folder / "new.yaml"
+    assert plait("new", shop.table, "-o", config, "--target", "sold").code == 0
+    said = plait("check", config, "--all")
+    assert said.code == 0, said.err
+    assert "feature photo: Image" in said.out
+    assert "task sold: Binary" in said.out
+    again = plait("new", shop.table, "-o", config)
+    assert again.code == 2
+    assert "is there already" in again.err
+
+
+def test_new_prints_what_it_would_write(shop, plait, monkeypatch):
+    monkeypatch.chdir(shop.folder)
+    printed = YAML(typ="safe").load(plait("new", "records.csv").out)
+    assert printed["data"] == "records.csv"
+    assert (printed["key"], printed["split"]) == ("id", "part")
+    assert printed["features"]["bell"] == "Audio"
