@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from plait._names import did_you_mean
 from plait.errors import ConfigError, DataError
 from plait.table._column import Column
 from plait.table._table import Table
+from plait.table._times import as_time, at_share, times_of
 
 _NAMES = {
     "train": "train",
@@ -112,7 +112,7 @@ class Split:
     def _in_time(self, table: Table) -> Parts:
         name = self.columns[0]
         column = table.column(name)
-        times = _times(column)
+        times = times_of(column)
         if isinstance(self.after, Mapping):
             cuts = self.after[name]
             cuts = list(cuts) if isinstance(cuts, list | tuple) else [cuts]
@@ -121,15 +121,15 @@ class Split:
                     f"Split: after {name} takes one value (test) or two (validation, test). "
                     f"Received: {cuts}"
                 )
-            bounds = [_as_time(cut, times.dtype, name) for cut in cuts]
+            bounds = [as_time(cut, times.dtype, name) for cut in cuts]
             last = bounds[-1]
             if len(bounds) == 2:
                 return _cut(times, bounds[0], last)
             rest = np.flatnonzero(times < last)
             share = self.fractions[1] / (self.fractions[0] + self.fractions[1])
-            return _cut(times, _at_share(times[rest], 1 - share), last)
+            return _cut(times, at_share(times[rest], 1 - share), last)
         train, validation, _ = self.fractions
-        return _cut(times, _at_share(times, train), _at_share(times, train + validation))
+        return _cut(times, at_share(times, train), at_share(times, train + validation))
 
 
 def folds(
@@ -287,50 +287,6 @@ def _hashable(kind: pa.DataType) -> bool:
     return not (
         pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
     )
-
-
-def _times(column: Column) -> np.ndarray:
-    """The column as float64 numbers or datetime64[us]."""
-    missing = column.is_missing()
-    if missing.any():
-        raise DataError(
-            f"{column.where(int(np.flatnonzero(missing)[0]))}: a table that is cut by time needs "
-            "the time of every row. This cell is empty."
-        )
-    values = column.values
-    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-        return values.to_numpy().astype("float64")
-    if pa.types.is_temporal(values.type):
-        return values.cast(pa.timestamp("us")).to_numpy().astype("datetime64[us]")
-    texts = values.to_pylist()
-    found = np.empty(len(texts), "datetime64[us]")
-    for i, text in enumerate(texts):
-        try:
-            found[i] = np.datetime64(datetime.fromisoformat(str(text)), "us")
-        except ValueError as error:
-            raise DataError(
-                f"{column.where(i)}: expected a number, a date or an ISO time such as "
-                f"2026-01-31T12:00. Received: {text!r}."
-            ) from error
-    return found
-
-
-def _as_time(value: Any, kind: np.dtype, name: str) -> Any:
-    try:
-        if kind.kind == "f":
-            return float(value)
-        if isinstance(value, datetime | date):
-            return np.datetime64(value, "us")
-        return np.datetime64(datetime.fromisoformat(str(value)), "us")
-    except (TypeError, ValueError) as error:
-        wanted = "a number" if kind.kind == "f" else "a date such as 2026-01-31"
-        raise ConfigError(f"Split: after {name} expected {wanted}. Received: {value!r}.") from error
-
-
-def _at_share(times: np.ndarray, share: float) -> Any:
-    """The earliest time that starts the rows after the first `share` of them."""
-    ordered = np.sort(times)
-    return ordered[min(int(np.ceil(share * len(ordered))), len(ordered) - 1)]
 
 
 def _cut(times: np.ndarray, validation: Any, test: Any) -> Parts:
