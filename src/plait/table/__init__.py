@@ -3,7 +3,8 @@
 from plait.table._column import Column
 from plait.table._infer import Guess, infer
 from plait.table._leaks import Leak, leaks
-from plait.table._split import Parts, Split, folds
+from plait.table._parts import Parts
+from plait.table._split import Split, folds
 from plait.table._table import Table
 
 __all__ = ["Column", "Guess", "Leak", "Parts", "Split", "Table", "folds", "infer", "leaks"]

@@ -1,6 +1,5 @@
 """From a file or a frame to Arrow columns, with errors that say which file and where."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ def read_file(path: Path) -> pa.Table:
         raise DataError(f"The table '{path.name}' is an empty file.")
     try:
         if kind in ("CSV", "TSV"):
-            return _read_csv(path, "\t" if kind == "TSV" else ",", compressed)
+            return _read_csv(path, "\t" if kind == "TSV" else ",")
         if kind == "JSON lines":
             with pa.input_stream(str(path)) as stream:
                 return json.read_json(stream)
@@ -89,7 +88,7 @@ def from_frame(source: Any) -> pa.Table:
 def check_columns(table: pa.Table, name: str) -> pa.Table:
     """The table with plain columns.
 
-    Dictionary columns become their values.
+    Dictionary columns become their values, and string views (such as those of polars) strings.
 
     Raises:
         DataError: a column's name stands twice, or there is no row or no column.
@@ -104,26 +103,50 @@ def check_columns(table: pa.Table, name: str) -> pa.Table:
     if not names or table.num_rows == 0:
         raise DataError(f"{name} is empty: it has {len(names)} columns and {table.num_rows} rows.")
     for place, field in enumerate(table.schema):
+        column = table.column(place)
         if pa.types.is_dictionary(field.type):
-            plain = table.column(place).cast(field.type.value_type)
-            table = table.set_column(place, field.name, plain)
+            column = column.cast(field.type.value_type)
+        plain = _plain(column.type)
+        if plain != field.type:
+            table = table.set_column(place, field.name, column.cast(plain))
     return table
 
 
-def _read_csv(path: Path, delimiter: str, compressed: bool) -> pa.Table:
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type without views, which Arrow can neither take from nor search in."""
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_plain(kind.value_type))
+    return kind
+
+
+def _read_csv(path: Path, delimiter: str) -> pa.Table:
     # Only an empty cell is missing: whether "NA" is a gap or the code of Namibia is the user's call.
     convert = csv.ConvertOptions(
         null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True
     )
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     with pa.input_stream(str(path)) as stream:
-        data = stream.read()
-    try:
-        return csv.read_csv(io.BytesIO(data), parse_options=parse, convert_options=convert)
-    except pa.ArrowInvalid as error:
-        if "conversion error" not in str(error):
-            raise
-    # A column whose first block looks numeric and a later one does not: read all of it as text.
-    header = csv.open_csv(io.BytesIO(data), parse_options=parse).schema.names
-    convert.column_types = dict.fromkeys(header, pa.string())
-    return csv.read_csv(io.BytesIO(data), parse_options=parse, convert_options=convert)
+        table = csv.read_csv(stream, parse_options=parse, convert_options=convert)
+    for field in table.schema:
+        if pa.types.is_binary(field.type):
+            raise DataError(
+                f"The table '{path.name}' is not UTF-8 text: column '{field.name}', row "
+                f"{_first_undecodable(table.column(field.name))}. Save it as UTF-8."
+            )
+    return table
+
+
+def _first_undecodable(values: pa.ChunkedArray) -> int:
+    """The row, counted from 1, of the first cell that is not UTF-8."""
+    for row, cell in enumerate(values.to_pylist(), start=1):
+        try:
+            (cell or b"").decode()
+        except UnicodeDecodeError:
+            return row
+    return 1

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from plait._names import did_you_mean
 from plait.errors import ConfigError, DataError
 from plait.table._column import Column
+from plait.table._parts import Parts, shuffled, spread, whole
 from plait.table._table import Table
-from plait.table._times import as_time, at_share, times_of
+from plait.table._times import cut_in_time
 
 _NAMES = {
     "train": "train",
@@ -28,15 +29,6 @@ _MOST_STRATA = 50
 """A target with more distinct values than this is no class to stratify by."""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Row indices (counted from 0) of each part, ascending; parts may be empty, and are disjoint."""
-
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-
-
 @dataclass(frozen=True, kw_only=True)
 class Split:
     """How a table is parted into training, validation and test rows.
@@ -47,7 +39,8 @@ class Split:
         by: a column whose equal values stay in one part: a customer, an actor, a product.
         after: a column to cut by. A name alone puts the oldest rows into training and the newest
             into the test part, by `fractions`; `{column: value}` puts rows from `value` on into the
-            test part, `{column: [v, t]}` those from `v` to `t` into validation.
+            test part, `{column: [v, t]}` those from `v` to `t` into validation. Equal times stay in
+            one part; a time without a zone is taken as UTC.
         fractions: the shares of training, validation and test rows.
         stratify: a column whose values shall be spread evenly; the first target of few classes if
             None. A missing value is a class of its own; classes of fewer than three rows fall where
@@ -100,36 +93,16 @@ class Split:
         if self.column is not None:
             return _by_column(table.column(self.column))
         if self.after is not None:
-            return self._in_time(table)
+            name = self.after if isinstance(self.after, str) else next(iter(self.after))
+            cuts = self.after[name] if isinstance(self.after, Mapping) else None
+            return cut_in_time(table.column(name), cuts, self.fractions)
         labels = self._groups(table) if self.by is not None else None
         if labels is not None:
-            return _whole(labels, self.fractions, self.seed)
-        return _spread(_strata(table, self.stratify, targets), self.fractions, self.seed)
+            return whole(labels, self.fractions, self.seed)
+        return spread(_strata(table, self.stratify, targets), self.fractions, self.seed)
 
     def _groups(self, table: Table) -> np.ndarray:
         return _codes(table.column(self.by or ""), missing_apart=True)
-
-    def _in_time(self, table: Table) -> Parts:
-        name = self.columns[0]
-        column = table.column(name)
-        times = times_of(column)
-        if isinstance(self.after, Mapping):
-            cuts = self.after[name]
-            cuts = list(cuts) if isinstance(cuts, list | tuple) else [cuts]
-            if len(cuts) not in (1, 2):
-                raise ConfigError(
-                    f"Split: after {name} takes one value (test) or two (validation, test). "
-                    f"Received: {cuts}"
-                )
-            bounds = [as_time(cut, times.dtype, name) for cut in cuts]
-            last = bounds[-1]
-            if len(bounds) == 2:
-                return _cut(times, bounds[0], last)
-            rest = np.flatnonzero(times < last)
-            share = self.fractions[1] / (self.fractions[0] + self.fractions[1])
-            return _cut(times, at_share(times[rest], 1 - share), last)
-        train, validation, _ = self.fractions
-        return _cut(times, at_share(times, train), at_share(times, train + validation))
 
 
 def folds(
@@ -143,7 +116,8 @@ def folds(
 
     Args:
         table: all rows.
-        spec: how many folds, or a column whose values name them.
+        spec: how many folds, or a column whose values name them; a row that names none is in no
+            test part.
         targets: the tasks' columns, for stratification.
         seed: of the random choices.
         validation: the share of the rest that chooses.
@@ -163,7 +137,7 @@ def folds(
             )
         strata = _strata(table, None, targets)
         code = np.empty(table.num_rows, "int64")
-        order = _shuffled(strata, seed)
+        order = shuffled(strata, seed)
         code[order] = np.arange(table.num_rows) % spec
         names = [str(n) for n in range(spec)]
     if len(names) < 2:
@@ -174,7 +148,7 @@ def folds(
         test = np.flatnonzero(code == place)
         rest = np.flatnonzero(code != place)
         strata = _strata(table, None, targets)[rest]
-        inner = _spread(strata, (1 - validation, validation, 0.0), seed)
+        inner = spread(strata, (1 - validation, validation, 0.0), seed)
         yield names[place], Parts(rest[inner.train], rest[inner.validation], test)
 
 
@@ -193,57 +167,6 @@ def _by_column(column: Column) -> Parts:
     if not len(parts.train):
         raise DataError(f"{column.source}: no row of column '{column.name}' says train.")
     return parts
-
-
-def _spread(strata: np.ndarray, fractions: Sequence[float], seed: int) -> Parts:
-    """Rows at random, each stratum spread over the parts as evenly as whole rows allow.
-
-    Rows are laid out stratum by stratum, shuffled within; a row's place decides its part, in steps
-    so fine that every stretch holds the three parts in their shares.
-    """
-    rows = len(strata)
-    order = _shuffled(strata, seed)
-    counts = _counts(rows, fractions)
-    # Each part's rows stand at equal distances along the order.
-    places = np.concatenate([(np.arange(c) + 0.5) / c for c in counts if c])
-    owner = np.concatenate([np.full(c, p) for p, c in enumerate(counts) if c])
-    part = np.empty(rows, "int64")
-    part[order] = owner[np.argsort(places, kind="stable")]
-    return Parts(*(np.flatnonzero(part == p) for p in range(3)))
-
-
-def _whole(group: np.ndarray, fractions: Sequence[float], seed: int) -> Parts:
-    """Whole groups in random order; each goes to the part that lacks most."""
-    sizes = np.bincount(group)
-    wanted = np.array(fractions) * len(group)
-    held = np.zeros(3)
-    owner = np.empty(len(sizes), "int64")
-    for g in np.random.Generator(np.random.Philox(seed)).permutation(len(sizes)):
-        lack = np.where(wanted > 0, (wanted - held) / np.maximum(wanted, 1e-9), -np.inf)
-        owner[g] = int(np.argmax(lack))
-        held[owner[g]] += sizes[g]
-    part = owner[group]
-    return Parts(*(np.flatnonzero(part == p) for p in range(3)))
-
-
-def _counts(rows: int, fractions: Sequence[float]) -> list[int]:
-    """Whole rows a part: at least one for each part that has a share, where there are enough."""
-    counts = [round(rows * f) for f in fractions]
-    wanted = [p for p in (1, 2) if fractions[p] > 0]
-    for p in wanted:
-        if counts[p] == 0 and rows > len(wanted):
-            counts[p] = 1
-    counts[0] = rows - counts[1] - counts[2]
-    while counts[0] < 1:
-        counts[1 + int(counts[2] > counts[1])] -= 1
-        counts[0] = rows - counts[1] - counts[2]
-    return counts
-
-
-def _shuffled(strata: np.ndarray, seed: int) -> np.ndarray:
-    """All rows, stratum after stratum, in random order within each."""
-    order = np.random.Generator(np.random.Philox(seed)).permutation(len(strata))
-    return order[np.argsort(strata[order], kind="stable")]
 
 
 def _strata(table: Table, stratify: str | None, targets: Sequence[str]) -> np.ndarray:
@@ -274,30 +197,20 @@ def _codes(column: Column, missing_apart: bool) -> np.ndarray:
     known = pa.array(_distinct(column), type=column.values.type)
     index = pc.index_in(column.values, value_set=known)
     codes = pc.fill_null(index, -1).combine_chunks().to_numpy(zero_copy_only=False).astype("int64")
-    missing = codes < 0
+    missing = column.is_missing()
     codes[missing] = len(known) + (np.arange(missing.sum()) if missing_apart else 0)
     return codes
 
 
 def _distinct(column: Column) -> list[Any]:
-    return [v for v in pc.unique(column.values).to_pylist() if v is not None]
+    there = column.values.filter(pa.array(~column.is_missing()))
+    return pc.unique(there).to_pylist()
 
 
 def _hashable(kind: pa.DataType) -> bool:
     return not (
         pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
     )
-
-
-def _cut(times: np.ndarray, validation: Any, test: Any) -> Parts:
-    parts = Parts(
-        np.flatnonzero(times < validation),
-        np.flatnonzero((times >= validation) & (times < test)),
-        np.flatnonzero(times >= test),
-    )
-    if not len(parts.train):
-        raise DataError(f"No row comes before {validation}: nothing is left to train on.")
-    return parts
 
 
 def _natural(name: str) -> list[Any]:

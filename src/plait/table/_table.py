@@ -98,9 +98,15 @@ class Table:
     def fingerprint(self) -> str:
         """A hash of the columns' names, types and values; the same for the same data."""
         digest = hashlib.sha256()
-        for batch in self.arrow.combine_chunks().to_batches(max_chunksize=65_536):
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, batch.schema.remove_metadata()) as writer:
-                writer.write_batch(batch.replace_schema_metadata(None))
-            digest.update(sink.getvalue())
+        for name in self.columns:
+            values = self.arrow.column(name)
+            digest.update(np.packbits(values.is_valid().to_numpy()).tobytes())
+            # What lies in memory under a null is chance, so only the other cells count.
+            known = pa.table({name: values.drop_null()}).combine_chunks()
+            for batch in known.to_batches(max_chunksize=65_536):
+                sink = pa.BufferOutputStream()
+                with pa.ipc.new_stream(sink, batch.schema) as writer:
+                    writer.write_batch(batch)
+                digest.update(sink.getvalue())
+            digest.update(f"{name}\0{values.type}\0".encode())
         return digest.hexdigest()
