@@ -14,7 +14,7 @@ from plait.balancing import Balancer
 from plait.data import Batches
 from plait.errors import PlaitError
 from plait.evaluation import evaluate
-from plait.features import Feature
+from plait.features import Feature, fit_features
 from plait.fusion import Concat, Fusion
 from plait.inference import Declaration, Predictor, Scores, check_names, mean_scores, row_weights
 from plait.sharing import HardSharing, Sharing
@@ -275,7 +275,7 @@ class Learner:
         """Features and tasks that have seen the training rows, with every choice made."""
         weights = self._weights(table)
         return Declaration(
-            {n: f.fit(table.column(f.column or n)) for n, f in self.features.items()},
+            fit_features(self.features, table),
             {n: t.fit(table.column(t.column or n), weights) for n, t in self.tasks.items()},
             self.fusion or Concat(width=self.width),
             self.sharing or HardSharing(),

@@ -144,7 +144,7 @@ def test_empty_cells_are_absent(case):
 def test_shapes_are_fixed_by_the_training_rows(case):
     feature = fitted(case)
     spec = feature.spec
-    for cells in (case.cells, case.new, [None, None]):
+    for cells in (case.cells, case.new, [None, None], []):
         kinds = {} if any(c is not None for c in cells) else {"type": pa.array(case.cells).type}
         encoded = feature.encode(column_of(cells, **kinds))
         assert encoded.values.shape == (len(cells), *spec.shape)

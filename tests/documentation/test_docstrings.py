@@ -5,12 +5,21 @@ import importlib
 import inspect
 import pkgutil
 
+import keras
 import pytest
 
 import plait
 
+# Each backend's module imports its library, of which only the running one need be installed.
+ELSEWHERE = {
+    f"plait.backend._{name}"
+    for name in ("jax", "torch", "tensorflow")
+    if name != keras.backend.backend()
+}
 MODULES = sorted(
-    m.name for m in pkgutil.walk_packages(plait.__path__, "plait.") if ".cli." not in m.name
+    m.name
+    for m in pkgutil.walk_packages(plait.__path__, "plait.")
+    if ".cli." not in m.name and m.name not in ELSEWHERE
 )
 SECTIONS = [m for m in MODULES if hasattr(importlib.import_module(m), "__all__")]
 

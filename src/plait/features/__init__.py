@@ -6,6 +6,7 @@ from plait.features._feature import ArraySpec, BrokenCell, Encoded, Feature
 from plait.features._image import Image
 from plait.features._number import Number
 from plait.features._text import Text
+from plait.features._together import fit_features
 
 __all__ = [
     "ArraySpec",
@@ -17,4 +18,5 @@ __all__ = [
     "Image",
     "Number",
     "Text",
+    "fit_features",
 ]

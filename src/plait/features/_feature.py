@@ -68,7 +68,8 @@ class Feature(abc.ABC):
         column: the column's name; the feature's own name if None.
         missing: strings that mean an empty cell, beside null and "".
         encoder: what turns the arrays into tokens; chosen by the size of the data if None.
-        tied: features with the same name here share one encoder.
+        tied: features with the same name here share one encoder, and learn from all their columns
+            together.
         on_error: what a cell that cannot be read becomes: an error, or an absent cell that is
             counted and named.
         state: what `fit` learnt; not for the user.

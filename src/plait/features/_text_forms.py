@@ -2,7 +2,7 @@
 
 import abc
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -71,16 +71,16 @@ class NgramForm(TextForm):
         return {**how, "vocabulary": _most_common(rows, len(texts), most)}
 
     def lengths(self, texts: Sequence[str]) -> np.ndarray:
-        parts = [
-            np.bincount(ngram_rows(self._grams, self.ids, chunk)[0], minlength=len(chunk))
-            for chunk in _chunks(texts)
-        ]
-        return np.concatenate(parts)
+        sizes = np.zeros(len(texts), "int64")
+        for start, chunk in _chunks(texts):
+            rows, _, _ = ngram_rows(self._grams, self.ids, chunk)
+            sizes[start : start + len(chunk)] = np.bincount(rows, minlength=len(chunk))
+        return sizes
 
     def fill(self, texts: Sequence[str], length: int) -> tuple[np.ndarray, np.ndarray]:
         values = np.zeros((len(texts), length, 2), self.dtype)
-        sizes = []
-        for start, chunk in zip(range(0, len(texts), _CHUNK), _chunks(texts), strict=True):
+        sizes = np.zeros(len(texts), "int64")
+        for start, chunk in _chunks(texts):
             rows, ids, counts = ngram_rows(self._grams, self.ids, chunk)
             weights = 1 + np.log(counts, dtype="float32")
             squares = np.bincount(rows, weights.astype("float64") ** 2, minlength=len(chunk))
@@ -92,8 +92,8 @@ class NgramForm(TextForm):
             rows, order, place = rows[keep], order[keep], place[keep]
             values[start + rows, place, 0] = ids[order]
             values[start + rows, place, 1] = weights[order]
-            sizes.append(size)
-        return values, np.concatenate(sizes)
+            sizes[start : start + len(chunk)] = size
+        return values, sizes
 
 
 class TokenForm(TextForm):
@@ -156,5 +156,7 @@ def _most_common(rows: Counter[str], texts: int, most: int) -> list[str]:
     return often[:most]
 
 
-def _chunks(texts: Sequence[str]) -> list[Sequence[str]]:
-    return [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
+def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    """Parts of the texts, each with where it starts."""
+    for start in range(0, len(texts), _CHUNK):
+        yield start, texts[start : start + _CHUNK]
