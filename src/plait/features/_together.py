@@ -14,7 +14,7 @@ from plait.features._feature import Feature
 from plait.table import Column, Table
 
 # What tied features may differ in: where their cells stand, not what the cells are made into.
-_EACH_ITS_OWN = {"column": None, "missing": (), "on_error": "raise"}
+_EACH_ITS_OWN: dict[str, Any] = {"column": None, "missing": (), "on_error": "raise"}
 
 
 def fit_features(features: Mapping[str, Feature], table: Table) -> dict[str, Feature]:

@@ -142,11 +142,13 @@ def class_indices(
     found = positions(values, pa.array(classes))
     unseen = np.flatnonzero(found < 0)
     if len(unseen):
-        value = values[unseen[0]].as_py()
+        value, *others = values.take(pa.array(unseen)).unique().to_pylist()
         row = unseen[0] if parents is None else parents[unseen[0]]
+        missing = [str(v) for v in (value, *others)][:_MOST_NAMED]
         raise DataError(
             f"{where(labelled, row)}: {task} never saw the class {value!r} in the training rows."
-            f"{near_class(value, classes)}{means_missing(value, task)}"
+            f"{near_class(value, classes)} To leave out the labels that it cannot know, declare "
+            f"{task}(missing={json.dumps(missing)})."
         )
     return found
 

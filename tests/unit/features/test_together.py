@@ -51,13 +51,13 @@ def test_a_name_alone_is_tied_to_nothing():
 
 
 def test_tied_features_are_declared_alike():
-    with pytest.raises(ConfigError, match="'said' and 'thought' are tied.*max_vocabulary"):
+    with pytest.raises(ConfigError, match=r"'said' and 'thought' are tied.*max_vocabulary"):
         fit_features({"said": Text(tied="t"), "thought": Text(tied="t", max_vocabulary=7)}, TABLE)
 
 
 def test_tied_columns_are_of_one_type():
     features = {"age": Category(tied="c"), "home": Category(tied="c")}
-    with pytest.raises(DataError, match="'age' and 'home' .* are tied, but one is double"):
+    with pytest.raises(DataError, match=r"'age' and 'home' .* are tied, but one is double"):
         fit_features(features, TABLE)
 
 

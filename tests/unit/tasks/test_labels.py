@@ -53,13 +53,13 @@ def test_large_whole_numbers_keep_every_digit():
 
 
 def test_an_unseen_class_is_named_with_the_nearest_one():
-    labelled = labelled_rows(column_of(["Winter", None, "Sumer"]))
+    labelled = labelled_rows(column_of(["Winter", None, "Sumer", "Autumn", "Sumer"]))
     with pytest.raises(DataError) as error:
         class_indices(labelled, labelled.values, ["Summer", "Winter"], "Multiclass")
     assert str(error.value) == (
         "Column 'answer', row 3 of train.csv: Multiclass never saw the class 'Sumer' in the "
-        "training rows. Did you mean 'Summer'? If it means missing, declare "
-        'Multiclass(missing=["Sumer"]).'
+        "training rows. Did you mean 'Summer'? To leave out the labels that it cannot know, declare "
+        'Multiclass(missing=["Sumer", "Autumn"]).'
     )
 
 
