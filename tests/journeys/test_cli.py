@@ -45,6 +45,31 @@ def test_evaluate_prints_a_line_for_each_task(shop, plait):
     assert "mae" in out[1]
 
 
+def test_evaluate_and_predict_can_be_told_which_rows(shop, plait):
+    run, out = shop.folder / "run", shop.folder / "some.csv"
+    whole = json.loads(plait("evaluate", run, shop.table, "--json").out)
+    part = json.loads(plait("evaluate", run, shop.table, "--json", "--where", "part=test").out)
+    assert part != whole
+    plait("predict", run, shop.table, "-o", out, "--where", "part=test")
+    ids = pa_csv.read_csv(out)["id"].to_pylist()
+    rows = pa_csv.read_csv(shop.table).to_pylist()
+    assert ids == [row["id"] for row in rows if row["part"] == "test"]
+    said = plait("evaluate", run, shop.table, "--where", "part=tset")
+    assert said.code == 2
+    assert "no row's 'part' is 'tset'. Did you mean 'test'?" in said.err
+    assert plait("evaluate", run, shop.table, "--where", "part").code == 2
+
+
+def test_evaluate_by_presence_has_a_line_for_each_set_of_inputs(shop, plait):
+    run = shop.folder / "run"
+    head, first, *others = plait("evaluate", run, shop.table, "--by-presence").out.splitlines()
+    assert head.split()[:2] == ["present", "rows"]
+    assert first.startswith("all rows")
+    lines = json.loads(plait("evaluate", run, shop.table, "--by-presence", "--json").out)
+    assert len(lines) == 1 + len(others)
+    assert sum(line["rows"] for line in lines[1:]) == lines[0]["rows"] == 48
+
+
 def test_a_model_file_answers_as_its_run_does(shop, plait):
     run = shop.folder / "run"
     said = [plait("evaluate", path, shop.table, "--json") for path in (run, run / "model.plait")]

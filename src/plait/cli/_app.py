@@ -43,6 +43,10 @@ RootOption = Annotated[
         help="What media paths are relative to, else the table's folder.",
     ),
 ]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN=VALUE", help="Only such rows, as split=test."),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Edit any dotted key; may be repeated."),
@@ -134,12 +138,16 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {task: {metric: value}} as JSON.")
     ] = False,
+    presence: Annotated[
+        bool, typer.Option("--by-presence", help="Main scores by which inputs a row had.")
+    ] = False,
+    where: WhereOption = None,
     root: RootOption = None,
 ) -> None:
     """Score a model on a table that has the labels."""
     from plait.cli._evaluate import evaluate as run
 
-    run(run_folder, table, as_json=as_json, root=root)
+    run(run_folder, table, as_json=as_json, presence=presence, where=where, root=root)
 
 
 @app.command()
@@ -153,12 +161,13 @@ def predict(
     key: Annotated[
         str | None, typer.Option(metavar="COL", help="A column to carry through.")
     ] = None,
+    where: WhereOption = None,
     root: RootOption = None,
 ) -> None:
     """Answer each row of a table; label columns are not needed."""
     from plait.cli._predict import predict as run
 
-    run(run_folder, table, output=output, key=key, root=root)
+    run(run_folder, table, output=output, key=key, where=where, root=root)
 
 
 @app.command()

@@ -3,12 +3,19 @@
 from pathlib import Path
 
 from plait.cli._answers_file import write_answers, writer_for
+from plait.cli._rows import rows_where
 from plait.inference import Predictor
 from plait.table import Table
 
 
 def predict(
-    run: Path, table: str, *, output: Path, key: str | None = None, root: Path | None = None
+    run: Path,
+    table: str,
+    *,
+    output: Path,
+    key: str | None = None,
+    where: str | None = None,
+    root: Path | None = None,
 ) -> None:
     """Writes the answers.
 
@@ -17,6 +24,7 @@ def predict(
         table: what `Table.read` takes; columns may be missing.
         output: a `.parquet`, `.csv` or `.jsonl` file; replaced if it is there.
         key: a column to carry through.
+        where: `COLUMN=VALUE`, the rows to answer.
         root: the folder that media paths are relative to.
 
     Raises:
@@ -24,6 +32,6 @@ def predict(
     """
     writer_for(output)
     predictor = Predictor.load(run)
-    answers = predictor.predict(Table.read(table, root), key=key)
+    answers = predictor.predict(rows_where(Table.read(table, root), where), key=key)
     write_answers(answers, output)
     print(f"{answers.num_rows} rows: {output}")

@@ -6,6 +6,7 @@ from typing import Any, final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from plait._names import did_you_mean
 from plait.errors import DataError
@@ -94,6 +95,24 @@ class Table:
             raise DataError(f"{self.name}: no rows are left to take.")
         taken = self.arrow.take(pa.array(np.asarray(indices, "int64")))
         return Table(taken, self.name, self.root, self.rows[indices])
+
+    def where(self, column: str, value: str) -> "Table":
+        """The rows whose cell of a column reads, as text, like `value`.
+
+        Raises:
+            DataError: there is no such column, or no such row.
+        """
+        cells = self.column(column).values
+        if pa.types.is_dictionary(cells.type):
+            cells = cells.cast(cells.type.value_type)
+        cells = cells.cast(pa.string())
+        found = np.flatnonzero(pc.fill_null(pc.equal(cells, value), False).to_numpy())
+        if not len(found):
+            known = [text for text in pc.unique(cells).to_pylist() if text is not None]
+            raise DataError(
+                f"{self.name}: no row's '{column}' is {value!r}.{did_you_mean(value, known)}"
+            )
+        return self.take(found)
 
     def fingerprint(self) -> str:
         """A hash of the columns' names, types and values; the same for the same data."""
