@@ -38,6 +38,13 @@ class Labelled:
         values = self.column.values
         return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
+    def kept(self, which: np.ndarray) -> "Labelled":
+        """Those of the labelled rows that `which` says, `(labelled,)` bool."""
+        flags = np.zeros_like(self.flags)
+        flags[self.rows[which]] = True
+        column = self.column.take(np.flatnonzero(which))
+        return Labelled(column, self.rows[which], flags, self.weights[which])
+
 
 def labelled_rows(
     column: Column, missing: Iterable[str] = (), weights: np.ndarray | None = None
@@ -120,6 +127,7 @@ def class_indices(
     classes: Sequence[Any],
     task: str,
     parents: np.ndarray | None = None,
+    way_out: str = "",
 ) -> np.ndarray:
     """Each value's class.
 
@@ -132,6 +140,7 @@ def class_indices(
         classes: as `count_classes` gave them.
         task: the task's class, for messages.
         parents: the row in `labelled` of each value; one value a row if None.
+        way_out: the arguments that leave such labels out; `missing=` and their names if "".
 
     Returns:
         int32, one for each value.
@@ -144,11 +153,11 @@ def class_indices(
     if len(unseen):
         value, *others = values.take(pa.array(unseen)).unique().to_pylist()
         row = unseen[0] if parents is None else parents[unseen[0]]
-        missing = [str(v) for v in (value, *others)][:_MOST_NAMED]
+        missing = json.dumps([str(v) for v in (value, *others)][:_MOST_NAMED])
         raise DataError(
             f"{where(labelled, row)}: {task} never saw the class {value!r} in the training rows."
             f"{near_class(value, classes)} To leave out the labels that it cannot know, declare "
-            f"{task}(missing={json.dumps(missing)})."
+            f"{task}({way_out or f'missing={missing}'})."
         )
     return found
 

@@ -19,6 +19,7 @@ from plait.tasks._labels import (
     demand_labels,
     is_number,
     labelled_rows,
+    positions,
     scalar_cells,
 )
 from plait.tasks._losses import ClassCrossentropy
@@ -38,6 +39,8 @@ class Multiclass(Task):
         label_smoothing: the share of each target that is spread over all classes, in [0, 1).
         class_weights: "balanced" gives every class the same say in the loss, however rare it is;
             None gives every row the same say.
+        on_unseen: what a label becomes whose class no training row has: an error, or a missing
+            label, as rare classes ask for where rows are parted at random.
         column, features, weight, missing: see `Task`.
 
     `decode` gives `""`, the label; `"probability"`, that of the label given; `"probabilities"`, a
@@ -57,6 +60,7 @@ class Multiclass(Task):
 
     label_smoothing: float = 0.0
     class_weights: Literal["balanced"] | None = None
+    on_unseen: Literal["raise", "missing"] = "raise"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,6 +71,11 @@ class Multiclass(Task):
         if self.class_weights not in (None, "balanced"):
             raise ConfigError(
                 f"Multiclass: class_weights is 'balanced' or None. Received: {self.class_weights!r}"
+            )
+
+        if self.on_unseen not in ("raise", "missing"):
+            raise ConfigError(
+                f"Multiclass: on_unseen is 'raise' or 'missing'. Received: {self.on_unseen!r}"
             )
 
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
@@ -87,9 +96,9 @@ class Multiclass(Task):
         )
 
     def targets(self, column: Column) -> Targets:
-        labelled = labelled_rows(column, self.missing)
+        labelled, truth = self._truth(column)
         values = np.zeros(len(column), "int32")
-        values[labelled.rows] = self._truth(labelled)
+        values[labelled.rows] = truth
         return Targets(values, labelled.flags)
 
     def head(self) -> Head:
@@ -114,10 +123,10 @@ class Multiclass(Task):
     def scores(
         self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
     ) -> dict[str, float]:
-        labelled = labelled_rows(column, self.missing, weights)
-        if not len(labelled.rows):
+        labelled, truth = self._truth(column, weights)
+        if not len(truth):
             return {}
-        truth, w = self._truth(labelled), labelled.weights
+        w = labelled.weights
         z = checked(logits[labelled.rows])
         answers = z.argmax(axis=1)
         surprise = -log_softmax(z)[np.arange(len(truth)), truth]
@@ -134,9 +143,17 @@ class Multiclass(Task):
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["accuracy"], trivial=max(self.learnt["shares"]))
 
-    def _truth(self, labelled: Labelled) -> np.ndarray:
+    def _truth(
+        self, column: Column, weights: np.ndarray | None = None
+    ) -> tuple[Labelled, np.ndarray]:
+        """The rows whose label is known, and the class of each."""
+        labelled, classes = labelled_rows(column, self.missing, weights), self.learnt["classes"]
         values = scalar_cells(labelled, "Multiclass")
-        return class_indices(labelled, values, self.learnt["classes"], "Multiclass")
+        if self.on_unseen == "missing":
+            labelled = labelled.kept(positions(values, pa.array(classes)) >= 0)
+            values = scalar_cells(labelled, "Multiclass")
+        way_out = 'on_unseen="missing"'
+        return labelled, class_indices(labelled, values, classes, "Multiclass", way_out=way_out)
 
 
 def _refuse_keys(labelled: Labelled, values: pa.Array, classes: list[Any]) -> None:

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from plait.errors import DataError
+from plait.tasks import Multiclass
 from plait.tasks._labels import class_indices, count_classes, labelled_rows, near_class, positions
 from tests.unit.tasks.columns import column_of
 
@@ -68,3 +71,17 @@ def test_many_classes_are_not_listed():
     assert near_class("zzz", classes) == ""
     assert near_class("clas 7", classes) == " Did you mean 'class 7'?"
     assert near_class("zzz", classes[:2]) == " There is: class 0, class 1."
+
+
+def test_an_unseen_class_can_be_a_missing_label():
+    task = Multiclass(on_unseen="missing").fit(column_of(["a", "b", "b", None]))
+    column = column_of(["b", "c", None, "a", "d"])
+    found = task.targets(column)
+    np.testing.assert_array_equal(found.labelled, [True, False, False, True, False])
+    np.testing.assert_array_equal(found.values[found.labelled], [1, 0])
+    logits = np.array([[0.0, 1], [9, 0], [9, 0], [0, 1], [9, 0]])
+    weights = np.array([3.0, 5, 5, 1, 5])
+    assert task.scores(logits, column, weights)["accuracy"] == 0.75
+    assert task.scores(logits, column_of(["c"] * 5)) == {}
+    with pytest.raises(DataError, match=r'declare Multiclass\(on_unseen="missing"\)'):
+        replace(task, on_unseen="raise").targets(column)
