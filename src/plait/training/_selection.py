@@ -68,7 +68,7 @@ class Epoch:
 
 
 class Selection(keras.callbacks.Callback):
-    """Keeps the weights with the best mean gain, and stops when it no longer rises.
+    """Keeps the weights with the best mean gain, the last of equals, and stops when it falls short.
 
     Args:
         predictor: answers with the weights of the model in training.
@@ -139,8 +139,9 @@ class Selection(keras.callbacks.Callback):
             tell(done)
 
     def _is_best(self, reached: float | None) -> bool:
+        # Among equals the later: its learning rate was lower, and it has seen more.
         earlier = [e.mean_gain for e in self.history if e.mean_gain is not None]
-        return reached is None or not earlier or reached > max(earlier)
+        return reached is None or not earlier or reached >= max(earlier)
 
     def _values(self) -> list[np.ndarray]:
         return [keras.ops.convert_to_numpy(v.value) for v in self.predictor.model.weights]

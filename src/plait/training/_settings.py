@@ -26,7 +26,7 @@ class Training:
         warmup: the share of the steps in which the rate rises, in [0, 1).
         weight_decay: decoupled decay of the weights (AdamW); 0 for none.
         clip_norm: the norm that all gradients together are cut to, or None.
-        patience: epochs without a better mean gain on the validation rows before training stops; a
+        patience: epochs with a lower mean gain on the validation rows before training stops; a
             third of `epochs`, at least 3, if None. The best epoch's weights are kept either way.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
