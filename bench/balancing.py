@@ -98,9 +98,12 @@ def measure(build, tasks, methods, pairs, steps):
     for step in (plain, *others.values()):
         step.seconds(WARM_UP)
     times = {name: [] for name in others}
-    for _ in range(pairs):
+    for pair in range(pairs):
         for name, step in others.items():
-            times[name].append((plain.seconds(steps), step.seconds(steps)))
+            # Whichever comes first: what drifts, drifts for both.
+            first, second = (plain, step) if pair % 2 else (step, plain)
+            taken = {first: first.seconds(steps), second: second.seconds(steps)}
+            times[name].append((taken[plain], taken[step]))
     for name, pairs_of in times.items():
         one, other = np.array(pairs_of).T
         median, low, high = interval(other / one)
@@ -128,7 +131,7 @@ def main():
     print(f"{'trunk':6}{'tasks':>6}  {'method':24}{'plain ms':>9}{'ratio':>8}   95 % interval")
     for build in builds:
         for count in tasks:
-            for row in measure(build, count, methods, pairs=15, steps=4 if quick else 8):
+            for row in measure(build, count, methods, pairs=21, steps=6):
                 rows.append(row)
                 print(
                     f"{row['trunk']:6}{row['tasks']:6}  {row['method']:24}{row['plain_ms']:9.1f}"

@@ -231,10 +231,12 @@ def _stack(tensors: list[Any]) -> Any:
 def _gramian(stacks: list[Any], scale: Any, others: list[Any] | None = None) -> Any:
     # Two-dimensional products throughout: XLA's CPU has no fast path for anything else.
     products = [
-        keras.ops.matmul(a / scale, keras.ops.transpose(b / scale))
+        keras.ops.matmul(a, keras.ops.transpose(b))
         for a, b in zip(stacks, others or stacks, strict=True)
     ]
-    return sum(products[1:], products[0])
+    # The scale of float16's losses leaves here, where there is little to divide: float32 holds its
+    # square.
+    return sum(products[1:], products[0]) / scale / scale
 
 
 def _joined(losses: list[TaskLosses]) -> TaskLosses:
