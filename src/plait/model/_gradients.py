@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -25,6 +26,10 @@ own trainable variables."""
 
 ById = Mapping[int, Any]
 """Gradients, by their variable's id."""
+
+_PART = 2**18
+"""Numbers in a part of a stack of rows: a megabyte of float32."""
+_MOST_PARTS = 8
 
 PARTS = 3
 """A cross-Gramian takes two parts of the batch; the model moves along the third."""
@@ -94,13 +99,14 @@ def _at_representation(
     ops = keras.ops
     shapes = {i: ops.shape(z) for row in batch.rows.values() for i, z in row.items()}
     stacks = {i: _stack([batch.rows[t].get(i) for t in network.tasks]) for i in shapes}
-    gramian = _gramian([stacks[i] for i in network.compared], scale)
+    gramian = _gramian([part for i in network.compared for part in stacks[i]], scale)
     weights, own = weigh(batch.forward.losses, gramian)
     cotangents = {}
-    for i, stack in stacks.items():
+    for i, parts in stacks.items():
         # What `shared=` left out of the comparison passes as it is.
         by = weights if i in network.compared else ops.ones_like(weights)
-        cotangents[i] = ops.reshape(ops.matmul(by[None, :], stack), shapes[i])
+        summed = [ops.matmul(by[None, :], part) for part in parts]
+        cotangents[i] = ops.reshape(ops.concatenate(summed, axis=1), shapes[i])
     total = _sum(
         batch.trunk_pullback(cotangents, scale),
         batch.penalties,
@@ -216,16 +222,27 @@ def _head_weight(balancer: Balancer, weights: Any, place: int) -> Any:
 
 def _stacks(rows: list[ById]) -> list[Any]:
     keys = {key: None for row in rows for key in row}
-    return [_stack([row.get(key) for row in rows]) for key in keys]
+    return [part for key in keys for part in _stack([row.get(key) for row in rows])]
 
 
-def _stack(tensors: list[Any]) -> Any:
-    """One task a row, float32; None is a row of zeros."""
+def _stack(tensors: list[Any]) -> list[Any]:
+    """One task a row, float32, in parts by columns; None is a row of zeros.
+
+    A part fits a core's cache, from when it is written until it is multiplied, and several cores can
+    have one each.
+    """
     like = next(t for t in tensors if t is not None)
     flat = [
         keras.ops.reshape(keras.ops.zeros_like(like) if t is None else t, (-1,)) for t in tensors
     ]
-    return keras.ops.cast(keras.ops.stack(flat), "float32")
+    columns = flat[0].shape[0]
+    # TensorFlow may not know the batch's size yet; then there is one part.
+    count = 1 if columns is None else min(max(len(flat) * columns // _PART, 1), _MOST_PARTS)
+    cuts = [None, *(columns * n // count for n in range(1, count)), None]
+    return [
+        keras.ops.cast(keras.ops.stack([row[start:end] for row in flat]), "float32")
+        for start, end in pairwise(cuts)
+    ]
 
 
 def _gramian(stacks: list[Any], scale: Any, others: list[Any] | None = None) -> Any:

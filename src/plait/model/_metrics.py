@@ -9,6 +9,31 @@ from plait._names import did_you_mean
 from plait.model._losses import Labels
 
 
+class Means(keras.metrics.Metric):
+    """The weighted means of several numbers, in two variables whatever their count.
+
+    A metric for each number would put dozens of tiny operations and buffers into every step.
+
+    Args:
+        size: how many numbers.
+    """
+
+    def __init__(self, size: int, name: str) -> None:
+        super().__init__(name=name)
+        self.total = self.add_variable((size,), "zeros", dtype="float32", name="total")
+        self.count = self.add_variable((size,), "zeros", dtype="float32", name="count")
+
+    def update_state(self, values: Any, sample_weight: Any) -> None:
+        """Takes `(size,)` values with `(size,)` weights."""
+        weights = keras.ops.cast(sample_weight, "float32")
+        self.total.assign_add(keras.ops.cast(values, "float32") * weights)
+        self.count.assign_add(weights)
+
+    def result(self) -> Any:
+        """`(size,)`; 0 where nothing came."""
+        return keras.ops.divide_no_nan(self.total.value, self.count.value)
+
+
 class TaskMetrics(keras.metrics.Metric):
     """The user's `metrics` and `weighted_metrics`, one list for each output, and each task's loss.
 
@@ -33,7 +58,8 @@ class TaskMetrics(keras.metrics.Metric):
         # Keras asks whether the metrics' variables exist; some make them in their first update.
         self.built = False
         several = len(outputs) > 1
-        self._losses = {t: keras.metrics.Mean(name=f"{t}_loss") for t in tasks if several}
+        self._tasks = tuple(tasks) if several else ()
+        self._losses = Means(len(self._tasks), name="losses")
         self._plain = _by_output(metrics, outputs, "metrics")
         self._weighted = _by_output(weighted_metrics, outputs, "weighted_metrics")
         self._several = several
@@ -42,16 +68,16 @@ class TaskMetrics(keras.metrics.Metric):
     def inner(self) -> list[keras.metrics.Metric]:
         """Every metric in it."""
         lists = [*self._plain.values(), *self._weighted.values()]
-        return [*self._losses.values(), *(m for some in lists for m in some)]
+        return [self._losses, *(m for some in lists for m in some)]
 
     @property
     def variables(self) -> list[keras.Variable]:
         return [v for metric in self.inner for v in metric.variables]
 
-    def update_losses(self, values: Mapping[str, Any], totals: Mapping[str, Any]) -> None:
-        """Takes each task's loss, averaged over the epoch by its labelled rows' weights."""
-        for task, metric in self._losses.items():
-            metric.update_state(values[task], sample_weight=totals[task])
+    def update_losses(self, values: Any, totals: Any) -> None:
+        """Takes the tasks' losses `(tasks,)`, averaged over the epoch by their rows' weights."""
+        if self._tasks:
+            self._losses.update_state(values, totals)
 
     def update_state(self, labels: Mapping[str, Labels], predictions: Mapping[str, Any]) -> None:
         """Takes one batch: `labels` by output (only those with a target), `predictions` by output."""
@@ -67,7 +93,8 @@ class TaskMetrics(keras.metrics.Metric):
             metric.reset_state()
 
     def result(self) -> dict[str, Any]:
-        results = {metric.name: metric.result() for metric in self._losses.values()}
+        losses = self._losses.result()
+        results = {f"{task}_loss": losses[n] for n, task in enumerate(self._tasks)}
         for some in (self._plain, self._weighted):
             for output, metrics in some.items():
                 for metric in metrics:
@@ -81,12 +108,13 @@ class BalanceMonitor(keras.metrics.Metric):
 
     def __init__(self, tasks: Sequence[str], gramian: bool) -> None:
         super().__init__(name="balance")
-        self._weights = [keras.metrics.Mean(name=f"{task}_weight") for task in tasks]
-        self._conflicts = keras.metrics.Mean(name="conflict_rate") if gramian else None
+        self._tasks = tuple(tasks)
+        self._weights = Means(len(tasks), name="weights")
+        self._conflicts = Means(1, name="conflict_rate") if gramian else None
 
     @property
-    def _inner(self) -> list[keras.metrics.Metric]:
-        return [*self._weights, *([self._conflicts] if self._conflicts else [])]
+    def _inner(self) -> list[Means]:
+        return [self._weights, *([self._conflicts] if self._conflicts else [])]
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -95,20 +123,24 @@ class BalanceMonitor(keras.metrics.Metric):
     def update_state(self, weights: Any, gramian: Any, active: Any) -> None:
         """Takes one step: `(tasks,)`, `(tasks, tasks)` or None, `(tasks,)` bool."""
         present = keras.ops.cast(active, "float32")
-        for n, metric in enumerate(self._weights):
-            metric.update_state(weights[n], sample_weight=present[n])
+        self._weights.update_state(weights, present)
         if self._conflicts is not None:
-            size = gramian.shape[0]
-            pairs = present[:, None] * present[None, :] * (1.0 - keras.ops.eye(size))
-            conflicts = keras.ops.cast(gramian < 0, "float32")
-            self._conflicts.update_state(conflicts, sample_weight=pairs)
+            pairs = present[:, None] * present[None, :] * (1.0 - keras.ops.eye(len(self._tasks)))
+            count = keras.ops.sum(pairs)
+            conflicts = keras.ops.sum(keras.ops.where(gramian < 0, pairs, 0.0))
+            rate = keras.ops.divide_no_nan(conflicts, count)
+            self._conflicts.update_state(rate[None], count[None])
 
     def reset_state(self) -> None:
         for metric in self._inner:
             metric.reset_state()
 
     def result(self) -> dict[str, Any]:
-        return {metric.name: metric.result() for metric in self._inner}
+        weights = self._weights.result()
+        results = {f"{task}_weight": weights[n] for n, task in enumerate(self._tasks)}
+        if self._conflicts is not None:
+            results["conflict_rate"] = self._conflicts.result()[0]
+        return results
 
 
 def _by_output(given: Any, outputs: Sequence[str], argument: str) -> dict[str, list[Any]]:

@@ -297,13 +297,10 @@ class MultiTaskModel(keras.Model):
     def _take(self, losses: TaskLosses, added: Any, labels: Any, predictions: Any) -> None:
         """Updates the loss trackers and the metrics with one batch."""
         total = keras.ops.sum(losses.values) + added
-        tasks = self.objective.tasks
         # A batch counts by the rows that count: padding does not dilute the epoch's loss.
-        rows = keras.ops.max(losses.totals) if tasks else keras.ops.ones(())
+        rows = keras.ops.max(losses.totals) if self.objective.tasks else keras.ops.ones(())
         self._loss_tracker.update_state(total, sample_weight=rows)
-        values = {task: losses.values[n] for n, task in enumerate(tasks)}
-        totals = {task: losses.totals[n] for n, task in enumerate(tasks)}
-        self._compile_metrics.update_losses(values, totals)
+        self._compile_metrics.update_losses(losses.values, losses.totals)
         known = self.objective.labels(predictions, labels)
         self._compile_metrics.update_state(known, predictions)
 

@@ -63,11 +63,14 @@ def surgery(gramian: Any, keys: Any, active: Any) -> Any:
     # A zero gradient conflicts with nothing; dividing by it must not make a NaN on the other branch.
     inverse = ops.where(length > 0, 1.0 / ops.where(length > 0, length, 1.0), 0.0)
     usable = ops.cast(active, "float32") * inverse
+    # What does not change in the loop stands before it: its rounds are many and their products tiny.
+    met = ops.one_hot(order, size, dtype="float32")
+    products = ops.matmul(ops.reshape(met, (size * size, size)), gramian)
+    products = ops.reshape(products, (size, size, size))
+    others = ops.sum(met * ((1.0 - eye) * usable)[:, None, :], axis=2)
     coordinates = eye
     for place in range(size):
-        met = ops.one_hot(order[:, place], size, dtype="float32")
-        product = ops.sum(ops.matmul(met, gramian) * coordinates, axis=1)
-        other = 1.0 - ops.sum(met * eye, axis=1)
-        step = ops.minimum(product, 0.0) * ops.sum(met * usable, axis=1) * other
-        coordinates = coordinates - step[:, None] * met
+        product = ops.sum(products[:, place] * coordinates, axis=1)
+        step = ops.minimum(product, 0.0) * others[:, place]
+        coordinates = coordinates - step[:, None] * met[:, place]
     return mask(coordinates, active)
