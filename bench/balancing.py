@@ -131,7 +131,7 @@ def main():
     print(f"{'trunk':6}{'tasks':>6}  {'method':24}{'plain ms':>9}{'ratio':>8}   95 % interval")
     for build in builds:
         for count in tasks:
-            for row in measure(build, count, methods, pairs=51, steps=4):
+            for row in measure(build, count, methods, pairs=201, steps=1):
                 rows.append(row)
                 print(
                     f"{row['trunk']:6}{row['tasks']:6}  {row['method']:24}{row['plain_ms']:9.1f}"
