@@ -30,6 +30,6 @@ tasks:
 key: record
 width: 64
 training:
-  epochs: 18
+  epochs: 14
   batch_size: 32
 """
