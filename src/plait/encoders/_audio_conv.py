@@ -1,16 +1,15 @@
 """A sound as the tokens of a small convolutional net on its log-mel spectrogram."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from keras import ops
 
 from plait.encoders._encoder import Encoder
-from plait.encoders._residual_block import ResidualBlock
+from plait.encoders._residual_block import built_block
 from plait.encoders._spectrogram import mel_filters, windowed_fourier
-from plait.errors import ConfigError
 
 _HOPS_PER_FRAME = 3
 # In units of the power that white noise as loud as the sounds has in a bin.
@@ -49,6 +48,8 @@ class AudioConv(Encoder):
         ConfigError: built without a rate.
     """
 
+    fitted: ClassVar[str | None] = "rate"
+
     def __init__(
         self,
         width: int = 128,
@@ -67,22 +68,13 @@ class AudioConv(Encoder):
         self.blocks = blocks
         self.dropout = dropout
 
-    def for_feature(self, feature: Any) -> Encoder:
-        if self.rate is not None:
-            return self
-        return type(self).from_config({**self.get_config(), "rate": feature.learnt["rate"]})
-
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
-        if self.rate is None:
-            raise ConfigError(
-                "AudioConv does not know how many samples make a second. Declare "
-                "AudioConv(rate=...), or call for_feature with a fitted Audio."
-            )
-        self._hop = max(1, self.rate // 100)
+        rate = self._demand_fitted("samples make a second", "Audio")
+        self._hop = max(1, rate // 100)
         frame = _HOPS_PER_FRAME * self._hop
         points = 2 ** int(np.ceil(np.log2(2 * frame)))
         self._fourier = windowed_fourier(frame, points)
-        self._filters = mel_filters(self.mels, points, self.rate)
+        self._filters = mel_filters(self.mels, points, rate)
         self.steps, self.stages = [], []
         pitches = self.mels
         shape: tuple[int | None, ...] = (None, None, pitches, 1)
@@ -101,14 +93,13 @@ class AudioConv(Encoder):
             pitches = -(-pitches // stride)
             conv.build((None, None, pitches * stride + 2 * _margin(stride + 1, stride), shape[-1]))
             shape = (None, None, pitches, count)
-            blocks = [
-                ResidualBlock(self.dropout, dtype=self.dtype_policy, name=f"block_{stage}_{i}")
-                for i in range(self.blocks)
-            ]
-            for block in blocks:
-                block.build(shape)
             self.steps.append(conv)
-            self.stages.append(blocks)
+            self.stages.append(
+                [
+                    built_block(shape, self.dropout, self.dtype_policy, f"block_{stage}_{i}")
+                    for i in range(self.blocks)
+                ]
+            )
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy)
         self.norm.build(shape)
         self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)

@@ -1,12 +1,11 @@
 """A category as one token."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
 from plait.encoders._encoder import Encoder
-from plait.errors import ConfigError
 
 _UNKNOWN = 0
 
@@ -32,6 +31,8 @@ class CategoryEmbedding(Encoder):
         ConfigError: built without a size.
     """
 
+    fitted: ClassVar[str | None] = "size"
+
     def __init__(
         self,
         width: int = 128,
@@ -46,17 +47,8 @@ class CategoryEmbedding(Encoder):
         self.seed = seed
         self._draws = keras.random.SeedGenerator(seed)
 
-    def for_feature(self, feature: Any) -> Encoder:
-        if self.size is not None:
-            return self
-        return type(self).from_config({**self.get_config(), "size": feature.size})
-
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
-        if self.size is None:
-            raise ConfigError(
-                "CategoryEmbedding does not know how many ids there are. Declare "
-                "CategoryEmbedding(size=...), or call for_feature with a fitted Category."
-            )
+        self._demand_fitted("ids there are", "Category")
         self.table = self.add_weight(
             shape=(self.size, self.width),
             initializer=keras.initializers.RandomNormal(stddev=self.width**-0.5),

@@ -1,9 +1,11 @@
 """The contract of an encoder: a feature's arrays in, tokens and their mask out."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
+
+from plait.errors import ConfigError
 
 
 class Encoder(keras.layers.Layer, abc.ABC):
@@ -26,6 +28,9 @@ class Encoder(keras.layers.Layer, abc.ABC):
         feature maps `(batch, height, width, channels)` from coarse to fine.
     """
 
+    fitted: ClassVar[str | None] = None
+    """The argument that the fitted feature gives (`Feature.for_encoder`) where the user left it out."""
+
     def __init__(self, width: int = 128, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width = width
@@ -37,7 +42,7 @@ class Encoder(keras.layers.Layer, abc.ABC):
         """Tokens of the values."""
 
     def for_feature(self, feature: Any) -> "Encoder":
-        """The same encoder with the sizes filled in that only a fitted feature knows.
+        """The same encoder with what only a fitted feature knows filled in.
 
         Args:
             feature: the fitted `Feature` whose arrays it will read.
@@ -45,7 +50,21 @@ class Encoder(keras.layers.Layer, abc.ABC):
         Returns:
             A new layer of the same class and arguments, or `self` where nothing is to be filled in.
         """
-        return self
+        if self.fitted is None or getattr(self, self.fitted) is not None:
+            return self
+        known = {self.fitted: feature.for_encoder.get(self.fitted)}
+        return type(self).from_config({**self.get_config(), **known})
+
+    def _demand_fitted(self, unknown: str, feature: str) -> Any:
+        """What the feature has given; refuses to build without."""
+        given = getattr(self, str(self.fitted))
+        if given is None:
+            name = type(self).__name__
+            raise ConfigError(
+                f"{name} does not know how many {unknown}. Declare {name}({self.fitted}=...), or "
+                f"call for_feature with a fitted {feature}."
+            )
+        return given
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width}

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from plait.encoders._encoder import Encoder
-from plait.encoders._residual_block import ResidualBlock
+from plait.encoders._residual_block import built_block
 
 # By the picture's shorter side: the size of the patches that the first convolution steps by.
 _FINE_SIDE = 40
@@ -70,14 +70,13 @@ class ImageConv(Encoder):
             )
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
-            blocks = [
-                ResidualBlock(self.dropout, dtype=self.dtype_policy, name=f"block_{stage}_{i}")
-                for i in range(self.blocks)
-            ]
-            for block in blocks:
-                block.build(shape)
             self.steps.append(conv)
-            self.stages.append(blocks)
+            self.stages.append(
+                [
+                    built_block(shape, self.dropout, self.dtype_policy, f"block_{stage}_{i}")
+                    for i in range(self.blocks)
+                ]
+            )
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy)
         self.norm.build(shape)
         self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)

@@ -1,7 +1,7 @@
 """A number as one token."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -35,6 +35,8 @@ class NumberEmbedding(Encoder):
         Learning", 2022: there the outer bins are open, here x beside them does that.
     """
 
+    fitted: ClassVar[str | None] = "bins"
+
     def __init__(
         self,
         width: int = 128,
@@ -45,11 +47,6 @@ class NumberEmbedding(Encoder):
         super().__init__(width, **kwargs)
         self.bins = None if bins is None else tuple(float(b) for b in bins)
         self.hidden = hidden
-
-    def for_feature(self, feature: Any) -> Encoder:
-        if self.bins is not None:
-            return self
-        return type(self).from_config({**self.get_config(), "bins": feature.bins})
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         edges = np.array(self.bins or (), "float32")

@@ -49,3 +49,10 @@ class ResidualBlock(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dropout": self.dropout}
+
+
+def built_block(shape: Any, dropout: float, dtype: Any, name: str) -> ResidualBlock:
+    """A block for maps of such a shape, with its weights made."""
+    block = ResidualBlock(dropout, dtype=dtype, name=name)
+    block.build(shape)
+    return block

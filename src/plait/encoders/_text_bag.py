@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 from plait.encoders._encoder import Encoder
-from plait.errors import ConfigError
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -40,6 +39,7 @@ class TextBag(Encoder):
     """
 
     reads: ClassVar[str] = "ngrams"
+    fitted: ClassVar[str | None] = "vocabulary"
 
     def __init__(
         self,
@@ -62,17 +62,8 @@ class TextBag(Encoder):
         self.seed = seed
         self._draws = keras.random.SeedGenerator(seed)
 
-    def for_feature(self, feature: Any) -> Encoder:
-        if self.vocabulary is not None:
-            return self
-        return type(self).from_config({**self.get_config(), "vocabulary": feature.vocabulary})
-
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
-        if self.vocabulary is None:
-            raise ConfigError(
-                "TextBag does not know how many n-grams there are. Declare "
-                "TextBag(vocabulary=...), or call for_feature with a fitted Text."
-            )
+        self._demand_fitted("n-grams there are", "Text")
         self.table = self.add_weight(
             shape=(self.vocabulary, self.width),
             initializer=keras.initializers.RandomNormal(stddev=self.width**-0.5 / self.gain),

@@ -42,6 +42,7 @@ class TextRNN(Encoder):
     """
 
     reads: ClassVar[str] = "tokens"
+    fitted: ClassVar[str | None] = "vocabulary"
 
     def __init__(
         self,
@@ -69,17 +70,8 @@ class TextRNN(Encoder):
         self.seed = seed
         self._draws = keras.random.SeedGenerator(seed)
 
-    def for_feature(self, feature: Any) -> Encoder:
-        if self.vocabulary is not None:
-            return self
-        return type(self).from_config({**self.get_config(), "vocabulary": feature.vocabulary})
-
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
-        if self.vocabulary is None:
-            raise ConfigError(
-                "TextRNN does not know how many tokens there are. Declare "
-                "TextRNN(vocabulary=...), or call for_feature with a fitted Text."
-            )
+        self._demand_fitted("tokens there are", "Text")
         policy = self.dtype_policy
         self.embedding = keras.layers.Embedding(
             self.vocabulary, self.width, dtype=policy, name="embedding"

@@ -1,8 +1,9 @@
 """A sound."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -73,6 +74,11 @@ class Audio(Feature):
     def spec(self) -> ArraySpec:
         samples = max(1, int(self.learnt["rate"] * self.learnt["seconds"]))
         return ArraySpec((samples,), "float32", lengths=True)
+
+    @property
+    def for_encoder(self) -> Mapping[str, Any]:
+        """`rate`: samples a second."""
+        return {"rate": self.learnt["rate"]}
 
     def encode(self, column: Column) -> Encoded:
         rate, seconds = self.learnt["rate"], self.learnt["seconds"]

@@ -1,5 +1,6 @@
 """One of several values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -64,9 +65,9 @@ class Category(Feature):
         return ArraySpec((), "int32")
 
     @property
-    def size(self) -> int:
-        """How many ids there are, "unknown" included."""
-        return len(self.learnt["categories"]) + 1
+    def for_encoder(self) -> Mapping[str, Any]:
+        """`size`: how many ids there are, "unknown" included."""
+        return {"size": len(self.learnt["categories"]) + 1}
 
     def encode(self, column: Column) -> Encoded:
         ids = {name: n + 1 for n, name in enumerate(self.learnt["categories"])}

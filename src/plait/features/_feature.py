@@ -116,6 +116,11 @@ class Feature(abc.ABC):
         """The encoder for this feature when none was named, by what `fit` learnt."""
 
     @property
+    def for_encoder(self) -> Mapping[str, Any]:
+        """What the fitted feature gives its encoder, by argument (`Encoder.fitted`)."""
+        return {}
+
+    @property
     def learnt(self) -> Mapping[str, Any]:
         """What `fit` learnt.
 

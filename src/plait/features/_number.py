@@ -1,8 +1,9 @@
 """A number."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import keras
 import numpy as np
@@ -77,9 +78,9 @@ class Number(Feature):
         return ArraySpec((1,), "float32")
 
     @property
-    def bins(self) -> tuple[float, ...]:
-        """Up to 33 rising values, as encoded, that part the training rows evenly."""
-        return tuple(self.learnt["bins"])
+    def for_encoder(self) -> Mapping[str, Any]:
+        """`bins`: up to 33 rising values, as encoded, that part the training rows evenly."""
+        return {"bins": tuple(self.learnt["bins"])}
 
     def encode(self, column: Column) -> Encoded:
         state = self.learnt

@@ -1,6 +1,7 @@
 """A text."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -104,9 +105,9 @@ class Text(Feature):
         return ArraySpec((self.learnt["length"], *form.channels), form.dtype, lengths=True)
 
     @property
-    def vocabulary(self) -> int:
-        """How many ids there are, padding and, among tokens, "unknown" included."""
-        return len(self.learnt["vocabulary"]) + FORMS[self.learnt["reads"]].first
+    def for_encoder(self) -> Mapping[str, Any]:
+        """`vocabulary`: how many ids there are, padding and, among tokens, "unknown" included."""
+        return {"vocabulary": len(self.learnt["vocabulary"]) + FORMS[self.learnt["reads"]].first}
 
     def encode(self, column: Column) -> Encoded:
         texts, present = _texts(column, self.missing)

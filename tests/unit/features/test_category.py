@@ -29,7 +29,7 @@ def test_one_value_has_one_spelling():
 def test_state_is_json_and_small_where_asked():
     feature = Category(max_categories=1).fit(column([True, True, False, False, True]))
     assert json.loads(json.dumps(feature.state)) == {"categories": ["true"]}
-    assert feature.size == 2
+    assert feature.for_encoder == {"size": 2}
 
 
 def test_a_table_where_all_values_are_single_keeps_them():

@@ -101,7 +101,7 @@ def test_tokens_keep_their_order_and_what_is_new_is_1():
     np.testing.assert_array_equal(encoded.values[0, :4], [5, 1, 2, 0])
     assert encoded.lengths[0] == 3
     assert encoded.values.dtype == np.int32
-    assert feature.vocabulary == 6
+    assert feature.for_encoder == {"vocabulary": 6}
 
 
 def test_tokens_of_strings_without_blanks_are_characters():
