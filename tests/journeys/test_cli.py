@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
@@ -68,6 +69,23 @@ def test_evaluate_by_presence_has_a_line_for_each_set_of_inputs(shop, plait):
     lines = json.loads(plait("evaluate", run, shop.table, "--by-presence", "--json").out)
     assert len(lines) == 1 + len(others)
     assert sum(line["rows"] for line in lines[1:]) == lines[0]["rows"] == 48
+
+
+def test_evaluate_without_a_column_is_as_though_it_were_empty(shop, plait):
+    run, emptied = shop.folder / "run", shop.folder / "emptied.csv"
+    rows = pa_csv.read_csv(shop.table)
+    place = rows.column_names.index("kind")
+    nothing = pa.nulls(len(rows), rows.schema.field(place).type)
+    pa_csv.write_csv(rows.set_column(place, "kind", nothing), emptied)
+    said = [
+        plait("evaluate", run, shop.table, "--json", "--without", "kind").out,
+        plait("evaluate", run, emptied, "--json").out,
+        plait("evaluate", run, shop.table, "--json").out,
+    ]
+    assert said[0] == said[1] != said[2]
+    wrong = plait("evaluate", run, shop.table, "--without", "kinds")
+    assert wrong.code == 2
+    assert "Did you mean 'kind'?" in wrong.err
 
 
 def test_a_model_file_answers_as_its_run_does(shop, plait):

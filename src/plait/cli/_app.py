@@ -142,12 +142,24 @@ def evaluate(
         bool, typer.Option("--by-presence", help="Main scores by which inputs a row had.")
     ] = False,
     where: WhereOption = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="As though it were empty; may be repeated."),
+    ] = None,
     root: RootOption = None,
 ) -> None:
     """Score a model on a table that has the labels."""
     from plait.cli._evaluate import evaluate as run
 
-    run(run_folder, table, as_json=as_json, presence=presence, where=where, root=root)
+    run(
+        run_folder,
+        table,
+        as_json=as_json,
+        presence=presence,
+        where=where,
+        without=tuple(without or ()),
+        root=root,
+    )
 
 
 @app.command()

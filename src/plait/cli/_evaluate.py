@@ -19,6 +19,7 @@ def evaluate(
     as_json: bool = False,
     presence: bool = False,
     where: str | None = None,
+    without: tuple[str, ...] = (),
     root: Path | None = None,
 ) -> None:
     """Prints each task's scores.
@@ -29,13 +30,14 @@ def evaluate(
         as_json: print `{task: {metric: value}}` as JSON.
         presence: print main scores by which inputs a row had; as JSON, a list of lines.
         where: `COLUMN=VALUE`, the rows to score.
+        without: columns to score without, as though they were empty.
         root: the folder that media paths are relative to.
 
     Raises:
         PlaitError: the model or the table will not do.
     """
     predictor = Predictor.load(run)
-    rows = rows_where(Table.read(table, root), where)
+    rows = rows_where(Table.read(table, root), where).without(without)
     if presence:
         lines = by_presence(predictor, rows).to_pylist()
         print(json.dumps(lines, indent=1) if as_json else _lines(lines))

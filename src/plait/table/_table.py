@@ -1,6 +1,7 @@
 """The table: named Arrow columns and where they came from."""
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, final
 
@@ -113,6 +114,16 @@ class Table:
                 f"{self.name}: no row's '{column}' is {value!r}.{did_you_mean(value, known)}"
             )
         return self.take(found)
+
+    def without(self, names: Collection[str]) -> "Table":
+        """The table less some columns.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        for name in names:
+            self.column(name)
+        return Table(self.arrow.drop_columns(list(names)), self.name, self.root, self.rows)
 
     def fingerprint(self) -> str:
         """A hash of the columns' names, types and values; the same for the same data."""
