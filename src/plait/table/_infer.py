@@ -25,7 +25,9 @@ _TARGET_NAME = re.compile(
     r"|recommended|sentiment|intent|diagnosis)(_(name|label))?$|^(is|has|y)_",
     re.I,
 )
-_MONEY = re.compile(r"^\s*[$€£]?\s*-?\d{1,3}(,\d{3})*(\.\d+)?\s*[%$€£]?\s*$")
+_MONEY = re.compile(
+    r"^\s*[$€£]?\s*-?(\d{1,3}(,\d{3})*(\.\d+)?|(\d+|\d{1,3}([. ]\d{3})+)(,\d+)?)\s*[%$€£]?\s*$"
+)
 _SEPARATORS = ("|", ";")
 _SAMPLE = 2_000
 _FEW = 20
@@ -88,7 +90,10 @@ def _guess(column: Column, whole: Column) -> Guess:
     is_key = whole_distinct == len(whole) - whole.values.null_count and len(whole) > _FEW
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _of_text(name, [str(v) for v in values], distinct, is_key)
-    return _of_numbers(name, values, distinct, is_key)
+    # As many different whole numbers as lie between the least and the greatest: they count rows.
+    ends = pc.min_max(whole.values).as_py()
+    counts = is_key and ends["max"] - ends["min"] == whole_distinct - 1
+    return _of_numbers(name, values, distinct, is_key, counts)
 
 
 def _of_bytes(name: str, first: bytes) -> Guess:
@@ -99,11 +104,11 @@ def _of_bytes(name: str, first: bytes) -> Guess:
     return Guess(name, None, "its cells are bytes of a kind that no feature reads")
 
 
-def _of_numbers(name: str, values: list[Any], distinct: int, is_key: bool) -> Guess:
+def _of_numbers(name: str, values: list[Any], distinct: int, is_key: bool, counts: bool) -> Guess:
     integers = all(float(v).is_integer() for v in values)
-    if integers and is_key and _KEY_NAME.search(name):
+    if integers and is_key and (_is_key_name(name) or counts):
         return Guess(name, None, "it names the row: every value is different")
-    if integers and _KEY_NAME.search(name) and distinct < len(values):
+    if integers and _is_key_name(name) and distinct < len(values):
         return Guess(name, "Category", f"whole numbers that name something, {distinct} of them")
     if integers and distinct <= _FEW and max(map(float, values)) < 1000:
         task = "Binary" if distinct == 2 else "Multiclass"
@@ -133,7 +138,7 @@ def _of_text(name: str, values: list[str], distinct: int, is_key: bool) -> Guess
     if sum(1 for v in values if re.match(r"^\d{4}-\d{2}-\d{2}", v)) >= _PARSES * len(values):
         return Guess(name, None, "it holds dates or times; split by it with `split: {after: ...}`")
     words = float(np.mean([len(v.split()) for v in values]))
-    if is_key and (_KEY_NAME.search(name) or words == 1) and max(map(len, values)) <= 40:
+    if is_key and (_is_key_name(name) or words == 1) and max(map(len, values)) <= 40:
         return Guess(name, None, "it names the row: every value is different")
     for separator in _SEPARATORS:
         if sum(separator in v for v in values) > 0.2 * len(values):
@@ -151,9 +156,19 @@ def _of_text(name: str, values: list[str], distinct: int, is_key: bool) -> Guess
 def _as_target(guess: Guess, is_last: bool) -> Guess:
     if guess.task is None:
         return guess
-    score = 2.0 * bool(_TARGET_NAME.search(guess.column)) + 0.5 * is_last
+    score = 2.0 * bool(_TARGET_NAME.search(_snake(guess.column))) + 0.5 * is_last
     score += 0.5 * (guess.task == "Multilabel")
     return Guess(**{**vars(guess), "target_score": score})
+
+
+def _snake(name: str) -> str:
+    """`Order ID` and `orderId` as `order_id`."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[\W_]+", "_", parted).strip("_").lower()
+
+
+def _is_key_name(name: str) -> bool:
+    return _KEY_NAME.search(_snake(name)) is not None
 
 
 def _is_number(text: str) -> bool:

@@ -12,6 +12,10 @@ def guesses():
     words = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "sleeps"]
     columns = {
         "order_id": list(range(ROWS)),
+        "Order ID": [7 * n for n in range(ROWS)],
+        "caseNo": [f"c {n}" for n in range(ROWS)],
+        "lfd": draw.permutation(np.arange(5, 5 + ROWS)).tolist(),
+        "preis": [f"{n},50 €" for n in range(ROWS)],
         "photo": [f"p/{n}.jpg" for n in range(ROWS)],
         "clip": [b"RIFF0000WAVEfmt " for _ in range(ROWS)],
         "notes": [" ".join(draw.choice(words, 8)) for _ in range(ROWS)],
@@ -34,6 +38,10 @@ def guesses():
     ("column", "feature", "task", "reason"),
     [
         ("order_id", None, None, "names the row"),
+        ("Order ID", None, None, "names the row"),
+        ("caseNo", None, None, "names the row"),
+        ("lfd", None, None, "names the row"),
+        ("preis", None, None, "signs or separators"),
         ("photo", "Image", None, "paths of pictures"),
         ("clip", "Audio", None, "bytes of sounds"),
         ("notes", "Text", None, "text of about 8 words"),
