@@ -21,8 +21,8 @@ def writer_for(path: Path) -> Callable[[pa.Table, Path], None]:
     """
     if path.suffix not in _WRITERS:
         raise ConfigError(
-            f"'{path}' says no format: expected {', '.join(_WRITERS)}."
-            f"{did_you_mean(path.suffix, _WRITERS) if path.suffix else ''}"
+            f"'{path}' ends in no format that answers are written in."
+            f"{did_you_mean(path.suffix, _WRITERS)}"
         )
     return _WRITERS[path.suffix]
 

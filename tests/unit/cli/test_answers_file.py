@@ -32,7 +32,7 @@ def test_json_lines(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("a.parquett", "Did you mean '.parquet'?"), ("a", "expected .parquet")]
+    ("name", "message"), [("a.parquett", "Did you mean '.parquet'?"), ("a", "There is: .parquet")]
 )
 def test_another_format_is_refused(name, message, tmp_path):
     with pytest.raises(ConfigError) as refusal:
