@@ -27,6 +27,21 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     return f" There is: {', '.join(options)}." if options else ""
 
 
+def demand(where: str, value: Any, contract: type) -> None:
+    """Refuses a class, or its name, where an object of it is due.
+
+    Raises:
+        ConfigError: `value` is no `contract`.
+    """
+    if isinstance(value, contract):
+        return
+    called = isinstance(value, type) and issubclass(value, contract)
+    way_out = f" Write {value.__name__}()." if called else ""
+    raise ConfigError(
+        f"{where}: expected an object of a {contract.__name__}. Received: {value!r}.{way_out}"
+    )
+
+
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
     """The constructor's named arguments, in order, without ``self`` and ``**kwargs``.
 

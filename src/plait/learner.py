@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pyarrow as pa
 
-from plait._names import parameters, to_plain
+from plait._names import demand, parameters, to_plain
 from plait.balancing import Balancer
 from plait.data import Batches
 from plait.errors import PlaitError
@@ -64,7 +64,7 @@ class Learner:
 
     Raises:
         ConfigError: a column that is both a feature and a target, a task that reads an unknown
-            feature, names that cannot be used.
+            feature, names that cannot be used; a class, or its name, where an object is due.
 
     Example:
         learner = plait.Learner(
@@ -91,6 +91,15 @@ class Learner:
         seed: int = 0,
     ) -> None:
         check_names(features, tasks)
+        chosen: dict[str, tuple[Any, type]] = {
+            "fusion": (fusion, Fusion),
+            "sharing": (sharing, Sharing),
+            "balancing": (balancing, Balancer),
+            "training": (training, Training),
+        }
+        for name, (value, contract) in chosen.items():
+            if value is not None:
+                demand(name, value, contract)
         self.features = dict(features)
         self.tasks = dict(tasks)
         self.fusion = fusion

@@ -208,3 +208,21 @@ def test_a_table_object_will_do_for_everything(ran):
     fitted, _ = ran
     table = Table.read(tiny.columns())
     assert fitted.predict(table).num_rows == tiny.ROWS
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"features": {"age": Number}},
+            r"feature 'age': expected an object of a Feature.*Number\(\)",
+        ),
+        ({"tasks": {"sold": "Binary"}}, "task 'sold': expected an object of a Task.*'Binary'"),
+        ({"features": {"age": Number(encoder="TextBag")}}, "feature 'age', encoder: .* Encoder"),
+        ({"balancing": PCGrad}, r"balancing: .* Balancer.*Write PCGrad\(\)"),
+        ({"training": {"epochs": 3}}, "training: expected an object of a Training"),
+    ],
+)
+def test_a_class_or_its_name_is_no_object(changed, message):
+    with pytest.raises(ConfigError, match=message):
+        Learner(**{"features": {"age": Number()}, "tasks": {"sold": Binary()}, **changed})

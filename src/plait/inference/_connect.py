@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from plait._names import did_you_mean
+from plait._names import demand, did_you_mean
+from plait.encoders import Encoder
 from plait.errors import ConfigError
 from plait.features import Feature
 from plait.fusion import Fusion
@@ -63,15 +64,21 @@ def check_names(features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> N
     Raises:
         ConfigError: see `connect`.
     """
-    for kind, names in (("feature", features), ("task", tasks)):
-        if not names:
+    given: tuple[tuple[str, Mapping[str, Any], type], ...]
+    given = (("feature", features, Feature), ("task", tasks, Task))
+    for kind, named, contract in given:
+        if not named:
             raise ConfigError(f"A model needs at least one {kind}. Received: none.")
-        for name in names:
+        for name, value in named.items():
+            demand(f"{kind} '{name}'", value, contract)
             if not name or "/" in name:
                 raise ConfigError(
                     f"The {kind} name {name!r} cannot name a Keras layer: empty, or with a '/'. "
                     "Choose another name and give the column's own by column=."
                 )
+    for name, feature in features.items():
+        if feature.encoder is not None:
+            demand(f"feature '{name}', encoder", feature.encoder, Encoder)
     reserved = {f"{feature}__{mask}" for feature in features for mask in ("present", "length")}
     for name in features:
         if name in reserved:
@@ -91,11 +98,11 @@ def check_names(features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> N
             )
         if task.features is not None and not task.features:
             raise ConfigError(f"Task '{name}': features is empty; it needs at least one feature.")
-        for feature in task.features or ():
-            if feature not in features:
+        for read_one in task.features or ():
+            if read_one not in features:
                 raise ConfigError(
-                    f"Task '{name}' reads the feature '{feature}', which is not declared."
-                    f"{did_you_mean(feature, features)}"
+                    f"Task '{name}' reads the feature '{read_one}', which is not declared."
+                    f"{did_you_mean(read_one, features)}"
                 )
         if task.maps_of is not None and task.maps_of not in features:
             raise ConfigError(

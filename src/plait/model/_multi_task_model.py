@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from plait import backend
+from plait._names import demand
 from plait.balancing import Balancer, Equal
 from plait.model._frontier import Cut, address, compared, find_cut, tensor_at
 from plait.model._metrics import BalanceMonitor, TaskMetrics
@@ -96,10 +97,13 @@ class MultiTaskModel(keras.Model):
             balancing: how the tasks are weighed against each other; None adds the losses.
 
         Raises:
-            ValueError: a loss, weight or metric for an output that is not there.
+            ValueError: a loss, weight or metric for an output that is not there; a `balancing`
+                that is no balancer.
             BalancingError: a balancer with fewer than two tasks, or whose needs the model cannot
                 meet.
         """
+        if balancing is not None:
+            demand("balancing", balancing, Balancer)
         super().compile(
             optimizer=optimizer,
             run_eagerly=run_eagerly,

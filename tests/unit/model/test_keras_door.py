@@ -224,3 +224,8 @@ def test_the_augmentation_stage_sees_the_row_key_and_only_training_does():
     assert seen == [(4, 2)]
     model.evaluate({k: v for k, v in values.items() if k != "row_key"}, y, verbose=0)
     assert seen == [(4, 2)]
+
+
+def test_a_balancers_name_is_no_balancer():
+    with pytest.raises(ValueError, match="balancing: expected an object of a Balancer"):
+        compiled(plait.MultiTaskModel(*graph()), balancing="PCGrad")
