@@ -23,8 +23,8 @@ class TextBag(Encoder):
             moves each entry of an embedding by about the learning rate, whatever its gradient; with
             a gain a few hundred steps suffice for the large weights that a linear model would have.
         gram_dropout: the share of n-grams left out of a row while training; the others are enlarged
-            to make up for it.
-        dropout: in the deep path and on the token.
+            to make up for it. Tables of rare n-grams overfit early without it.
+        dropout: in the deep path.
         seed: of both.
 
     Call arguments:
@@ -47,7 +47,7 @@ class TextBag(Encoder):
         vocabulary: int | None = None,
         hidden: int = 128,
         gain: float = 8.0,
-        gram_dropout: float = 0.5,
+        gram_dropout: float = 0.7,
         dropout: float = 0.1,
         seed: int = 0,
         **kwargs: Any,
