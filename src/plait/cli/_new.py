@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from plait._beside import written_beside
 from plait._names import did_you_mean
 from plait.config import dump
@@ -88,7 +86,7 @@ def draft(
             comments["features", name] = guess.reason
         elif "split" not in document and _is_split(table, name):
             document["split"], comments[("split",)] = name, guess.reason
-        elif "key" not in document and _is_key(table, name):
+        elif "key" not in document and guess.names_rows and _is_full(table, name):
             document["key"], comments[("key",)] = name, guess.reason
         else:
             left_out.append(f"  {name}: {guess.reason}")
@@ -137,11 +135,8 @@ def _is_split(table: Table, name: str) -> bool:
     return True
 
 
-def _is_key(table: Table, name: str) -> bool:
-    values = table.column(name).values
-    if pa.types.is_temporal(values.type):
-        return False
-    return not values.null_count and len(values.unique()) == len(values)
+def _is_full(table: Table, name: str) -> bool:
+    return not table.column(name).is_missing().any()
 
 
 def _written(name: str, arguments: Mapping[str, Any]) -> Any:

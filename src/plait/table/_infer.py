@@ -26,7 +26,7 @@ _TARGET_NAME = re.compile(
     re.I,
 )
 _MONEY = re.compile(
-    r"^\s*[$€£]?\s*-?(\d{1,3}(,\d{3})*(\.\d+)?|(\d+|\d{1,3}([. ]\d{3})+)(,\d+)?)\s*[%$€£]?\s*$"
+    r"^\s*[$€£]?\s*-?((\d+|\d{1,3}(,\d{3})+)(\.\d+)?|(\d+|\d{1,3}([. ]\d{3})+)(,\d+)?)\s*[%$€£]?\s*$"
 )
 _SEPARATORS = ("|", ";")
 _SAMPLE = 2_000
@@ -45,6 +45,7 @@ class Guess:
         arguments: that class' arguments.
         reason: why, in a sentence.
         task: the class of task that could answer it, or None.
+        names_rows: whether it only tells which row it is; some cells may be empty.
         target_score: how much it looks like something to predict, 0 and more.
     """
 
@@ -53,6 +54,7 @@ class Guess:
     reason: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     task: str | None = None
+    names_rows: bool = False
     target_score: float = 0.0
 
 
@@ -96,6 +98,10 @@ def _guess(column: Column, whole: Column) -> Guess:
     return _of_numbers(name, values, distinct, is_key, counts)
 
 
+def _row_name(column: str) -> Guess:
+    return Guess(column, None, "it names the row: every value is different", names_rows=True)
+
+
 def _of_bytes(name: str, first: bytes) -> Guess:
     if first.startswith(_PICTURE_BYTES) or first[8:12] == b"WEBP":
         return Guess(name, "Image", "its cells are the bytes of pictures")
@@ -107,7 +113,7 @@ def _of_bytes(name: str, first: bytes) -> Guess:
 def _of_numbers(name: str, values: list[Any], distinct: int, is_key: bool, counts: bool) -> Guess:
     integers = all(float(v).is_integer() for v in values)
     if integers and is_key and (_is_key_name(name) or counts):
-        return Guess(name, None, "it names the row: every value is different")
+        return _row_name(name)
     if integers and _is_key_name(name) and distinct < len(values):
         return Guess(name, "Category", f"whole numbers that name something, {distinct} of them")
     if integers and distinct <= _FEW and max(map(float, values)) < 1000:
@@ -139,7 +145,7 @@ def _of_text(name: str, values: list[str], distinct: int, is_key: bool) -> Guess
         return Guess(name, None, "it holds dates or times; split by it with `split: {after: ...}`")
     words = float(np.mean([len(v.split()) for v in values]))
     if is_key and (_is_key_name(name) or words == 1) and max(map(len, values)) <= 40:
-        return Guess(name, None, "it names the row: every value is different")
+        return _row_name(name)
     for separator in _SEPARATORS:
         if sum(separator in v for v in values) > 0.2 * len(values):
             parts = {p.strip() for v in values for p in v.split(separator)}

@@ -80,3 +80,17 @@ def test_nothing_to_predict():
 def test_nothing_to_predict_from():
     with pytest.raises(DataError, match="has no column left to predict price from"):
         draft(Table(pa.table({"price": [1.5, 2.5, 3.5]}), "p.csv"))
+
+
+def test_only_what_names_every_row_is_the_key():
+    cells = {
+        "tags": [["a", "b"], ["c"], []] * (ROWS // 3),
+        "place": [{"x": n} for n in range(ROWS)],
+        "cost": [f"$ {n}.50" for n in range(1000, 1000 + ROWS)],
+        "order_id": [None, *(f"o{n}" for n in range(ROWS - 1))],
+        **CELLS,
+    }
+    document, _, head = draft(Table(pa.table(cells), "strange.csv"))
+    assert document["key"] == "record_id"
+    for left_out in ("tags", "place", "cost", "order_id"):
+        assert f"  {left_out}: " in head
