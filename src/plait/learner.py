@@ -249,6 +249,8 @@ class Learner:
     ) -> dict[str, Any]:
         """Trains once for each fold, on the other rows, and scores on the fold.
 
+        Of `split` only `by` counts here: its groups stay whole.
+
         Args:
             table: whatever `Table.read` takes.
             spec: how many folds, or a column whose values name them.
@@ -265,7 +267,11 @@ class Learner:
         table = Table.read(table, root)
         folder = run_folder(run)
         scores: dict[str, Scores] = {}
-        for name, rows in folds(table, spec, self._targets, self.seed):
+        by = self.split.by if isinstance(self.split, Split) else None
+        every = list(folds(table, spec, self._targets, self.seed, by))
+        for place, (name, rows) in enumerate(every, start=1):
+            if verbose:
+                tell([f"fold {name}, {place} of {len(every)}"])
             here = folder is not None and folder / re.sub(r"[^\w.-]", "_", f"fold-{name}")
             learner = Learner(**{key: getattr(self, key) for key in parameters(Learner)})
             parts = {"train": table.take(rows.train), "validation": table.take(rows.validation)}

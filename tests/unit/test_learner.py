@@ -204,6 +204,17 @@ def test_folds_score_each_row_once_by_a_model_that_never_saw_it(tmp_path, monkey
     assert json.loads((tmp_path / "r" / "metrics.json").read_text()) == found
 
 
+def test_folds_keep_what_the_split_keeps_whole(monkeypatch):
+    seen = []
+    monkeypatch.setattr(Learner, "fit", lambda self, parts, run, verbose: None)
+    monkeypatch.setattr(Learner, "evaluate", lambda self, table: seen.append(table) or {})
+    cells = tiny.columns()
+    cells["buyer"] = [n // 4 for n in range(tiny.ROWS)]
+    learner(split=Split(by="buyer")).folds(cells, 3, run=False, verbose=False)
+    buyers = [set(table.column("buyer").values.to_pylist()) for table in seen]
+    assert sum(map(len, buyers)) == len(set.union(*buyers))
+
+
 def test_a_table_object_will_do_for_everything(ran):
     fitted, _ = ran
     table = Table.read(tiny.columns())

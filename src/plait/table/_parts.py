@@ -34,16 +34,21 @@ def spread(strata: np.ndarray, fractions: Sequence[float], seed: int) -> Parts:
 
 def whole(group: np.ndarray, fractions: Sequence[float], seed: int) -> Parts:
     """Whole groups in random order; each goes to the part that lacks most."""
+    part = dealt(group, fractions, seed)
+    return Parts(*(np.flatnonzero(part == p) for p in range(3)))
+
+
+def dealt(group: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
+    """Each row's place among `shares`, by whole groups: each goes where most is lacking."""
     sizes = np.bincount(group)
-    wanted = np.array(fractions) * len(group)
-    held = np.zeros(3)
+    wanted = np.array(shares) * len(group)
+    held = np.zeros(len(shares))
     owner = np.empty(len(sizes), "int64")
     for g in np.random.Generator(np.random.Philox(seed)).permutation(len(sizes)):
         lack = np.where(wanted > 0, (wanted - held) / np.maximum(wanted, 1e-9), -np.inf)
         owner[g] = int(np.argmax(lack))
         held[owner[g]] += sizes[g]
-    part = owner[group]
-    return Parts(*(np.flatnonzero(part == p) for p in range(3)))
+    return owner[group]
 
 
 def _counts(rows: int, fractions: Sequence[float]) -> list[int]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from plait._names import did_you_mean
 from plait.errors import ConfigError, DataError
 from plait.table._column import Column
-from plait.table._parts import Parts, shuffled, spread, whole
+from plait.table._parts import Parts, dealt, shuffled, spread, whole
 from plait.table._table import Table
 from plait.table._times import cut_in_time
 
@@ -110,6 +110,7 @@ def folds(
     spec: int | str,
     targets: Sequence[str] = (),
     seed: int = 0,
+    by: str | None = None,
     validation: float = 0.1,
 ) -> Iterator[tuple[str, Parts]]:
     """Each fold's name and its parts: the fold is the test part, the rest trains.
@@ -120,35 +121,43 @@ def folds(
             test part.
         targets: the tasks' columns, for stratification.
         seed: of the random choices.
+        by: a column whose equal values stay in one part, as in `Split`.
         validation: the share of the rest that chooses.
 
     Raises:
-        ConfigError: fewer than two folds, or more than rows.
+        ConfigError: fewer than two folds, or more than rows, or than values of `by`.
         DataError: no such column.
     """
+    group = None if by is None else _codes(table.column(by), missing_apart=True)
+    strata = _strata(table, None, targets)
     if isinstance(spec, str):
         column = table.column(spec)
         code = _codes(column, missing_apart=False)
         names = [str(v) for v in _distinct(column)]
     else:
-        if not 2 <= spec <= table.num_rows:
-            raise ConfigError(
-                f"folds: expected 2 to {table.num_rows} (the rows). Received: {spec}."
-            )
-        strata = _strata(table, None, targets)
-        code = np.empty(table.num_rows, "int64")
-        order = shuffled(strata, seed)
-        code[order] = np.arange(table.num_rows) % spec
+        most = table.num_rows if group is None else len(np.unique(group))
+        if not 2 <= spec <= most:
+            of = "rows" if by is None else f"distinct values of '{by}'"
+            raise ConfigError(f"folds: expected 2 to {most} (the {of}). Received: {spec}.")
+        if group is None:
+            code = np.empty(table.num_rows, "int64")
+            code[shuffled(strata, seed)] = np.arange(table.num_rows) % spec
+        else:
+            code = dealt(group, [1 / spec] * spec, seed)
         names = [str(n) for n in range(spec)]
     if len(names) < 2:
         raise ConfigError(
             f"folds: the column '{spec}' has one value only, and two folds are needed."
         )
+    fractions = (1 - validation, validation, 0.0)
     for place in sorted(range(len(names)), key=lambda n: _natural(names[n])):
         test = np.flatnonzero(code == place)
         rest = np.flatnonzero(code != place)
-        strata = _strata(table, None, targets)[rest]
-        inner = spread(strata, (1 - validation, validation, 0.0), seed)
+        inner = (
+            spread(strata[rest], fractions, seed)
+            if group is None
+            else whole(group[rest], fractions, seed)
+        )
         yield names[place], Parts(rest[inner.train], rest[inner.validation], test)
 
 

@@ -113,3 +113,22 @@ def test_folds_by_number_and_by_column():
         list(folds(table, 31))
     with pytest.raises(DataError, match=r"has no column .flod.. Did you mean .fold."):
         list(folds(table, "flod"))
+
+
+@pytest.mark.parametrize("spec", [3, "fold"])
+def test_folds_keep_groups_whole_in_every_part(spec):
+    actor = [n // 5 for n in range(60)]
+    table = Table.read({"actor": actor, "fold": [str(a % 3) for a in actor]})
+    seen = []
+    for _, parts in folds(table, spec, by="actor", validation=0.25):
+        whole(parts, 60)
+        sets = [{actor[r] for r in rows} for rows in (parts.train, parts.validation, parts.test)]
+        assert [len(s) for s in sets] == [6, 2, 4]
+        assert len(set.union(*sets)) == 12
+        seen += sets[2]
+    assert sorted(seen) == list(range(12))
+
+
+def test_no_more_folds_than_groups():
+    with pytest.raises(ConfigError, match=r"2 to 2 \(the distinct values of 'actor'\)"):
+        list(folds(Table.read({"actor": [1, 1, 2, 2, 2]}), 3, by="actor"))
