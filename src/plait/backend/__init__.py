@@ -2,6 +2,8 @@
 
 import keras
 
+from plait.backend._masks import mask_of, set_mask
+
 if keras.backend.backend() == "jax":
     from plait.backend._jax import apply_gradients, no_gradient, seeded, test_step, train_step, vjp
 elif keras.backend.backend() == "torch":
@@ -28,4 +30,13 @@ else:
         f"Received: {keras.backend.backend()!r}. Set KERAS_BACKEND."
     )
 
-__all__ = ["apply_gradients", "no_gradient", "seeded", "test_step", "train_step", "vjp"]
+__all__ = [
+    "apply_gradients",
+    "mask_of",
+    "no_gradient",
+    "seeded",
+    "set_mask",
+    "test_step",
+    "train_step",
+    "vjp",
+]

@@ -1,5 +1,6 @@
 """Where the shared trunk of a functional model ends, found from its graph alone."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,15 +84,19 @@ def find_cut(inputs: Sequence[Any], outputs: Mapping[str, Any], tasks: Sequence[
     return Cut(trunk, heads, rest, tuple(frontier), uses, tuple(crossing.values()))
 
 
-def compared(cut: Cut, shared: Sequence[Any] | None) -> tuple[int, ...]:
+def compared(
+    cut: Cut, shared: Sequence[Any] | None, level: str | None = "representation"
+) -> tuple[int, ...]:
     """The indices of the frontier's tensors that the Gramian is taken over.
 
     Args:
         cut: the model's cut.
         shared: the tensors named by hand, or None for the whole frontier.
+        level: what is compared: "representation" these tensors, "parameters" all that is before.
 
     Raises:
-        BalancingError: a tensor that is not on the frontier, or a task that reads none of them.
+        BalancingError: a tensor that is not on the frontier, a task that reads none of them, or
+            tensors that no two tasks read.
     """
     if shared is None:
         chosen = tuple(range(len(cut.frontier)))
@@ -112,7 +117,33 @@ def compared(cut: Cut, shared: Sequence[Any] | None) -> tuple[int, ...]:
                 "no other. Let it share a trainable layer with another output, or compile with a "
                 "balancer that looks at loss values only."
             )
+    if level == "representation":
+        _check_pairs(cut, set(chosen))
     return chosen
+
+
+def _check_pairs(cut: Cut, chosen: set[int]) -> None:
+    """Two tasks are compared through what both read directly; a task that none meets is told."""
+    met = {
+        task
+        for task, used in cut.uses.items()
+        if any(set(used) & set(others) & chosen for t, others in cut.uses.items() if t != task)
+    }
+    alone = [task for task in cut.uses if task not in met]
+    if not met:
+        names = sorted({_name(cut.frontier[i]) for i in chosen})
+        raise BalancingError(
+            f"No two outputs read one tensor of those where the trunk ends ({', '.join(names)}), so "
+            "their gradients cannot be compared there. Use level='parameters'; of a model inside "
+            "the model, take its layers instead."
+        )
+    if alone:
+        warnings.warn(
+            f"plait: at level='representation' the gradient of {alone[0]!r} is compared with no "
+            "other output's: it reads no tensor of the trunk's end that another output reads. "
+            "level='parameters' compares it on everything they share.",
+            stacklevel=2,
+        )
 
 
 def run(calls: Sequence[Any], values: dict[int, Any], training: bool) -> None:

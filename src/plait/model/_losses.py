@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from plait.backend import mask_of
+
 CLASS_LOSSES = "crossentropy"
 MISSING_CLASS = -1
 
@@ -30,6 +32,17 @@ class Labels:
         """`positions` as 0 and 1."""
         return keras.ops.cast(self.positions > 0, "float32")
 
+    def where_labelled(self, predictions: Any) -> Any:
+        """`predictions` `(batch, ...)`, 0 where there is no label.
+
+        A selection, in both directions: what is not finite there, or what a loss makes of it, is a
+        NaN in no gradient, which a product with 0 would be.
+        """
+        if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(predictions.dtype)):
+            return predictions
+        there = spread(self.positions > 0, len(predictions.shape))
+        return keras.ops.where(there, predictions, keras.ops.zeros_like(predictions))
+
 
 def resolve_loss(identifier: Any) -> Callable[[Any, Any], Any]:
     """The function from `(targets, predictions)` to unreduced losses behind a Keras loss.
@@ -41,24 +54,29 @@ def resolve_loss(identifier: Any) -> Callable[[Any, Any], Any]:
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
         return _crossentropy
     loss = keras.losses.get(identifier)
-    if isinstance(loss, keras.losses.Loss):
-        return loss.call
+    function = loss.call if isinstance(loss, keras.losses.Loss) else loss
 
     def call(targets: Any, predictions: Any) -> Any:
-        return loss(_same_rank(targets, predictions), predictions)
+        if len(predictions.shape) == 1:
+            predictions = keras.ops.expand_dims(predictions, -1)
+        return function(same_rank(targets, predictions), predictions)
 
     return call
 
 
 def missing_label(identifier: Any) -> int | None:
-    """The target value that means "no label", for losses of classes."""
-    if isinstance(identifier, str):
-        name = "crossentropy" if identifier.lower() == "ce" else identifier
-    else:
-        name = str(getattr(identifier, "name", None) or getattr(identifier, "__name__", ""))
-    if CLASS_LOSSES in name.lower():
+    """The target value that means "no label", for losses of classes, whatever they are named."""
+    if isinstance(identifier, str) and identifier.lower() == "ce":
         return MISSING_CLASS
-    return getattr(identifier, "missing_label", None)
+    loss = identifier if isinstance(identifier, str) else keras.losses.get(identifier)
+    told = [
+        loss if isinstance(loss, str) else type(loss).__name__,
+        getattr(loss, "__name__", ""),
+        getattr(getattr(loss, "fn", None), "__name__", ""),
+    ]
+    if any(CLASS_LOSSES in name.lower().replace("_", "") for name in told):
+        return MISSING_CLASS
+    return getattr(loss, "missing_label", None)
 
 
 def read_labels(
@@ -94,10 +112,10 @@ def read_labels(
         weight = ops.cast(sample_weight, "float32")
         while len(weight.shape) > positions_rank and weight.shape[-1] == 1:
             weight = ops.squeeze(weight, -1)
-        weight = _spread(weight, positions_rank)
+        weight = spread(weight, positions_rank)
         valid = ops.logical_and(valid, weight > 0)
         weighted = ops.where(valid, weight, 0.0)
-    targets = ops.where(_spread(valid, rank), targets, ops.zeros_like(targets))
+    targets = ops.where(spread(valid, rank), targets, ops.zeros_like(targets))
 
     positions = ops.cast(valid, "float32")
     inner = tuple(range(1, positions_rank))
@@ -122,7 +140,11 @@ def row_losses(loss: Callable, labels: Labels, predictions: Any) -> tuple[Any, A
     targets = labels.targets
     if keras.backend.is_float_dtype(targets.dtype):
         targets = ops.cast(targets, "float32")
-    values = ops.cast(loss(targets, ops.cast(predictions, "float32")), "float32")
+    predictions = ops.cast(labels.where_labelled(predictions), "float32")
+    given = loss(targets, predictions)
+    # What the loss itself leaves out, as `ignore_class` does.
+    kept = mask_of(given)
+    values = ops.cast(given, "float32")
     if len(values.shape) == 0:
         raise ValueError(
             "A loss must give one value a row or a position, so that missing labels can be left "
@@ -136,11 +158,14 @@ def row_losses(loss: Callable, labels: Labels, predictions: Any) -> tuple[Any, A
         inner = tuple(range(len(values.shape), len(weights.shape)))
         weights = ops.where(ops.all(weights > 0, axis=inner), ops.mean(weights, axis=inner), 0.0)
         rows = weights if len(weights.shape) == 1 else rows
+    if kept is not None and len(kept.shape) == len(weights.shape):
+        weights = ops.where(kept, weights, 0.0)
     values = ops.where(weights > 0, values, 0.0)
     inner = tuple(range(1, len(values.shape)))
     if not inner:
-        return values, rows
+        return values, weights
     total = ops.sum(weights, axis=inner)
+    rows = ops.where(total > 0, rows, 0.0)
     return ops.sum(values * weights, axis=inner) / ops.where(total > 0, total, 1.0), rows
 
 
@@ -154,19 +179,21 @@ def task_loss(losses: Any, rows: Any) -> tuple[Any, Any]:
 def _crossentropy(targets: Any, predictions: Any) -> Any:
     rank, depth = len(targets.shape), len(predictions.shape)
     if predictions.shape[-1] == 1:
-        return keras.losses.binary_crossentropy(_same_rank(targets, predictions), predictions)
+        return keras.losses.binary_crossentropy(same_rank(targets, predictions), predictions)
     if rank < depth or targets.shape[-1] == 1:
         return keras.losses.sparse_categorical_crossentropy(targets, predictions)
     return keras.losses.categorical_crossentropy(targets, predictions)
 
 
-def _same_rank(targets: Any, predictions: Any) -> Any:
+def same_rank(targets: Any, predictions: Any) -> Any:
+    """`targets` with a last axis of 1 where `predictions` have one and they do not."""
     if len(targets.shape) == len(predictions.shape) - 1 and predictions.shape[-1] == 1:
         return keras.ops.expand_dims(targets, -1)
     return targets
 
 
-def _spread(weight: Any, rank: int) -> Any:
+def spread(weight: Any, rank: int) -> Any:
+    """`weight` with axes of 1 behind, up to `rank`."""
     while len(weight.shape) < rank:
         weight = keras.ops.expand_dims(weight, -1)
     return weight

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from plait._names import did_you_mean
-from plait.model._losses import Labels
+from plait.model._losses import Labels, same_rank, spread
 
 
 class Means(keras.metrics.Metric):
@@ -82,10 +82,11 @@ class TaskMetrics(keras.metrics.Metric):
     def update_state(self, labels: Mapping[str, Labels], predictions: Mapping[str, Any]) -> None:
         """Takes one batch: `labels` by output (only those with a target), `predictions` by output."""
         for name, known in labels.items():
+            answers = known.where_labelled(predictions[name])
             for metric in self._plain.get(name, ()):
-                metric.update_state(known.targets, predictions[name], known.labelled)
+                _take(metric, known.targets, answers, known.labelled)
             for metric in self._weighted.get(name, ()):
-                metric.update_state(known.targets, predictions[name], known.positions)
+                _take(metric, known.targets, answers, known.positions)
         self.built = True
 
     def reset_state(self) -> None:
@@ -123,7 +124,10 @@ class BalanceMonitor(keras.metrics.Metric):
     def update_state(self, weights: Any, gramian: Any, active: Any) -> None:
         """Takes one step: `(tasks,)`, `(tasks, tasks)` or None, `(tasks,)` bool."""
         present = keras.ops.cast(active, "float32")
-        self._weights.update_state(weights, present)
+        # A step that overflowed in float16 moved nothing, and has no weights to tell of.
+        finite = keras.ops.isfinite(weights)
+        present = keras.ops.where(finite, present, 0.0)
+        self._weights.update_state(keras.ops.where(finite, weights, 0.0), present)
         if self._conflicts is not None:
             pairs = present[:, None] * present[None, :] * (1.0 - keras.ops.eye(len(self._tasks)))
             count = keras.ops.sum(pairs)
@@ -141,6 +145,18 @@ class BalanceMonitor(keras.metrics.Metric):
         if self._conflicts is not None:
             results["conflict_rate"] = self._conflicts.result()[0]
         return results
+
+
+def _take(metric: keras.metrics.Metric, targets: Any, answers: Any, weights: Any) -> None:
+    if len(answers.shape) == 1:
+        answers = keras.ops.expand_dims(answers, -1)
+    if isinstance(metric, keras.metrics.IoU):
+        # It counts every place by itself, and spreads no weight over them.
+        classes = targets if metric.sparse_y_true else targets[..., 0]
+        weights = spread(weights, len(classes.shape)) * keras.ops.ones_like(classes, "float32")
+    else:
+        targets = same_rank(targets, answers)
+    metric.update_state(targets, answers, weights)
 
 
 def _by_output(given: Any, outputs: Sequence[str], argument: str) -> dict[str, list[Any]]:

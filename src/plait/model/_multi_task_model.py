@@ -11,11 +11,11 @@ from plait.balancing import Balancer, Equal
 from plait.model._frontier import Cut, address, compared, find_cut, tensor_at
 from plait.model._metrics import BalanceMonitor, TaskMetrics
 from plait.model._network import Network, TaskLosses
-from plait.model._objective import Objective
+from plait.model._objective import Objective, without_holes
+from plait.model._row_key import augmented, without_row_key
+from plait.model._saved_state import PREFIX, restore, saved_state
 from plait.model._step import build_balancer, take_step
 
-ROW_KEY = "row_key"
-_STATE = "state_"
 _COMPARING = frozenset({"gramian", "cross_gramian"})
 
 
@@ -64,7 +64,7 @@ class MultiTaskModel(keras.Model):
             augment=None,
             balancing=None,
             _monitor=None,
-            _network=None,
+            _made=(None, None),
         )
 
     def compile(
@@ -120,6 +120,7 @@ class MultiTaskModel(keras.Model):
                 objective.outputs, objective.tasks, metrics, weighted_metrics
             ),
             _monitor=None,
+            _made=(None, None),
             _compiled_with={
                 "optimizer": self.optimizer,
                 "loss": loss,
@@ -132,17 +133,23 @@ class MultiTaskModel(keras.Model):
                 "balancing": balancing,
             },
         )
-        self._keep(_network=self._as_network())
         if balancing is not None:
             self._start_balancing(balancing)
 
     @property
     def task_names(self) -> list[str]:
-        """The outputs' names: the keys of a dict of outputs, else the names of their layers."""
+        """The outputs' names: the keys of a dict of outputs, else the names of their layers.
+
+        A layer that gives two of them has its second output named `<layer>_1`.
+        """
         outputs = self.output
         if isinstance(outputs, Mapping):
             return list(outputs)
-        return list(self.output_names)
+        names: list[str] = []
+        for name in self.output_names:
+            again = (f"{name}_{n}" for n in range(1, len(self.output_names)))
+            names.append(next(n for n in (name, *again) if n not in names))
+        return names
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -169,8 +176,9 @@ class MultiTaskModel(keras.Model):
         """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         labels = self.objective.by_name(y, sample_weight)
+        x = self._without_holes(augmented(x, self.augment), labels)
         balancer = self.balancing or Equal()
-        done = take_step(self._network, balancer, self.optimizer, self._augmented(x), labels)
+        done = take_step(self._network, balancer, self.optimizer, x, labels)
         if self._monitor is not None:
             self._monitor.update_state(done.weights, done.gramian, done.losses.active)
         self._take(done.losses, done.added, done.labels, done.predictions)
@@ -184,6 +192,7 @@ class MultiTaskModel(keras.Model):
         """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         labels = self.objective.by_name(y, sample_weight)
+        x = self._without_holes(x, labels)
         held = [*self.trainable_variables, *self.non_trainable_variables]
         with keras.StatelessScope([(v, v.value) for v in held], collect_losses=True):
             predictions = self._named(self(x, training=False))
@@ -192,6 +201,19 @@ class MultiTaskModel(keras.Model):
         self._take(losses, added, labels, predictions)
         results = [metric.result() for metric in (self._loss_tracker, self._compile_metrics)]
         return {"loss": results[0], **results[1]}
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The sum of the tasks' losses, as `fit` without balancing logs it."""
+        labels = self.objective.by_name(y, sample_weight)
+        losses = self.objective.losses(self._named(y_pred), labels)
+        return sum((keras.ops.sum(term) for term in self.losses), keras.ops.sum(losses.values))
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -203,7 +225,7 @@ class MultiTaskModel(keras.Model):
         return self.get_metrics_result()
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(_without_row_key(inputs), *args, **kwargs)
+        return super().__call__(without_row_key(inputs), *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -215,31 +237,32 @@ class MultiTaskModel(keras.Model):
         if not self.compiled:
             return {}
         given = self._compiled_with
-        return {key: keras.saving.serialize_keras_object(value) for key, value in given.items()}
+        config = {key: keras.saving.serialize_keras_object(value) for key, value in given.items()}
+        # `clone_model` takes nothing else of a compiled model along.
+        return {**config, "shared": self.get_config().get("shared")}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         given = {k: keras.saving.deserialize_keras_object(v) for k, v in config.items()}
+        shared = given.pop("shared", None)
+        if self.shared is None and shared is not None:
+            self._keep(shared=tuple(self._found(tensor) for tensor in shared))
         self.compile(**given)
         self.optimizer.build(self._optimized())
 
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
-        for n, variable in enumerate(self._unsaved_by_keras()):
-            store[f"{_STATE}{n}"] = keras.ops.convert_to_numpy(variable)
+        for name, variable in self._unsaved_by_keras().items():
+            store[name] = keras.ops.convert_to_numpy(variable)
 
     def load_own_variables(self, store: Any) -> None:
-        keys = list(store.keys())
-        super().load_own_variables({k: store[k] for k in keys if not k.startswith(_STATE)})
-        for n, variable in enumerate(self._unsaved_by_keras()):
-            # A file of other weights, or from before `compile`, leaves this state where it starts.
-            if f"{_STATE}{n}" in keys and store[f"{_STATE}{n}"].shape == variable.shape:
-                variable.assign(store[f"{_STATE}{n}"])
+        held = {key: store[key] for key in store.keys()}  # noqa: SIM118 (an HDF5 group)
+        super().load_own_variables({k: v for k, v in held.items() if not k.startswith(PREFIX)})
+        restore(self._unsaved_by_keras(), held)
 
-    def _unsaved_by_keras(self) -> list[keras.Variable]:
-        """The seeds of dropout and the like, then the balancer's state."""
+    def _unsaved_by_keras(self) -> dict[str, keras.Variable]:
         weights = {id(v) for v in self.weights}
         seeds = [v for v in self.non_trainable_variables if id(v) not in weights]
-        return [*seeds, *(self.balancing.variables if self.balancing else [])]
+        return saved_state(seeds, self.balancing)
 
     def _keep(self, **attributes: Any) -> None:
         for name, value in attributes.items():
@@ -248,6 +271,8 @@ class MultiTaskModel(keras.Model):
     def _start_balancing(self, balancing: Balancer) -> None:
         tasks = self.objective.tasks
         build_balancer(balancing, tasks, self.optimizer)
+        # Refuses here, not in the first step, a model that cannot give what the balancer needs.
+        _ = self._network
         if balancing.trainable_variables and not self.optimizer.built:
             self.optimizer.build(self._optimized())
         compares = bool(_COMPARING & balancing.needs)
@@ -257,15 +282,22 @@ class MultiTaskModel(keras.Model):
         learnt = self.balancing.trainable_variables if self.balancing else []
         return [*self.trainable_variables, *learnt]
 
+    @property
+    def _network(self) -> Network:
+        """Of the layers as they are now: some may have been frozen since `compile`."""
+        trained = tuple(id(v) for v in self.trainable_variables)
+        if self._made[0] != trained:
+            self._keep(_made=(trained, self._as_network()))
+        return self._made[1]
+
     def _as_network(self) -> Network:
-        tasks = self.objective.tasks
-        outputs = dict(zip(self.task_names, self._output_list(), strict=True))
+        tasks, outputs = self.objective.tasks, self._by_name()
         needs = self.balancing.needs if self.balancing else frozenset()
         cut: Cut | None = None
         chosen: tuple[int, ...] = ()
         if _COMPARING & needs and len(tasks) > 1:
             cut = find_cut(self.inputs, outputs, tasks)
-            chosen = compared(cut, self.shared)
+            chosen = compared(cut, self.shared, self.balancing.level)
         return Network(
             self.inputs,
             outputs,
@@ -275,9 +307,13 @@ class MultiTaskModel(keras.Model):
             self._standardize_inputs,
             lambda x: self._named(self(x, training=True)),
             self.objective.losses,
+            lambda labels: self.objective.labelled_rows(outputs, labels),
             cut,
             chosen,
         )
+
+    def _by_name(self) -> dict[str, Any]:
+        return dict(zip(self.task_names, self._output_list(), strict=True))
 
     def _output_list(self) -> list[Any]:
         if isinstance(self.output, Mapping):
@@ -291,12 +327,10 @@ class MultiTaskModel(keras.Model):
             predictions = [predictions]
         return dict(zip(self.task_names, predictions, strict=True))
 
-    def _augmented(self, x: Any) -> Any:
-        if not isinstance(x, Mapping) or ROW_KEY not in x:
+    def _without_holes(self, x: Any, labels: Any) -> Any:
+        if not labels:
             return x
-        row_key = x[ROW_KEY]
-        x = _without_row_key(x)
-        return x if self.augment is None else self.augment(x, row_key)
+        return without_holes(x, self.objective.labelled_rows(self._by_name(), labels))
 
     def _take(self, losses: TaskLosses, added: Any, labels: Any, predictions: Any) -> None:
         """Updates the loss trackers and the metrics with one batch."""
@@ -304,7 +338,7 @@ class MultiTaskModel(keras.Model):
         # A batch counts by the rows that count: padding does not dilute the epoch's loss.
         rows = keras.ops.max(losses.totals) if self.objective.tasks else keras.ops.ones(())
         self._loss_tracker.update_state(total, sample_weight=rows)
-        self._compile_metrics.update_losses(losses.values, losses.totals)
+        self._compile_metrics.update_losses(losses.plain, losses.totals)
         known = self.objective.labels(predictions, labels)
         self._compile_metrics.update_state(known, predictions)
 
@@ -313,9 +347,3 @@ class MultiTaskModel(keras.Model):
         return (
             named if isinstance(named, keras.KerasTensor) else tensor_at(named, self._output_list())
         )
-
-
-def _without_row_key(x: Any) -> Any:
-    if isinstance(x, Mapping) and ROW_KEY in x:
-        return {key: value for key, value in x.items() if key != ROW_KEY}
-    return x

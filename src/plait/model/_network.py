@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
-from plait.backend import vjp
-from plait.model._frontier import Cut, run
+from plait.backend import mask_of, set_mask, vjp
+from plait.model._frontier import Cut
 
 State = dict[int, tuple[keras.Variable, Any]]
 """Values of variables, by the variable's id."""
@@ -24,10 +24,12 @@ class TaskLosses:
     Attributes:
         values: `(tasks,)` float32, 0 without labels.
         totals: `(tasks,)`, the sum of the labelled rows' weights.
+        plain: `(tasks,)`, the losses without their loss weights, for the logs.
     """
 
     values: Any
     totals: Any
+    plain: Any
 
     @property
     def active(self) -> Any:
@@ -48,6 +50,7 @@ class Network:
         flatten: from the user's inputs to values in the order of `inputs`.
         forward: from the user's inputs to predictions by name, in training mode.
         losses: from predictions and labels of the same rows to the tasks' losses.
+        labelled: from labels to `(batch,)` bool, the rows that have one of any output.
         found: where the trunk ends; None where no balancer asks for it.
         compared: the indices of the frontier's tensors that gradients are compared at.
     """
@@ -60,6 +63,7 @@ class Network:
     flatten: Callable[[Any], list[Any]]
     forward: Callable[[Any], dict[str, Any]]
     losses: Callable[[dict[str, Any], Any], TaskLosses]
+    labelled: Callable[[Any], Any]
     found: Cut | None = None
     compared: tuple[int, ...] = ()
 
@@ -77,14 +81,14 @@ class Forward:
 
     Attributes:
         losses: the tasks' losses.
+        predictions: each output's values, `(batch, ...)`, with their Keras masks.
         added: the sum of `add_loss` terms and regularisers.
-        predictions: each output's values, `(batch, ...)`.
         others: the new values of `Network.others`.
     """
 
     losses: TaskLosses
-    added: Any
     predictions: dict[str, Any]
+    added: Any
     others: list[Any]
 
 
@@ -124,137 +128,30 @@ def whole_pass(
         with keras.StatelessScope(inner.values(), collect_losses=True) as scope:
             predictions = network.forward(x)
             losses = network.losses(predictions, labels)
-            added = _added(scope.losses, network.trainable)
-        return (losses.values, added), (losses.totals, predictions, _new(scope, network.others))
+            added = added_losses(scope.losses, network.trainable)
+        seen = seen_beside(losses, predictions)
+        return (losses.values, added), (seen, changed(scope, network.others))
 
-    (values, added), pullback, (totals, predictions, others) = vjp(
-        fn, values_of(network.trainable, state)
-    )
-    forward = Forward(TaskLosses(values, totals), added, predictions, others)
+    (values, added), pullback, (seen, others) = vjp(fn, values_of(network.trainable, state))
+    forward = Forward(*read_beside(values, seen), added, others)
     return forward, lambda tasks, extra: pullback((tasks, extra))[0]
 
 
-@dataclass(frozen=True)
-class CutPass:
-    """One forward through trunk and heads, and the backward through all heads.
-
-    Attributes:
-        forward: what it gave.
-        rows: for each task, the gradient of its loss at each tensor of the frontier that it reads.
-        head_gradients: for each task, the gradients of its own operations' variables, by id.
-        trunk_pullback: cotangents of the frontier's tensors (absent ones are 0) and of the trunk's
-            added losses -> gradients of the trunk's variables, by id.
-        trunk_adds: whether the trunk has added losses at all.
-        penalties: gradients of the added losses of everything outside the trunk, by variable id.
-    """
-
-    forward: Forward
-    rows: dict[str, dict[int, Any]]
-    head_gradients: dict[str, dict[int, Any]]
-    trunk_pullback: Callable[[dict[int, Any], Any], dict[int, Any]]
-    trunk_adds: bool
-    penalties: dict[int, Any]
+def seen_beside(losses: TaskLosses, predictions: dict[str, Any]) -> tuple[Any, ...]:
+    """What comes out of a differentiated function beside its losses; masks do not by themselves."""
+    masks = {n: m for n, p in predictions.items() if (m := mask_of(p)) is not None}
+    return losses.totals, losses.plain, predictions, masks
 
 
-def cut_pass(network: Network, x: Any, labels: Any, state: State, scale: Any) -> CutPass:
-    """Runs the trunk, then every head on its own copy of what the trunk gives it.
-
-    Because each head has its own copy (of variables that several heads use, too), one backward of
-    the sum of the losses gives every task's rows at once, at the price of the heads' ordinary
-    backward: one vector-Jacobian product a task would run every head for every task.
-
-    Args:
-        network: with a cut.
-        x: the user's inputs.
-        labels: of the same rows.
-        state: the values of all variables.
-        scale: multiplies every loss, against underflow in float16.
-    """
-    cut = network.cut
-    trunk_variables = cut.trunk_variables
-    inputs = {id(t): v for t, v in zip(network.inputs, network.flatten(x), strict=True)}
-
-    adds: list[bool] = []
-
-    def trunk(values: list[Any]) -> tuple[Any, Any]:
-        seen = dict(inputs)
-        inner = state | entries(trunk_variables, values)
-        with keras.StatelessScope(inner.values(), collect_losses=True) as scope:
-            run(cut.trunk, seen, training=True)
-            added = _added(scope.losses, trunk_variables)
-            adds.append(bool(scope.losses) or any(v.regularizer for v in trunk_variables))
-        crossing = [seen[id(t)] for t in cut.crossing]
-        masks = [getattr(v, "_keras_mask", None) for v in crossing]
-        frontier = [seen[id(t)] for t in cut.frontier]
-        return (frontier, added), (crossing, masks, _new(scope, network.others))
-
-    (frontier, added), pullback, (crossing, masks, others) = vjp(
-        trunk, values_of(trunk_variables, state)
-    )
-    state = state | entries(network.others, others)
-
-    inside = {id(v) for v in trunk_variables}
-    outside = [v for v in network.trainable if id(v) not in inside]
-    own = {task: cut.head_variables(task) for task in network.tasks}
-
-    def heads(copies: dict, values: dict, free: list[Any]) -> tuple[Any, Any]:
-        inner, extra = dict(state), []
-        merged: dict[int, Any] = {}
-        for task in (*network.tasks, None):
-            seen = inputs | {id(t): v for t, v in zip(cut.crossing, crossing, strict=True)}
-            if task is None:
-                calls = cut.rest
-                seen |= merged
-            else:
-                calls = cut.heads[task]
-                inner |= entries(own[task], values[task])
-                seen |= {
-                    id(cut.frontier[i]): z
-                    for i, z in zip(cut.uses[task], copies[task], strict=True)
-                }
-                for tensor, mask in zip(cut.crossing, masks, strict=True):
-                    if mask is not None:
-                        seen[id(tensor)]._keras_mask = mask
-            with keras.StatelessScope(inner.values(), collect_losses=True) as scope:
-                run(calls, seen, training=True)
-                extra += scope.losses
-            inner |= entries(network.others, _new(scope, network.others))
-            merged |= seen
-        predictions = {name: merged[id(tensor)] for name, tensor in network.outputs.items()}
-        with keras.StatelessScope((inner | entries(outside, free)).values()):
-            penalty = _added(extra, outside)
-        losses = network.losses(predictions, labels)
-        aux = (losses.totals, predictions, values_of(network.others, inner))
-        return (losses.values, penalty), aux
-
-    copies = {task: [frontier[i] for i in cut.uses[task]] for task in network.tasks}
-    head_values = {task: values_of(own[task], state) for task in network.tasks}
-    (losses, penalty), heads_pullback, (totals, predictions, others) = vjp(
-        heads, copies, head_values, values_of(outside, state)
-    )
-    rows, head_gradients, penalties = heads_pullback(
-        (keras.ops.ones_like(losses) * scale, keras.ops.ones_like(penalty) * scale)
-    )
-
-    def trunk_pullback(cotangents: dict[int, Any], extra: Any) -> dict[int, Any]:
-        full = [
-            keras.ops.cast(cotangents[i], z.dtype) if i in cotangents else keras.ops.zeros_like(z)
-            for i, z in enumerate(frontier)
-        ]
-        (gradients,) = pullback((full, keras.ops.ones_like(added) * extra))
-        return by_id(trunk_variables, gradients)
-
-    return CutPass(
-        Forward(TaskLosses(losses, totals), added + penalty, predictions, others),
-        {t: dict(zip(cut.uses[t], rows[t], strict=True)) for t in network.tasks},
-        {task: by_id(own[task], head_gradients[task]) for task in network.tasks},
-        trunk_pullback,
-        any(adds),
-        by_id(outside, penalties),
-    )
+def read_beside(values: Any, seen: tuple[Any, ...]) -> tuple[TaskLosses, dict[str, Any]]:
+    """The losses and predictions from their differentiated `values` and what `seen_beside` gave."""
+    totals, plain, predictions, masks = seen
+    for name, mask in masks.items():
+        set_mask(predictions[name], mask)
+    return TaskLosses(values, totals, plain), predictions
 
 
-def _added(losses: list[Any], variables: list[keras.Variable]) -> Any:
+def added_losses(losses: list[Any], variables: list[keras.Variable]) -> Any:
     """`add_loss` terms and the variables' regularisers as one float32 scalar."""
     terms = [keras.ops.sum(keras.ops.cast(loss, "float32")) for loss in losses]
     for variable in variables:
@@ -266,5 +163,6 @@ def _added(losses: list[Any], variables: list[keras.Variable]) -> Any:
     return total
 
 
-def _new(scope: keras.StatelessScope, variables: list[keras.Variable]) -> list[Any]:
+def changed(scope: keras.StatelessScope, variables: list[keras.Variable]) -> list[Any]:
+    """The variables' values at the end of a scope."""
     return [scope.get_current_value(v) for v in variables]

@@ -4,14 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from plait._names import did_you_mean
+from plait.backend import mask_of
 from plait.model._losses import (
     Labels,
     missing_label,
     read_labels,
     resolve_loss,
     row_losses,
+    spread,
     task_loss,
 )
 from plait.model._network import TaskLosses
@@ -76,25 +79,42 @@ class Objective:
                 predictions[name],
                 weights,
                 self._missing.get(name),
-                getattr(predictions[name], "_keras_mask", None),
+                mask_of(predictions[name]),
             )
             for name, (targets, weights) in given.items()
         }
+
+    def labelled_rows(
+        self, outputs: Mapping[str, Any], given: Mapping[str, tuple[Any, Any]]
+    ) -> Any:
+        """`(batch,)` bool: the rows that have a label of any output; only shapes of `outputs` count."""
+        found = [
+            read_labels(targets, outputs[name], weights, self._missing.get(name)).rows > 0
+            for name, (targets, weights) in given.items()
+        ]
+        labelled = found[0]
+        for more in found[1:]:
+            labelled = keras.ops.logical_or(labelled, more)
+        return labelled
 
     def losses(
         self, predictions: Mapping[str, Any], given: Mapping[str, tuple[Any, Any]]
     ) -> TaskLosses:
         """Each task's mean loss over the weights of its labelled rows, times its loss weight."""
         labels = self.labels(predictions, given)
-        values, totals = [], []
+        plain, totals = [], []
         for task in self.tasks:
             rows = row_losses(self._functions[task], labels[task], predictions[task])
             value, total = task_loss(*rows)
-            values.append(value * self._weights[task])
+            plain.append(value)
             totals.append(total)
-        if not values:
-            return TaskLosses(keras.ops.zeros((0,)), keras.ops.zeros((0,)))
-        return TaskLosses(keras.ops.stack(values), keras.ops.stack(totals))
+        if not plain:
+            return TaskLosses(*(keras.ops.zeros((0,)) for _ in range(3)))
+        losses = keras.ops.stack(plain)
+        weights = keras.ops.convert_to_tensor(
+            np.array([self._weights[task] for task in self.tasks], "float32")
+        )
+        return TaskLosses(losses * weights, keras.ops.stack(totals), losses)
 
     def _spread(self, given: Any, what: str, one_for_all: bool = False) -> dict[str, Any]:
         if given is None:
@@ -122,6 +142,25 @@ class Objective:
             f"{what}: expected a dict or a list with one array for each of the outputs "
             f"{list(self.outputs)}. Received one array."
         )
+
+
+def without_holes(x: Any, labelled: Any) -> Any:
+    """The inputs with 0 for what is not finite in a row that has no label at all.
+
+    Such a row is padding, and 0 times its infinity would be a NaN in every weight's gradient.
+
+    Args:
+        x: nested tensors `(batch, ...)`.
+        labelled: `(batch,)` bool.
+    """
+
+    def cleaned(value: Any) -> Any:
+        if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype)):
+            return value
+        kept = keras.ops.logical_or(spread(labelled, len(value.shape)), keras.ops.isfinite(value))
+        return keras.ops.where(kept, value, keras.ops.zeros_like(value))
+
+    return keras.tree.map_structure(cleaned, x)
 
 
 def _by_output(given: Any, outputs: Sequence[str], argument: str) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """One training step: gradients by the balancer's needs, then the optimizer, then changed state."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import keras
 
 from plait import backend
+from plait._names import did_you_mean
 from plait.balancing import Balancer, Evidence, StepContext
+from plait.balancing._balancer import Need
 from plait.errors import BalancingError
 from plait.model._gradients import compute_gradients
 from plait.model._network import Network, TaskLosses, entries, losses_at
@@ -47,8 +49,8 @@ def take_step(network: Network, balancer: Balancer, optimizer: Any, x: Any, labe
     state = entries(held, [v.value for v in held])
     step = keras.ops.cast(optimizer.iterations, "int32")
 
-    def weigh(losses: TaskLosses, gramian: Any) -> tuple[Any, list[Any]]:
-        context = StepContext(network.tasks, losses.active, step)
+    def weigh(losses: TaskLosses, gramian: Any, active: Any) -> tuple[Any, list[Any]]:
+        context = StepContext(network.tasks, active, step)
         with backend.no_gradient():
             return balancer.weights(Evidence(losses.values, gramian), context)
 
@@ -87,6 +89,11 @@ def build_balancer(balancer: Balancer, tasks: tuple[str, ...], optimizer: Any) -
             cannot take the weights that the balancer learns.
     """
     name = type(balancer).__name__
+    if unknown := sorted(set(balancer.needs) - set(get_args(Need))):
+        raise BalancingError(
+            f"{name} needs {unknown[0]!r}, which no step can provide. It can provide: "
+            f"{', '.join(get_args(Need))}.{did_you_mean(unknown[0], get_args(Need))}"
+        )
     if len(tasks) < 2:
         raise BalancingError(
             f"{name} weighs tasks against each other and needs two outputs with a loss. Received: "
@@ -99,6 +106,12 @@ def build_balancer(balancer: Balancer, tasks: tuple[str, ...], optimizer: Any) -
         )
     if balancer.tasks is None:
         balancer.build(tasks)
+    known = {id(v) for v in getattr(optimizer, "_trainable_variables", ())}
+    if optimizer.built and not known >= {id(v) for v in balancer.trainable_variables}:
+        raise BalancingError(
+            f"{name} learns weights with the model's optimizer, and this optimizer already moves "
+            "other variables. Give compile a new one."
+        )
     if balancer.trainable_variables and getattr(optimizer, "use_ema", False):
         raise BalancingError(
             f"{name} learns weights with the model's optimizer, whose use_ema=True knows the model's "

@@ -94,9 +94,17 @@ def normalised_by_batch_with_a_tied_head():
     return x, {"a": a, "b": b}, {"quiet"}
 
 
+def an_answer_that_another_one_reads():
+    x = keras.Input((5,), name="x")
+    z = dense(6, 1, activation="tanh", name="z")(x)
+    a, rest = dense(1, 2, name="a")(z), dense(1, 3, name="rest")(z)
+    return x, {"a": a, "b": keras.layers.Multiply(name="b")([a, rest])}, {"z", "a"}
+
+
 GRAPHS = {
     f.__name__: f
     for f in (
+        an_answer_that_another_one_reads,
         plain_trunk,
         u_net_with_skips,
         masked_text,

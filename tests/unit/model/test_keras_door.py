@@ -6,6 +6,8 @@ import pytest
 
 import plait
 
+from .graphs import u_net_with_skips
+
 pytestmark = pytest.mark.backends
 BACKEND = keras.backend.backend()
 
@@ -224,6 +226,80 @@ def test_the_augmentation_stage_sees_the_row_key_and_only_training_does():
     assert seen == [(4, 2)]
     model.evaluate({k: v for k, v in values.items() if k != "row_key"}, y, verbose=0)
     assert seen == [(4, 2)]
+
+
+def test_a_need_that_no_step_provides_is_refused():
+    class Curious(plait.Balancer):
+        needs = frozenset({"losses", "grammian"})
+
+        def weights(self, evidence, context):
+            raise AssertionError
+
+    with pytest.raises(plait.BalancingError, match=r"needs 'grammian'.*Did you mean 'gramian'"):
+        compiled(plait.MultiTaskModel(*graph()), balancing=Curious())
+
+
+@pytest.mark.parametrize(("balancing", "layer"), [(None, "z"), (plait.PCGrad, "a")])
+def test_a_layer_frozen_after_compile_stays_as_it_is(balancing, layer):
+    model = compiled(plait.MultiTaskModel(*graph()), balancing=balancing and balancing())
+    model.get_layer(layer).trainable = False
+    before = {one.name: one.get_weights() for one in model.layers}
+    model.fit(*data(), verbose=0)
+    for one in model.layers:
+        for old, new in zip(before[one.name], one.get_weights(), strict=True):
+            assert (old == new).all() == (one.name == layer)
+
+
+def test_a_layer_that_gives_two_outputs_gives_two_tasks():
+    first, second = keras.Input((3,)), keras.Input((3,))
+    trunk, head = keras.layers.Dense(4), keras.layers.Dense(1, name="head")
+    model = plait.MultiTaskModel([first, second], [head(trunk(first)), head(trunk(second))])
+    model.compile("sgd", loss="mse")
+    x, y = np.eye(3, dtype="float32"), np.ones((3, 1), "float32")
+    logs = model.evaluate([x, -x], [y, 3 * y], verbose=0, return_dict=True)
+    assert model.task_names == ["head", "head_1"]
+    np.testing.assert_allclose(logs["loss"], logs["head_loss"] + logs["head_1_loss"], rtol=1e-6)
+
+
+def test_losses_are_logged_without_their_weights_and_compute_loss_is_the_sum():
+    model = plait.MultiTaskModel(
+        x := keras.Input((3,)), {t: keras.layers.Dense(1)(x) for t in "ab"}
+    )
+    model.compile("sgd", loss="mse", loss_weights={"a": 10.0, "b": 1.0})
+    rows = np.eye(3, dtype="float32")
+    y = {t: np.ones((3, 1), "float32") for t in "ab"}
+    logs = model.evaluate(rows, y, verbose=0, return_dict=True)
+    np.testing.assert_allclose(logs["loss"], 10 * logs["a_loss"] + logs["b_loss"], rtol=1e-6)
+    total = model.compute_loss(rows, y, model(rows))
+    np.testing.assert_allclose(float(total), logs["loss"], rtol=1e-6)
+
+
+def test_a_clone_of_a_compiled_model_keeps_what_is_shared():
+    x, outputs, _ = u_net_with_skips()
+    coarse = keras.Model(x, outputs).get_layer("coarse").output
+    model = plait.MultiTaskModel(x, outputs, shared=[coarse])
+    model.compile("sgd", loss="mse", balancing=plait.PCGrad())
+    clone = keras.models.clone_model(model)
+    assert [t._keras_history.operation.name for t in clone.shared] == ["coarse"]
+
+
+def test_weights_of_another_balancer_leave_the_balancers_state(tmp_path):
+    model = compiled(
+        plait.MultiTaskModel(*graph()), balancing=plait.Uncertainty(initial_log_variance=0.7)
+    )
+    model.save_weights(tmp_path / "a.weights.h5")
+    other = compiled(plait.MultiTaskModel(*graph()), balancing=plait.MoDo())
+    other.load_weights(tmp_path / "a.weights.h5")
+    (shares,) = other.balancing.variables
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(shares), 1 / shares.shape[0])
+
+
+def test_an_optimizer_that_moves_other_weights_already_is_refused():
+    model, optimizer = plait.MultiTaskModel(*graph()), keras.optimizers.Adam()
+    model.compile(optimizer, loss="mse")
+    model.fit(*data(), verbose=0)
+    with pytest.raises(plait.BalancingError, match="already moves"):
+        model.compile(optimizer, loss="mse", balancing=plait.Uncertainty())
 
 
 def test_a_balancers_name_is_no_balancer():

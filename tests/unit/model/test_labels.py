@@ -15,6 +15,7 @@ BALANCERS = {
     "gramian": plait.PCGrad,
     "parameters": lambda: plait.PCGrad(level="parameters"),
     "losses after": plait.FAMO,
+    "further batches": plait.MoDo,
 }
 
 
@@ -122,6 +123,156 @@ def test_a_dense_label_with_holes_is_the_mean_over_the_rest():
     mean, total = task_loss(values, weights)
     np.testing.assert_allclose(float(mean), expected, rtol=1e-5)
     assert float(total) == 1
+
+
+@pytest.mark.parametrize("make", BALANCERS.values(), ids=BALANCERS)
+def test_a_row_without_any_label_may_hold_anything(make):
+    """Not a number, or none that is finite; in the middle of the batch, too."""
+    x, y = rows(12)
+    hidden = np.arange(12) % 4 == 1
+    weight = np.where(hidden, 0.0, 1.0).astype("float32")
+    models = []
+    for value in (0.0, np.nan, np.inf, 1e30):
+        filled = np.where(hidden[:, None], np.float32(value), x)
+        model = model_of(make())
+        logs = model.train_on_batch(filled, y, dict.fromkeys(y, weight), return_dict=True)
+        assert np.isfinite(list(logs.values())).all()
+        models.append((model, model.evaluate(filled, y, sample_weight=weight, verbose=0)))
+    for model, logs in models[1:]:
+        np.testing.assert_allclose(logs, models[0][1], atol=1e-6)
+        for ours, theirs in zip(models[0][0].get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_allclose(theirs, ours, atol=1e-6)
+
+
+def test_a_loss_that_is_not_finite_at_the_placeholder_leaves_no_trace():
+    x, y = rows(8)
+    relative = lambda t, p: keras.ops.mean(keras.ops.abs(t - p) / t, axis=-1)  # noqa: E731
+    y["price"][3] = np.nan
+    model = model_of()
+    model.compile(keras.optimizers.SGD(0.1), loss={"price": relative})
+    model.train_on_batch(x, {"price": y["price"]})
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+@pytest.mark.parametrize("rows_left", [1, 2])
+def test_further_batches_of_fewer_rows_than_parts(rows_left):
+    x, y = rows(12 + rows_left)
+    init = keras.initializers.GlorotUniform(seed=1)
+    inputs = keras.Input((4,))
+    z = keras.layers.BatchNormalization()(keras.layers.Dense(6, kernel_initializer=init)(inputs))
+    outputs = {"price": keras.layers.Dense(2, name="price")(z), "seen": keras.layers.Dense(1)(z)}
+    model = plait.MultiTaskModel(inputs, outputs)
+    model.compile("sgd", loss="mse", metrics={"price": ["mae"]}, balancing=plait.MoDo())
+    logs = model.fit(x, {t: y[t] for t in outputs}, batch_size=12, verbose=0, shuffle=False).history
+    assert np.isfinite([v[0] for v in logs.values()]).all()
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_a_head_with_labels_in_one_part_only_moves_as_far_as_in_a_plain_step():
+    x, y = rows(12)
+    y["price"][[i for i in range(12) if i % 3]] = np.nan
+    moved = []
+    for balancing in (None, plait.MoDo()):
+        model = model_of(balancing)
+        before = model.get_layer("price").get_weights()
+        model.train_on_batch(x, y)
+        after = model.get_layer("price").get_weights()
+        moved.append([a - b for a, b in zip(after, before, strict=True)])
+    for plain, ours in zip(*moved, strict=True):
+        np.testing.assert_allclose(ours, plain, atol=1e-6)
+
+
+def test_minus_one_is_missing_whatever_the_loss_is_called():
+    x, y = rows(6)
+    y["kind"][:2] = -1
+    values = []
+    for loss in (
+        "sparse_categorical_crossentropy",
+        keras.losses.SparseCategoricalCrossentropy(name="how_odd"),
+        keras.losses.sparse_categorical_crossentropy,
+    ):
+        model = model_of()
+        model.compile("sgd", loss={"kind": loss})
+        values.append(model.evaluate(x, {"kind": y["kind"]}, verbose=0))
+    np.testing.assert_allclose(values, [values[0]] * 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError()], ids=["name", "object"])
+def test_a_step_that_is_missing_of_targets_without_the_last_axis(loss):
+    x = np.random.default_rng(0).normal(size=(4, 5, 2)).astype("float32")
+    y = x.sum(-1)
+    y[:, 2] = np.nan
+    inputs = keras.Input((5, 2))
+    out = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=1))(inputs)
+    model = plait.MultiTaskModel(inputs, {"y": out})
+    model.compile("sgd", loss={"y": loss}, metrics={"y": ["mae"]})
+    logs = model.evaluate(x, {"y": y}, verbose=0, return_dict=True)
+    error = (keras.ops.convert_to_numpy(model(x)["y"])[..., 0] - y)[:, [0, 1, 3, 4]]
+    np.testing.assert_allclose(logs["loss"], (error**2).mean(), rtol=1e-5)
+    np.testing.assert_allclose(logs["mae"], np.abs(error).mean(), rtol=1e-5)
+
+
+def test_what_the_loss_ignores_does_not_dilute_it():
+    x, y = rows(8)
+    losses = []
+    for ignored in (None, 2):
+        model = model_of()
+        loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=ignored)
+        model.compile("sgd", loss={"kind": loss})
+        kept = slice(None) if ignored else y["kind"] != 2
+        losses.append(model.evaluate(x[kept], {"kind": y["kind"][kept]}, verbose=0))
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
+def test_the_outputs_mask_counts_in_training_as_in_evaluation():
+    inputs = keras.Input((None,), dtype="int32")
+    seen = keras.layers.Embedding(9, 4, mask_zero=True)(inputs)
+    out = {t: keras.layers.Dense(3, activation="softmax", name=t)(seen) for t in "ab"}
+    model = plait.MultiTaskModel(inputs, out)
+    x = np.random.default_rng(0).integers(1, 9, (8, 6))
+    x[:, 2:] = 0
+    y = {t: np.where(np.arange(6) < 2, x % 3, (x + 1) % 3) for t in "ab"}
+    model.compile(
+        keras.optimizers.SGD(0.0),
+        loss="sparse_categorical_crossentropy",
+        metrics={t: ["accuracy"] for t in "ab"},
+        balancing=plait.PCGrad(),
+    )
+    trained = model.train_on_batch(x, y, return_dict=True)
+    tested = model.evaluate(x, y, verbose=0, return_dict=True)
+    short = model.evaluate(
+        x[:, :2], {t: v[:, :2] for t, v in y.items()}, verbose=0, return_dict=True
+    )
+    for name, value in short.items():
+        np.testing.assert_allclose(trained[name], value, rtol=1e-5, err_msg=name)
+        np.testing.assert_allclose(tested[name], value, rtol=1e-5, err_msg=name)
+
+
+def test_rank_one_outputs_and_metrics_of_classes_at_every_place():
+    x, _ = rows(6)
+    inputs = keras.Input((4,))
+    z = keras.layers.Dense(4)(inputs)
+    flat = keras.layers.Reshape((), name="flat")(keras.layers.Dense(1)(z))
+    place = keras.layers.Activation("sigmoid", name="place")(z)
+    model = plait.MultiTaskModel(inputs, {"flat": flat, "place": place})
+    iou = keras.metrics.BinaryIoU(target_class_ids=[1], name="iou")
+    model.compile(
+        "sgd",
+        loss={"flat": "mse", "place": "binary_crossentropy"},
+        metrics={"flat": ["mae"], "place": [iou]},
+    )
+    y = {"flat": x[:, 0], "place": (x > 0).astype("float32")}
+    y["place"][2] = np.nan
+    logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    answers = {k: keras.ops.convert_to_numpy(v) for k, v in model(x).items()}
+    np.testing.assert_allclose(
+        logs["flat_loss"], ((answers["flat"] - x[:, 0]) ** 2).mean(), rtol=1e-5
+    )
+    known = np.arange(6) != 2
+    guess, truth = (answers["place"] > 0.5)[known], (x > 0)[known]
+    np.testing.assert_allclose(
+        logs["place_iou"], (guess & truth).sum() / (guess | truth).sum(), rtol=1e-5
+    )
 
 
 def test_minus_one_is_a_number_where_the_loss_is_of_numbers():

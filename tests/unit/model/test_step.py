@@ -59,6 +59,42 @@ def test_weights_of_one_are_the_plain_step(graph, level):
     np.testing.assert_allclose(logs["loss"], plain_logs["loss"], rtol=1e-5)
 
 
+class Seen(GramianWeighting):
+    """Weights of one, and the Gramian kept for the test."""
+
+    def weights(self, evidence, context):
+        self.gramian = keras.ops.convert_to_numpy(evidence.gramian)
+        return keras.ops.ones((len(context.tasks),)), []
+
+
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+def test_the_gramian_at_parameters_is_that_of_gradients_taken_one_task_at_a_time(graph):
+    inputs, outputs, _ = graph()
+    x, y = data_for(inputs, outputs, rows=5)
+    seen = Seen(level="parameters")
+    _, _, model = stepped(graph, (x, y), balancing=seen, run_eagerly=True)
+    cut = model._network.cut
+    shared = {v.path for v in cut.trunk_variables}
+    names = [v.path for t in outputs for v in cut.head_variables(t)]
+    shared |= {p for p in names if names.count(p) > 1}
+    start = {
+        w.path: keras.ops.convert_to_numpy(w) for w in plait.MultiTaskModel(*graph()[:2]).weights
+    }
+    nothing = {t: np.full_like(v, np.nan) for t, v in y.items()}
+    rest, _, _ = stepped(graph, (x, nothing), optimizer=keras.optimizers.SGD(1.0))
+    rows = []
+    for task in outputs:
+        alone, _, _ = stepped(
+            graph, (x, {**nothing, task: y[task]}), optimizer=keras.optimizers.SGD(1.0)
+        )
+        # Regularisers move the weights of every run.
+        rows.append(
+            np.concatenate([(rest[p] - alone[p]).ravel() for p in sorted(shared & set(start))])
+        )
+    expected = np.array(rows) @ np.array(rows).T
+    np.testing.assert_allclose(seen.gramian, expected, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("level", ["representation", "parameters"])
 def test_weights_move_the_trunk_and_only_if_asked_the_heads(level):
     data = graph_data(GRAPHS["two_inputs_with_two_trunks"])

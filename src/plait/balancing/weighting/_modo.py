@@ -13,10 +13,10 @@ class MoDo(GramianWeighting):
 
     lambda <- projection of lambda - gamma (J_1 J_2^T + rho I) lambda onto the simplex, with J_1 and
     J_2 the tasks' gradients on two independent batches; the model then moves by J_3^T lambda on a
-    third. The three are equal parts of the batch that the step receives: row r is in part r mod 3.
+    third. The three are parts of the batch that the step receives, its labelled rows dealt in turn.
 
     Inner products of gradients of different rows mean something for the variables only, so the level
-    is always "parameters". Heads keep the mean of their gradients over the three parts.
+    is always "parameters". Heads keep their gradients over all labelled rows.
 
     Args:
         gamma: the step size of lambda.
