@@ -191,6 +191,13 @@ def test_another_kind_of_column_is_refused(case):
 
 
 @every_case
+def test_an_extension_type_is_refused(case):
+    values = pa.chunked_array([pa.array([bytes(16), None], pa.uuid())])
+    with pytest.raises(DataError, match=r"column 'cell' of train.csv: no feature reads .*uuid"):
+        case.feature.fit(Column("cell", values, np.arange(2), "train.csv"))
+
+
+@every_case
 def test_unfitted_features_say_so(case):
     with pytest.raises(PlaitError, match=f"{type(case.feature).__name__} has not been fitted"):
         case.feature.encode(column_of(case.cells))

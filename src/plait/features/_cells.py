@@ -12,8 +12,17 @@ from plait.table import Column
 
 
 def plain(column: Column) -> Column:
-    """The column without dictionaries and with one type of string."""
+    """The column without dictionaries and with one type of string.
+
+    Raises:
+        DataError: cells of an extension type, on which Arrow computes nothing.
+    """
     values = column.values
+    if isinstance(values.type, pa.BaseExtensionType):
+        raise DataError(
+            f"column '{column.name}' of {column.source}: no feature reads {values.type}. Write it "
+            "as text, numbers or dates."
+        )
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):

@@ -85,46 +85,6 @@ def from_frame(source: Any) -> pa.Table:
     )
 
 
-def check_columns(table: pa.Table, name: str) -> pa.Table:
-    """The table with plain columns.
-
-    Dictionary columns become their values, and string views (such as those of polars) strings.
-
-    Raises:
-        DataError: a column's name stands twice, or there is no row or no column.
-    """
-    names = table.column_names
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise DataError(
-            f"{name}: the column '{twice[0]}' is there {names.count(twice[0])} times. Give each "
-            "column a name of its own."
-        )
-    if not names or table.num_rows == 0:
-        raise DataError(f"{name} is empty: it has {len(names)} columns and {table.num_rows} rows.")
-    for place, field in enumerate(table.schema):
-        column = table.column(place)
-        if pa.types.is_dictionary(field.type):
-            column = column.cast(field.type.value_type)
-        plain = _plain(column.type)
-        if plain != field.type:
-            table = table.set_column(place, field.name, column.cast(plain))
-    return table
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    """The type without views, which Arrow can neither take from nor search in."""
-    if pa.types.is_string_view(kind):
-        return pa.large_string()
-    if pa.types.is_binary_view(kind):
-        return pa.large_binary()
-    if pa.types.is_list(kind):
-        return pa.list_(_plain(kind.value_type))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(_plain(kind.value_type))
-    return kind
-
-
 def _read_csv(path: Path, delimiter: str) -> pa.Table:
     # Only an empty cell is missing: whether "NA" is a gap or the code of Namibia is the user's call.
     convert = csv.ConvertOptions(

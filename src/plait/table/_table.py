@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from plait._names import did_you_mean
 from plait.errors import DataError
 from plait.table._column import Column
-from plait.table._read import check_columns, from_frame, read_file
+from plait.table._plain import check_columns
+from plait.table._read import from_frame, read_file
 
 
 @final

@@ -55,7 +55,15 @@ def labelled_rows(
         column: a target column.
         missing: texts that mean a missing label, beside null, NaN and "".
         weights: `(rows,)`, or None for 1; a row of weight 0 is left out.
+
+    Raises:
+        DataError: cells of an extension type, on which Arrow computes nothing.
     """
+    if isinstance(column.values.type, pa.BaseExtensionType):
+        raise DataError(
+            f"Column '{column.name}' of {column.source}: no task reads {column.values.type}. Write "
+            "it as text or numbers."
+        )
     column = replace(column, values=plain_values(column.values))
     labelled = ~column.is_missing(missing)
     if missing and is_number(column.values.type):

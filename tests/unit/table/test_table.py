@@ -85,6 +85,18 @@ def test_categories_are_their_values():
     )
 
 
+@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["toy", "tool"])])
+def test_categories_of_polars_are_their_values(kind):
+    cells = ["toy", None, "tool", "toy"]
+    frame = pl.DataFrame({"k": cells, "sets": [["toy"], None, [], ["tool", "toy"]]})
+    frame = frame.with_columns(pl.col("k").cast(kind), pl.col("sets").cast(pl.List(kind)))
+    for rows in (frame, frame.slice(1, 3)):
+        arrow = Table.read(rows).arrow
+        assert arrow["k"].to_pylist() == rows["k"].to_list()
+        assert arrow["sets"].to_pylist() == rows["sets"].to_list()
+        assert arrow.schema.types == [pa.large_string(), pa.large_list(pa.large_string())]
+
+
 def test_the_fingerprint_is_of_the_data():
     one, same, other = ({"a": [1, 2]}, {"a": [1, 2]}, {"a": [1, 3]})
     assert Table.read(one).fingerprint() == Table.read(same, name="z").fingerprint()
