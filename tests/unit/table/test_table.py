@@ -120,6 +120,36 @@ def test_says_what_is_wrong_with_a_file(tmp_path, name, text, message):
         Table.read(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "gr\u00f6\u00dfe,a\n1,2\n",
+            r"t.csv' is not UTF-8 text.*header has the column b'gr.xf6.xdfe'",
+        ),
+        ("a,b\nx,1\n\u00df,2\n", r"t.csv' is not UTF-8 text: column 'a', row 2. Save it as UTF-8"),
+    ],
+)
+def test_text_that_is_not_utf_8_is_named(tmp_path, text, message):
+    (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=message):
+        Table.read(tmp_path / "t.csv")
+
+
+def test_rows_may_be_longer_than_a_block(tmp_path):
+    long = "word " * 500_000
+    (tmp_path / "t.csv").write_text("n,text\n" + f"1,{long}\n" * 2)
+    (tmp_path / "t.jsonl").write_text((json.dumps({"n": 1, "text": long}) + "\n") * 2)
+    for name in ("t.csv", "t.jsonl"):
+        assert Table.read(tmp_path / name).arrow.to_pylist() == [{"n": 1, "text": long}] * 2
+
+
+def test_a_quote_that_never_ends_is_told(tmp_path):
+    (tmp_path / "t.csv").write_text('a,b\n1,"x\n' + "2,y\n" * 1_000_000)
+    with pytest.raises(DataError, match=r"t.csv' has a row longer than .* never ends"):
+        Table.read(tmp_path / "t.csv")
+
+
 def test_says_what_is_near_to_a_file_or_a_column(tmp_path):
     (tmp_path / "train.csv").write_text("price\n1\n")
     with pytest.raises(DataError, match=r"does not exist. Did you mean 'train.csv'"):
