@@ -11,7 +11,7 @@ from plait.inference import Predictor
 from plait.learner import Learner
 from plait.model import MultiTaskModel
 from plait.table import Split, Table
-from plait.tasks import Binary, Regression
+from plait.tasks import Binary, Multiclass, Regression
 from plait.training import Training
 from tests.unit.inference import tiny
 
@@ -115,6 +115,17 @@ def test_every_row_with_any_label_is_used_and_no_other(monkeypatch):
     with_any = sum(any(label is not None for label in pair) for pair in labels)
     batches = rows_taught(monkeypatch, learner(), {"train": rows, "validation": rows})
     assert batches.rows == with_any < tiny.ROWS
+
+
+def test_labels_with_a_leading_zero_come_back_as_they_were_written(tmp_path):
+    cells = "".join(f"{n},{['01', '02', '10'][n % 3]}\n" for n in range(30))
+    (tmp_path / "t.csv").write_text("age,zone\n" + cells)
+    fitted = Learner(
+        {"age": Number()}, {"zone": Multiclass()}, width=4, training=Training(epochs=1)
+    ).fit(tmp_path / "t.csv", run=False, verbose=False)
+    answers = fitted.predict(tmp_path / "t.csv")
+    assert set(answers["zone"].to_pylist()) <= {"01", "02", "10"}
+    assert list(answers["zone.probabilities"][0].as_py()) == ["01", "02", "10"]
 
 
 def test_the_split_is_a_column_by_its_name(monkeypatch):

@@ -1,8 +1,10 @@
-"""CSV to Arrow columns: what is missing and what is no text."""
+"""CSV to Arrow columns: what is missing, what is no text, and which digits are no number."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from plait.errors import DataError
@@ -13,6 +15,9 @@ DEFAULT_BLOCK = 1 << 20
 
 def read_csv(path: Path, delimiter: str, block_size: int) -> pa.Table:
     """The columns of a CSV file.
+
+    Whole numbers stay text in a column where one has a leading zero: 01 is a code, and would come
+    back as 1.
 
     Args:
         path: the file; compressed if its ending says so.
@@ -26,13 +31,28 @@ def read_csv(path: Path, delimiter: str, block_size: int) -> pa.Table:
         _check_quotes(path)
     table = _read(path, delimiter, block_size)
     _check_text(table, path)
+    whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
+    if not whole or len(set(table.column_names)) < len(table.column_names):
+        return table
+    written = _read(
+        path,
+        delimiter,
+        block_size,
+        include_columns=whole,
+        column_types=dict.fromkeys(whole, pa.string()),
+    )
+    for name in whole:
+        digits = written.column(name)
+        # The ends of a word are no reason to keep " 01" a number.
+        if pc.any(pc.match_substring_regex(digits, r"^\s*-?0\d+\s*$")).as_py():
+            table = table.set_column(table.column_names.index(name), name, digits)
     return table
 
 
-def _read(path: Path, delimiter: str, block_size: int) -> pa.Table:
+def _read(path: Path, delimiter: str, block_size: int, **convert: Any) -> pa.Table:
     # Only an empty cell is missing: whether "NA" is a gap or the code of Namibia is the user's call.
     options = csv.ConvertOptions(
-        null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True
+        null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True, **convert
     )
     with pa.input_stream(str(path)) as stream:
         return csv.read_csv(

@@ -128,6 +128,11 @@ def _of_text(name: str, values: list[str], distinct: int, is_key: bool) -> Guess
         return Guess(name, "Image", f"its cells are paths of pictures ({', '.join(sorted(ends))})")
     if ends and ends <= _SOUNDS:
         return Guess(name, "Audio", f"its cells are paths of sounds ({', '.join(sorted(ends))})")
+    if all(re.match(r"^-?\d+$", v) for v in values) and any(re.match(r"^-?0\d", v) for v in values):
+        if is_key:
+            return _row_name(name)
+        reason = f"codes of digits with leading zeros, {distinct} of them"
+        return Guess(name, "Category", reason, task="Binary" if distinct == 2 else "Multiclass")
     odd = sorted({v for v in values if not _is_number(v)})
     wrong = sum(1 for v in values if not _is_number(v))
     if wrong <= (1 - _PARSES) * len(values) and len(odd) <= _FEW:

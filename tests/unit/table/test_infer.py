@@ -29,6 +29,7 @@ def guesses():
         "part": ["train", "test"] * (ROWS // 2),
         "genres": [["a|b", "b|c", "a"][n % 3] for n in range(ROWS)],
         "rooms": [n % 5 for n in range(ROWS)],
+        "zip": [f"0{n % 7}{n % 3}" for n in range(ROWS)],
         "is_sold": ["yes", "no"] * (ROWS // 2),
     }
     return {g.column: g for g in infer(Table.read(columns))}
@@ -55,6 +56,7 @@ def guesses():
         ("part", None, None, "which part"),
         ("genres", "Text", "Multilabel", "sets of 3 labels"),
         ("rooms", "Category", "Multiclass", "whole numbers of 5 kinds"),
+        ("zip", "Category", "Multiclass", "codes of digits"),
         ("is_sold", "Category", "Binary", "yes or no"),
     ],
 )

@@ -120,6 +120,18 @@ def test_says_what_is_wrong_with_a_file(tmp_path, name, text, message):
         Table.read(tmp_path / name)
 
 
+def test_digits_after_a_leading_zero_are_a_code_and_stay_text(tmp_path):
+    lines = ["zip,n,signed,share,both", "10234,10,-10,0.5,1", "01234,0,-02,01.5,x", ",5,3,,02"]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    assert Table.read(tmp_path / "t.csv").arrow.to_pydict() == {
+        "zip": ["10234", "01234", None],
+        "n": [10, 0, 5],
+        "signed": ["-10", "-02", "3"],
+        "share": [0.5, 1.5, None],
+        "both": ["1", "x", "02"],
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
