@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from plait.table import Guess, Table, infer, leaks
@@ -68,6 +69,24 @@ def test_guesses(guesses, column, feature, task, reason):
 
 def test_what_does_not_parse_is_offered_as_missing(guesses):
     assert guesses["size"].arguments == {"missing": ["n/a"]}
+
+
+def test_paths_are_media_only_where_some_file_is_there(tmp_path):
+    table = Table.read({"photo": [f"{n}.png" for n in range(ROWS)]}, root=tmp_path)
+    (guess,) = infer(table)
+    assert guess.feature is None
+    assert f"none such as '0.png' is in '{tmp_path}'" in guess.reason
+    (tmp_path / "3.png").touch()
+    (guess,) = infer(table)
+    assert guess.feature == "Image"
+
+
+@pytest.mark.parametrize("kind", [pa.binary(16), pa.uuid()])
+def test_what_no_feature_reads_is_left_out(kind):
+    cells = pa.array([n.to_bytes(16) for n in range(ROWS)], kind)
+    (guess,) = infer(Table.read({"uid": cells}))
+    assert (guess.feature, guess.task) == (None, None)
+    assert "no feature reads" in guess.reason
 
 
 def test_the_likeliest_target_is_the_one_named_like_one(guesses):
