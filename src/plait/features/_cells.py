@@ -1,11 +1,8 @@
-"""A feature's cells: which are empty, and how they are brought to plain Arrow types."""
+"""A feature's cells: how they are brought to plain Arrow types."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from plait.errors import DataError
 from plait.table import Column
@@ -30,22 +27,6 @@ def plain(column: Column) -> Column:
     return column if values is column.values else replace(column, values=values)
 
 
-def present_cells(column: Column, missing: Iterable[str] = ()) -> np.ndarray:
-    """Which cells of a plain column are not empty, `(rows,)` bool.
-
-    Args:
-        column: as `plain` gives it.
-        missing: what else means empty. Among numbers, -1 is meant by "-1" and "-1.0" alike.
-    """
-    present = ~column.is_missing(missing)
-    kind = column.values.type
-    if missing and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        numbers = [float(text) for text in missing if _is_float(text)]
-        said = pc.is_in(column.values.cast(pa.float64(), safe=False), value_set=pa.array(numbers))
-        present &= ~np.asarray(said)
-    return present
-
-
 def is_bytes(kind: pa.DataType) -> bool:
     """Whether the type holds bytes."""
     return (
@@ -62,11 +43,3 @@ def empty_column(column: Column) -> DataError:
         f"column '{column.name}' of {column.source} is empty in every training row. Leave it out "
         "of the features."
     )
-
-
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

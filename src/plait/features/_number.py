@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from plait.encoders import Encoder, NumberEmbedding
 from plait.errors import ConfigError, DataError
-from plait.features._cells import empty_column, plain, present_cells
+from plait.features._cells import empty_column, plain
 from plait.features._feature import ArraySpec, Encoded, Feature
 from plait.table import Column
 
@@ -98,7 +98,7 @@ class Number(Feature):
     def _numbers(self, column: Column) -> tuple[np.ndarray, np.ndarray]:
         """The cells as float64, 0 where absent, and which are there."""
         column = plain(column)
-        present = present_cells(column, self.missing)
+        present = ~column.is_missing(self.missing)
         values, kind = column.values, column.values.type
         if pa.types.is_string(kind):
             values = self._parsed(column, present)

@@ -66,9 +66,6 @@ def labelled_rows(
         )
     column = replace(column, values=plain_values(column.values))
     labelled = ~column.is_missing(missing)
-    if missing and is_number(column.values.type):
-        said = pc.is_in(as_text(column.values), value_set=pa.array(list(missing), pa.string()))
-        labelled &= ~np.asarray(said)
     if weights is None:
         weights = np.ones(len(column))
     flags = labelled & (weights > 0)

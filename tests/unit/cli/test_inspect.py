@@ -43,6 +43,12 @@ def test_good_data_have_no_problem():
     assert "  yes 2, no 1" in text
 
 
+def test_numbers_that_mean_missing_are_counted_as_empty():
+    learner = Learner({"age": Number(missing=("-1.0",))}, {"sold": Binary()})
+    found = inspect(learner, parts(age=[-1, 1, -1, 2]))
+    assert "feature age: Number, 2 of 6 cells empty" in "\n".join(found.lines)
+
+
 def test_every_problem_is_found_not_the_first_alone():
     found = report(parts(age=["1", "old", "2", "3"], sold=["yes"] * 4, price=["1", "x", "2", "3"]))
     assert len(found.problems) == 3

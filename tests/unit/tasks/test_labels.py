@@ -19,7 +19,10 @@ def test_leaves_out_gaps_and_rows_without_weight():
     np.testing.assert_array_equal(labelled.weights, [1, 1])
 
 
-@pytest.mark.parametrize(("cells", "missing"), [([1, -1, 2], "-1"), ([1.0, -1.0, np.nan], "-1")])
+@pytest.mark.parametrize(
+    ("cells", "missing"),
+    [([1, -1, 2], "-1"), ([1, -1], "-1.0"), ([1.0, -1.0, np.nan], "-1.0"), ([1.0, -1.0], "-1")],
+)
 def test_a_number_may_mean_missing(cells, missing):
     labelled = labelled_rows(column_of(cells), [missing])
     assert -1 not in labelled.values.to_pylist()
