@@ -184,6 +184,11 @@ def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Tab
             labelled[part] = int(targets.labelled.sum())
             if not labelled[part]:
                 report.warnings.append(f"task '{name}': no {part} row has a label.")
+            if targets.unseen:
+                report.warnings.append(
+                    f"task '{name}': {targets.unseen} {part} labels are of classes that no training "
+                    "row has, and are left out."
+                )
     counts = ", ".join(f"{part} {n} of {len(columns[part])}" for part, n in labelled.items())
     report.lines.append(f"task {name}: {type(task).__name__}, labelled: {counts}")
     classes = _class_counts(columns["train"], task)

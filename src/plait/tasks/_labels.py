@@ -107,7 +107,26 @@ def scalar_cells(labelled: Labelled, task: str) -> pa.Array:
             )
     if is_number(values.type):
         return values
-    return values.cast(pa.string()) if len(values) else pa.array([], pa.string())
+    return texts(labelled, values, task) if len(values) else pa.array([], pa.string())
+
+
+def texts(
+    labelled: Labelled, values: pa.Array, task: str, parents: np.ndarray | None = None
+) -> pa.Array:
+    """Labels that are no numbers as strings; for the arguments see `class_indices`.
+
+    Raises:
+        DataError: a value that no text stands for, such as a record, or bytes that are not UTF-8.
+    """
+    try:
+        return values.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        place = next(i for i, value in enumerate(values) if not _is_textual(value))
+        row = place if parents is None else parents[place]
+        raise DataError(
+            f"{where(labelled, row)}: {task} expects labels that are text, numbers or yes/no. "
+            f"Received the {values.type} {_shown(values[place])}."
+        ) from error
 
 
 def count_classes(values: pa.Array, weights: np.ndarray) -> tuple[list[Any], np.ndarray]:
@@ -220,6 +239,14 @@ def where(labelled: Labelled, row: Any) -> str:
     """`Column 'price', row 17 of train.csv`, for the start of a message."""
     place = labelled.column.where(int(row))
     return place[0].upper() + place[1:]
+
+
+def _is_textual(value: pa.Scalar) -> bool:
+    try:
+        value.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return False
+    return True
 
 
 def _shown(value: pa.Scalar) -> str:

@@ -5,7 +5,7 @@ from plait.cli._inspect import inspect
 from plait.features import Category, Number
 from plait.learner import Learner
 from plait.table import Table
-from plait.tasks import Binary, Regression
+from plait.tasks import Binary, Multiclass, Regression
 
 
 def parts(**spoilt):
@@ -60,6 +60,15 @@ def test_a_label_that_training_never_saw():
     (problem,) = report(parts(sold=["yes", "maybe"])).problems
     assert "'maybe'" in problem
     assert "held.csv" in problem
+
+
+def test_labels_left_out_as_unseen_are_counted():
+    learner = Learner({"age": Number()}, {"kind": Multiclass(on_unseen="missing")})
+    found = inspect(learner, parts(kind=["a", "z"]))
+    assert not found.problems
+    assert found.warnings == [
+        "task 'kind': 1 validation labels are of classes that no training row has, and are left out."
+    ]
 
 
 def test_an_input_or_label_that_a_part_lacks_altogether_is_a_warning():
