@@ -70,11 +70,14 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
     if learner.weight is not None:
         for table in parts.values():
             report.attempt(row_weights, table, learner.weight)
+    targets = {task.column or name for name, task in learner.tasks.items()}
     report.warnings += [
         f"column '{leak.column}': {leak.values} values, such as {leak.example}, are in training and "
         f"in another part ({leak.rows} rows there). If it names what rows have in common, "
         f"`split: {{by: {leak.column}}}` keeps it whole."
         for leak in leaks(parts)
+        # What is to be answered is meant to come back.
+        if leak.column not in targets
     ]
     settings = (learner.training or Training()).settled(len(train))
     report.lines.append(

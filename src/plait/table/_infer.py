@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from plait.table._column import Column
 from plait.table._table import Table
+from plait.table._words import snake
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 _SOUNDS = {".wav", ".flac", ".ogg", ".mp3", ".aiff"}
@@ -192,19 +193,13 @@ def _of_text(name: str, values: list[str], distinct: int, is_key: bool) -> Guess
 def _as_target(guess: Guess, is_last: bool) -> Guess:
     if guess.task is None:
         return guess
-    score = 2.0 * bool(_TARGET_NAME.search(_snake(guess.column))) + 0.5 * is_last
+    score = 2.0 * bool(_TARGET_NAME.search(snake(guess.column))) + 0.5 * is_last
     score += 0.5 * (guess.task == "Multilabel")
     return Guess(**{**vars(guess), "target_score": score})
 
 
-def _snake(name: str) -> str:
-    """`Order ID` and `orderId` as `order_id`."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return re.sub(r"[\W_]+", "_", parted).strip("_").lower()
-
-
 def _is_key_name(name: str) -> bool:
-    return _KEY_NAME.search(_snake(name)) is not None
+    return _KEY_NAME.search(snake(name)) is not None
 
 
 def _is_number(text: str) -> bool:

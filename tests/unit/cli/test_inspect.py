@@ -85,3 +85,12 @@ def test_a_column_that_is_not_there(argument):
     problem, *_ = report(parts(), **{argument: "pric"}).problems
     assert "'pric'" in problem
     assert "Did you mean 'price'?" in problem
+
+
+def test_what_is_to_be_answered_is_no_leak():
+    cells = {"actor": [f"a{n % 12}" for n in range(48)], "age": list(range(48))}
+    tables = {part: Table(pa.table(cells), "t.csv") for part in ("train", "validation")}
+    told = inspect(Learner({"age": Number()}, {"actor": Multiclass()}), tables).warnings
+    assert told == []
+    (warning,) = inspect(Learner({"actor": Category()}, {"age": Regression()}), tables).warnings
+    assert "split: {by: actor}" in warning

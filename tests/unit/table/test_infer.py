@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plait.table import Guess, Table, infer, leaks
+from plait.table import Guess, Table, infer
 
 ROWS = 60
 
@@ -92,25 +92,3 @@ def test_what_no_feature_reads_is_left_out(kind):
 def test_the_likeliest_target_is_the_one_named_like_one(guesses):
     assert max(guesses.values(), key=lambda g: g.target_score) == guesses["is_sold"]
     assert isinstance(guesses["is_sold"], Guess)
-
-
-def test_leaks_are_keys_that_parts_share_and_nothing_else():
-    draw = np.random.default_rng(0)
-
-    def table(first):
-        return Table.read(
-            {
-                "customer_id": [first + n // 2 for n in range(80)],
-                "sample": [f"s{first + n // 3}" for n in range(80)],
-                "age": draw.integers(20, 60, 80).tolist(),
-                "colour": draw.choice(["red", "green"], 80).tolist(),
-                "notes": ["some words here"] * 80,
-            }
-        )
-
-    apart = {"train": table(0), "test": table(1000)}
-    assert leaks(apart) == []
-    found = {leak.column: leak for leak in leaks({"train": table(0), "test": table(20)})}
-    assert set(found) == {"customer_id", "sample"}
-    assert found["customer_id"].values == 20
-    assert found["customer_id"].rows == 40
