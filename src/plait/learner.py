@@ -26,6 +26,7 @@ from plait.training import (
     Training,
     Validation,
     choices,
+    counted_rows,
     environment,
     label_coverage,
     labelled_rows,
@@ -56,7 +57,8 @@ class Learner:
         balancing: weighs the tasks against each other; their losses are added if None.
         split: how one table becomes training, validation and test rows; a name alone is a column
             that says each row's part.
-        weight: the column of each row's weight, in the loss and in the scores.
+        weight: the column of each row's weight, in the loss and in the scores; a row of weight 0
+            is as if it were not there.
         key: the column that names a row; predictions carry it through.
         training: how to train; by the size of the data if None.
         width: the size of the tokens of every part that does not name its own.
@@ -144,6 +146,10 @@ class Learner:
         folder = run_folder(run)
         split = Split(column=self.split) if isinstance(self.split, str) else self.split
         parts = parted(table, validation, split, self._targets, root)
+        if self.weight is not None:
+            # Test rows are not read here, and need no weight.
+            read = parts.keys() - {"test"}
+            parts |= {part: counted_rows(parts[part], self.weight) for part in read}
         declaration = self._fitted(parts["train"])
         labelled = labelled_rows(declaration.tasks, parts["train"])
         taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))

@@ -143,6 +143,27 @@ def test_weights_reach_the_loss(monkeypatch):
     assert set(np.unique(weights["sold"])) == {0.0, 0.5}
 
 
+def test_a_row_of_weight_0_is_as_if_it_were_not_there():
+    rows = {**tiny.columns(), "w": [2.0] * tiny.ROWS}
+    odd = {"sold": "ghost", "age": 1e9, "kind": "rare", "price": -1e9, "w": 0.0}
+    more = {name: [odd.get(name, cells[0]), *cells] for name, cells in rows.items()}
+    answers = [
+        learner(weight="w")
+        .fit({"train": cells, "validation": cells}, run=False, verbose=False)
+        .predict(tiny.columns(seed=1))
+        for cells in (rows, more)
+    ]
+    assert answers[0].equals(answers[1])
+
+
+def test_weights_that_are_all_0_are_told():
+    rows = {**tiny.columns(), "w": [0] * tiny.ROWS}
+    with pytest.raises(
+        DataError, match=r"Column 'w' of the table: each of these 40 rows.*weight 0"
+    ):
+        learner(weight="w").fit(rows, rows, run=False)
+
+
 def test_a_class_that_training_never_saw_is_told_before_the_first_epoch(monkeypatch):
     monkeypatch.setattr("plait.learner.train", lambda *_, **__: pytest.fail("training began"))
     with pytest.raises(DataError, match="maybe"):

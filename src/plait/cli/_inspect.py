@@ -11,11 +11,10 @@ import pyarrow.compute as pc
 from plait.cli._notation import notation
 from plait.errors import PlaitError
 from plait.features import BrokenCell, Encoded, Feature
-from plait.inference import row_weights
 from plait.learner import Learner
 from plait.table import Column, Table, leaks
 from plait.tasks import Regression, Task
-from plait.training import Training
+from plait.training import Training, counted_rows
 
 SAMPLE = 200
 """How many media cells of a part are opened unless all of them are asked for."""
@@ -58,6 +57,11 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
         every: open every picture and sound instead of `SAMPLE` of each part.
     """
     report = Report()
+    if learner.weight is not None:
+        parts = {
+            part: report.attempt(counted_rows, table, learner.weight) or table
+            for part, table in parts.items()
+        }
     sizes = ", ".join(f"{part} {len(table)}" for part, table in parts.items())
     report.lines.append(f"rows: {sizes}")
     for name, feature in learner.features.items():
@@ -67,9 +71,6 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
     train = parts["train"]
     if learner.key is not None:
         report.attempt(train.column, learner.key)
-    if learner.weight is not None:
-        for table in parts.values():
-            report.attempt(row_weights, table, learner.weight)
     targets = {task.column or name for name, task in learner.tasks.items()}
     report.warnings += [
         f"column '{leak.column}': {leak.values} values, such as {leak.example}, are in training and "

@@ -3,7 +3,7 @@
 from plait.training._coverage import label_coverage, labelled_rows
 from plait.training._environment import environment
 from plait.training._notes import choices, outcome, plain_findings, tell
-from plait.training._parts import parted
+from plait.training._parts import counted_rows, parted
 from plait.training._progress import Progress
 from plait.training._run_folder import run_folder, write_documents, write_run
 from plait.training._selection import Epoch, Selection, Validation
@@ -19,6 +19,7 @@ __all__ = [
     "Validation",
     "choices",
     "compile_model",
+    "counted_rows",
     "environment",
     "label_coverage",
     "labelled_rows",

@@ -94,3 +94,13 @@ def test_what_is_to_be_answered_is_no_leak():
     assert told == []
     (warning,) = inspect(Learner({"actor": Category()}, {"age": Regression()}), tables).warnings
     assert "split: {by: actor}" in warning
+
+
+def test_rows_of_weight_0_are_not_looked_at():
+    spoilt = {"sold": ["maybe", "no", "yes", None], "w": [0, 1, 1, 1]}
+    tables = parts(**spoilt)
+    tables["validation"] = Table(pa.table({**tables["validation"].arrow.to_pydict(), "w": [0, 0]}))
+    found = report(tables, weight="w")
+    assert "rows: train 3, validation 2" in found.lines
+    (problem,) = found.problems
+    assert "each of these 2 rows has weight 0" in problem
