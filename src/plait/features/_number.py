@@ -103,11 +103,11 @@ class Number(Feature):
         if pa.types.is_string(kind):
             values = self._parsed(column, present)
         elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-            values = pc.divide(_integers(values.cast(pa.timestamp("us"))), 1e6)
+            values = _seconds(values, pa.timestamp("us"))
         elif pa.types.is_time(kind):
-            values = pc.divide(_integers(values.cast(pa.time64("us"))), 1e6)
+            values = _seconds(values, pa.time64("us"))
         elif pa.types.is_duration(kind):
-            values = pc.divide(_integers(values.cast(pa.duration("us"))), 1e6)
+            values = _seconds(values, pa.duration("us"))
         elif pa.types.is_boolean(kind):
             values = values.cast(pa.int8())
         elif not (_is_numeric(kind) or pa.types.is_null(kind)):
@@ -167,8 +167,10 @@ def _moments(values: np.ndarray) -> tuple[float, float]:
     return mean, std
 
 
-def _integers(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    return values.cast(pa.int64()).cast(pa.float64(), safe=False)
+def _seconds(values: pa.ChunkedArray, micros: pa.DataType) -> pa.ChunkedArray:
+    # What lies below a microsecond is cut: float64 could not hold it beside the year.
+    cut = pc.cast(values, options=pc.CastOptions(target_type=micros, allow_time_truncate=True))
+    return pc.divide(cut.cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
