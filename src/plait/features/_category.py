@@ -41,6 +41,7 @@ class Category(Feature):
     max_categories: int = 10_000
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.max_categories < 1:
             raise ConfigError(
                 f"Category: max_categories is at least 1. Received: {self.max_categories!r}."

@@ -52,6 +52,7 @@ class Number(Feature):
     transform: Transform | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.transform not in (None, *get_args(Transform)):
             raise ConfigError(
                 f"Number: transform is 'log', 'quantile' or None. Received: {self.transform!r}."

@@ -69,6 +69,7 @@ class Text(Feature):
     max_tokens: int = 512
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, most in (("max_vocabulary", 2**24 - 2), ("max_tokens", 2**16)):
             value = getattr(self, name)
             if not 1 <= value <= most:
