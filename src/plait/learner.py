@@ -92,7 +92,7 @@ class Learner:
         width: int = 128,
         seed: int = 0,
     ) -> None:
-        check_names(features, tasks)
+        check_names(features, tasks, key)
         chosen: dict[str, tuple[Any, type]] = {
             "fusion": (fusion, Fusion),
             "sharing": (sharing, Sharing),

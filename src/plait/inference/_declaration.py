@@ -18,7 +18,8 @@ from plait.errors import ConfigError, ModelFileError
 from plait.features import Feature
 from plait.fusion import Fusion
 from plait.inference._archive import ArrayForm
-from plait.inference._connect import Tensors, check_names, connect, graph
+from plait.inference._check_names import check_names
+from plait.inference._connect import Tensors, connect, graph
 from plait.inference._fresh_state import in_fresh_state
 from plait.inference._rows import check_columns
 from plait.inference._weights import forms_of
@@ -66,7 +67,7 @@ class Declaration:
 
     def forms(self) -> dict[str, ArrayForm]:
         """The weights that a model of this declaration has, found without making them."""
-        check_names(self.features, self.tasks)
+        check_names(self.features, self.tasks, self.key)
 
         def dry() -> dict[str, ArrayForm]:
             with keras.StatelessScope(initialize_variables=False):

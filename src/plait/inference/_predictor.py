@@ -13,6 +13,7 @@ import pyarrow as pa
 from plait.data import FeatureRows
 from plait.errors import ModelFileError
 from plait.inference._archive import Archive, write_archive
+from plait.inference._check_names import check_answers
 from plait.inference._declaration import Declaration
 from plait.inference._rows import batches
 from plait.inference._weights import forms_of, weights_of
@@ -145,11 +146,13 @@ class Predictor:
 
         Raises:
             DataError: see `logits`; or the table has no column `key`.
+            ConfigError: a key of the name of an answer's column.
         """
         table = Table.read(table)
         columns: dict[str, Any] = {}
         if key is None and self.declaration.key is not None and self.declaration.key in table:
             key = self.declaration.key
+        check_answers(self.tasks, key)
         if key is not None:
             columns[key] = table.column(key).values
         for name, logits in self.logits(table).items():

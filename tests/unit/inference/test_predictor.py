@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plait.errors import DataError, ModelFileError
+from plait.errors import ConfigError, DataError, ModelFileError
 from plait.features import Number
 from plait.inference import Predictor
 from plait.table import Table
@@ -131,6 +131,13 @@ def test_a_table_with_nothing_to_read_is_refused(predictor):
 def test_an_unknown_key_is_refused(predictor):
     with pytest.raises(DataError, match="Did you mean 'id'"):
         predictor.predict(tiny.columns(), key="idd")
+
+
+@pytest.mark.parametrize("key", ["price", "sold.probability"])
+def test_a_key_of_an_answers_name_is_refused(predictor, key):
+    rows = {**tiny.columns(), key: [1.0] * tiny.ROWS}
+    with pytest.raises(ConfigError, match=f"The key '{key}'"):
+        predictor.predict(rows, key=key)
 
 
 def test_a_run_folder_is_as_good_as_its_model(predictor, tmp_path):
