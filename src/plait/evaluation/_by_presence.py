@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from plait.evaluation._evaluate import check_targets, weights_for
+from plait.evaluation._evaluate import check_targets, demand_scores, weights_for
 from plait.inference import Predictor, score
 from plait.table import Table
 
@@ -24,7 +24,7 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
         first line `all rows`.
 
     Raises:
-        DataError: no target column, or a cell that cannot be read.
+        DataError: no target column, no label at all, or a cell that cannot be read.
     """
     table = Table.read(table)
     check_targets(predictor, table)
@@ -46,6 +46,8 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
             table.take(rows),
             None if weights is None else weights[rows],
         )
+        if not lines:
+            demand_scores(predictor, table, scores)
         line: dict[str, Any] = {"present": label, "rows": len(rows)}
         for name, task in predictor.tasks.items():
             line[f"{name}.{task.main_score}"] = scores.get(name, {}).get(task.main_score)

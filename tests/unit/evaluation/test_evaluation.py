@@ -39,6 +39,13 @@ def test_a_table_without_any_target_is_refused(predictor):
         evaluate(predictor, {"age": [1.0], "size": [1.0], "kind": ["toy"]})
 
 
+@pytest.mark.parametrize("scored", [evaluate, by_presence])
+def test_a_table_without_any_label_is_refused(predictor, scored):
+    rows = {**tiny.columns(), "sold": [None] * tiny.ROWS, "price": [None] * tiny.ROWS}
+    with pytest.raises(DataError, match=r"no label to score.* 40 rows.*sold, price.*predict"):
+        scored(predictor, rows)
+
+
 def test_a_row_of_weight_2_counts_as_two_rows(predictor):
     table = Table.read(tiny.columns())
     twice = table.take(np.array([*range(tiny.ROWS), *range(10)]))
