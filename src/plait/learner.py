@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from plait._names import demand, parameters, to_plain
+from plait._ranges import MOST_SEED, demand_whole
 from plait.balancing import Balancer
 from plait.data import Batches
 from plait.errors import PlaitError
@@ -66,7 +67,8 @@ class Learner:
 
     Raises:
         ConfigError: a column that is both a feature and a target, a task that reads an unknown
-            feature, names that cannot be used; a class, or its name, where an object is due.
+            feature, names that cannot be used; a width or seed out of its range; a class, or its
+            name, where an object is due.
 
     Example:
         learner = plait.Learner(
@@ -93,6 +95,8 @@ class Learner:
         seed: int = 0,
     ) -> None:
         check_names(features, tasks, key)
+        demand_whole("Learner", width=width)
+        demand_whole("Learner", least=0, most=MOST_SEED, seed=seed)
         chosen: dict[str, tuple[Any, type]] = {
             "fusion": (fusion, Fusion),
             "sharing": (sharing, Sharing),
@@ -295,9 +299,16 @@ class Learner:
     def _fitted(self, table: Table) -> Declaration:
         """Features and tasks that have seen the training rows, with every choice made."""
         weights = self._weights(table)
-        return Declaration(
+        return self.declared(
             fit_features(self.features, table),
             {n: t.fit(table.column(t.column or n), weights) for n, t in self.tasks.items()},
+        )
+
+    def declared(self, features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Declaration:
+        """What a model of these fitted features and tasks is, with every choice made."""
+        return Declaration(
+            features,
+            tasks,
             self.fusion or Concat(width=self.width),
             self.sharing or HardSharing(),
             self.width,

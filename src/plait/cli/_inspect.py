@@ -64,11 +64,17 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
         }
     sizes = ", ".join(f"{part} {len(table)}" for part, table in parts.items())
     report.lines.append(f"rows: {sizes}")
-    for name, feature in learner.features.items():
-        _inspect_feature(report, name, feature, parts, learner.width, every)
-    for name, task in learner.tasks.items():
-        _inspect_task(report, name, task, parts)
+    features = {
+        name: _inspect_feature(report, name, feature, parts, learner.width, every)
+        for name, feature in learner.features.items()
+    }
+    tasks = {name: _inspect_task(report, name, task, parts) for name, task in learner.tasks.items()}
     train = parts["train"]
+    fitted = {name: feature for name, feature in features.items() if feature is not None}
+    taught = {name: task for name, task in tasks.items() if task is not None}
+    # A graph with a part left out would say what is not so of the whole.
+    if len(fitted) == len(features) and len(taught) == len(tasks):
+        report.attempt(lambda: learner.declared(fitted, taught).forms())
     if learner.key is not None:
         report.attempt(train.column, learner.key)
     targets = {task.column or name for name, task in learner.tasks.items()}
@@ -94,7 +100,7 @@ def _inspect_feature(
     parts: Mapping[str, Table],
     width: int,
     every: bool,
-) -> None:
+) -> Feature | None:
     where = feature.column or name
     columns = {
         part: column
@@ -102,12 +108,12 @@ def _inspect_feature(
         if (column := report.attempt(table.column, where)) is not None
     }
     if "train" not in columns:
-        return
+        return None
     # Every broken cell shall be named, not the first alone.
     lenient = replace(feature, on_error="absent")
     fitted = report.attempt(lenient.fit, columns["train"])
     if fitted is None:
-        return
+        return None
     empty = {part: column.is_missing(feature.missing) for part, column in columns.items()}
     gone, total = sum(int(e.sum()) for e in empty.values()), sum(map(len, empty.values()))
     encoder = feature.encoder or fitted.default_encoder(width)
@@ -123,6 +129,7 @@ def _inspect_feature(
         encoded = _encoded(report, fitted, column, empty[part], every)
         if encoded is not None:
             _tell_encoded(report, feature, name, part, encoded)
+    return fitted
 
 
 def _encoded(
@@ -172,15 +179,15 @@ def _broken(cell: BrokenCell) -> str:
     return f"column '{cell.column}', row {cell.row} of {cell.source}: {cell.reason}"
 
 
-def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Table]) -> None:
+def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Table]) -> Task | None:
     where = task.column or name
     columns = {part: table.column(where) for part, table in parts.items() if where in table}
     if "train" not in columns:
         report.attempt(parts["train"].column, where)
-        return
+        return None
     fitted = report.attempt(task.fit, columns["train"])
     if fitted is None:
-        return
+        return None
     labelled = {}
     for part, column in columns.items():
         targets = report.attempt(fitted.targets, column)
@@ -198,6 +205,7 @@ def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Tab
     classes = _class_counts(columns["train"], task)
     if classes:
         report.lines.append(f"  {classes}")
+    return fitted
 
 
 def _class_counts(column: Column, task: Task) -> str:

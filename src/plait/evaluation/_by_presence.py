@@ -38,7 +38,7 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
     for number in np.argsort(-np.bincount(which), kind="stable"):
         present = [name for name, there in zip(names, distinct[number], strict=True) if there]
         groups.append((" + ".join(present) or "nothing", np.flatnonzero(which == number)))
-    lines = []
+    lines: list[dict[str, Any]] = []
     for label, rows in groups:
         scores = score(
             predictor.tasks,
@@ -48,7 +48,7 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
         )
         if not lines:
             demand_scores(predictor, table, scores)
-        line: dict[str, Any] = {"present": label, "rows": len(rows)}
+        line = {"present": label, "rows": len(rows)}
         for name, task in predictor.tasks.items():
             line[f"{name}.{task.main_score}"] = scores.get(name, {}).get(task.main_score)
         lines.append(line)

@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from plait.errors import ConfigError
+from plait.encoders import Encoder
+from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.fusion import Fusion
 from plait.inference._check_names import check_names
@@ -158,11 +159,26 @@ def _strands(
             )
             if feature.tied:
                 tied[feature.tied] = encoder
-        encoded = encoder(values, blank.get("lengths"))
+        encoded = _encoded(name, encoder, values, blank.get("lengths"))
         absent = AbsentToken(name=names(f"{name}__absent"))
         read = absent(present, encoded["tokens"], encoded["mask"])
         strands[name] = _Strand(absent, read, list(encoded.get("maps", ())))
     return strands
+
+
+def _encoded(name: str, encoder: Encoder, values: Any, lengths: Any) -> Tensors:
+    """What an encoder makes of a feature; an encoder of the user's own may refuse its form."""
+    try:
+        encoded: Tensors = encoder(values, lengths)
+    except PlaitError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"Feature '{name}': {type(encoder).__name__} cannot read arrays of the shape "
+            f"{tuple(values.shape)} and type {values.dtype}: {error}",
+            ("features", name),
+        ) from error
+    return encoded
 
 
 def _fuse(fusion: Fusion, strands: Mapping[str, _Strand], reads: tuple[str, ...]) -> Tensors:

@@ -2,6 +2,7 @@ import pyarrow as pa
 import pytest
 
 from plait.cli._inspect import inspect
+from plait.encoders import NumberEmbedding
 from plait.features import Category, Number
 from plait.learner import Learner
 from plait.table import Table
@@ -78,6 +79,21 @@ def test_an_input_or_label_that_a_part_lacks_altogether_is_a_warning():
         "column 'age' of held.csv is empty in every validation row.",
         "task 'price': no validation row has a label.",
     ]
+
+
+class Torn(NumberEmbedding):
+    """Refuses when it is built, as only a graph finds."""
+
+    def build(self, values_shape, lengths_shape=None):
+        raise ValueError("no number will do")
+
+
+def test_a_model_that_cannot_be_built_is_found():
+    tables = parts()
+    learner = Learner({"age": Number(encoder=Torn())}, {"sold": Binary()})
+    (problem,) = inspect(learner, tables).problems
+    assert problem.startswith("Feature 'age': Torn cannot read arrays of the shape (None, 1)")
+    assert "no number will do" in problem
 
 
 @pytest.mark.parametrize("argument", ["key", "weight"])
