@@ -47,7 +47,7 @@ class Config:
         data: the tables.
         root: the folder that media paths are relative to, or None for the table's own.
         arguments: what `Learner` takes, built.
-        document: the plain data as it ran: overrides are in it.
+        source: the plain data as it ran, overrides in it, and the places it came from.
     """
 
     path: Path
@@ -55,7 +55,12 @@ class Config:
     data: DataSources
     root: Path | None
     arguments: Mapping[str, Any]
-    document: Mapping[str, Any]
+    source: Source
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The plain data as it ran: overrides are in it."""
+        return self.source.document
 
 
 def load(
@@ -104,7 +109,7 @@ def load(
         data=data,
         root=_root(source, folder),
         arguments=arguments,
-        document=source.document,
+        source=source,
     )
 
 
@@ -112,9 +117,13 @@ def build_learner(config: Config) -> Learner:
     """A new learner, not fitted.
 
     Raises:
-        ConfigError: arguments that do not fit together.
+        ConfigError: arguments that do not fit together, with their file, line and column.
     """
-    return Learner(**config.arguments)
+    try:
+        return Learner(**config.arguments)
+    except ConfigError as error:
+        said = str(error).removeprefix(f"{Learner.__name__}: ")
+        raise ConfigError(f"{config.source.at_key(error.at)}: {said}") from error
 
 
 def _learner_arguments(source: Source, own: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -105,6 +105,28 @@ def test_what_is_wrong_is_pointed_at(old, new, message, path):
     assert message in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "width: 16",
+            "width: 0",
+            "shop.yaml:12:1: width is a whole number, 1 or more. Received: 0.",
+        ),
+        ("width: 16", "key: price", "shop.yaml:12:1: The key 'price'"),
+        ("price: {", "p: {", "shop.yaml:8:3: The column 'age' is both"),
+        ("{transform: log}", "{features: [agee]}", "shop.yaml:8:24: Task 'price' reads"),
+        ("age: Number", "age: {Number: {encoder: TextBag}}", "shop.yaml:4:18: Feature 'age': "),
+    ],
+)
+def test_arguments_that_do_not_fit_together_are_pointed_at(old, new, message, path):
+    text = TEXT.replace(old, new)
+    path.write_text(text.replace("transform: log", "column: age") if "p: {" in new else text)
+    with pytest.raises(ConfigError) as refusal:
+        build_learner(load(path))
+    assert str(refusal.value).startswith(message)
+
+
 def test_a_folder_that_is_not_there(path):
     with pytest.raises(ConfigError, match="There is no folder 'nowhere'"):
         load(path, data_dir=Path("nowhere"))
