@@ -214,6 +214,10 @@ def test_check_finds_it_first(spoil, records, plait):
         (("fit", "plait.yaml", "--set", "data=record.csv"), ["record.csv", "'records.csv'"]),
         (("fit", "plait.yaml", "--data", "nowhere"), ["nowhere"]),
         (("fit", "plait.yaml", "--folds", "1"), ["folds", "2"]),
+        (("fit", "plait.yaml", "--folds", "²"), ["'²'", "no column"]),
+        (("fit", "plait.yaml", "--folds", "--2"), ["'--2'", "no column"]),
+        (("new", "~nobody-of-this-name/t.csv"), ["~nobody-of-this-name/t.csv"]),
+        (("new", "https://example.org/t.csv"), ["address", "Download"]),
         (("fit", "plait.yaml", "--folds", "parts"), ["'parts'", "Did you mean 'part'?"]),
     ],
     ids=" ".join,
@@ -288,6 +292,12 @@ def test_a_spoilt_model_is_refused(spoil, part, run, records, plait):
     ):
         refused(plait(*verb), [model.name, part])
     assert not out.exists()
+
+
+@pytest.mark.parametrize("text", ['{"epoch": 1, "val', "[1]", '{"validation": {"sold": 3}}'])
+def test_scores_that_were_cut_short_are_one_message(text, run, plait):
+    (run / "metrics.json").write_text(text)
+    refused(plait("describe", run), ["metrics.json", "no scores of a run"])
 
 
 @pytest.mark.parametrize(

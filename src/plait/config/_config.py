@@ -18,7 +18,7 @@ _OWN_KEYS = ("data", "root", "name")
 
 @dataclass(frozen=True)
 class DataSources:
-    """Where the tables are: paths, or addresses with a scheme.
+    """Where the tables are.
 
     Attributes:
         train: the table to learn from.
@@ -26,11 +26,11 @@ class DataSources:
         test: a table of its own, or None to split `train`.
     """
 
-    train: Path | str
-    validation: Path | str | None = None
-    test: Path | str | None = None
+    train: Path
+    validation: Path | None = None
+    test: Path | None = None
 
-    def tables(self) -> Path | str | dict[str, Path | str]:
+    def tables(self) -> Path | dict[str, Path]:
         """What `Learner.fit` takes: the one table, or each part's."""
         parts = {part: getattr(self, part) for part in _PARTS}
         named = {part: path for part, path in parts.items() if path is not None}
@@ -160,11 +160,14 @@ def _data_sources(source: Source, folder: Path) -> DataSources:
     return DataSources(**found)
 
 
-def _existing(source: Source, value: Any, folder: Path, at: tuple[str, ...]) -> Path | str:
+def _existing(source: Source, value: Any, folder: Path, at: tuple[str, ...]) -> Path:
     if not isinstance(value, str):
         raise ConfigError(f"{source.at_value(at)}: expected a path. Received: {value!r}.")
     if "://" in value:
-        return value
+        raise ConfigError(
+            f"{source.at_value(at)}: '{value}' is an address, and addresses are not read yet. "
+            "Download the file, and give its path."
+        )
     path = folder / value
     if not path.exists():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []

@@ -82,7 +82,8 @@ class Predictor:
             try:
                 archive.check(declaration.forms())
                 predictor = cls.build(declaration)
-            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+                predictor._check_decoding()
+            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, pa.ArrowException) as error:
                 if isinstance(error, ModelFileError):
                     raise
                 raise ModelFileError(
@@ -92,6 +93,11 @@ class Predictor:
             for name, form in forms_of(predictor.model).items():
                 variables[name].assign(archive.read(name, form))
         return predictor
+
+    def _check_decoding(self) -> None:
+        """Decodes one row of zeros: a task whose state does not fit its head fails here."""
+        for name, task in self.tasks.items():
+            task.decode(np.zeros((1, *self.model.output[name].shape[1:]), "float32"))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one file of plain JSON and plain arrays, whole or not at all."""

@@ -64,10 +64,6 @@ def test_data_in_parts(path):
     assert tables == {"train": path.parent / "rows.csv", "test": path.parent / "test.csv"}
 
 
-def test_an_address_is_left_as_it_is(path):
-    assert load(path, ["data=s3://bucket/rows.parquet"]).data.train == "s3://bucket/rows.parquet"
-
-
 def test_paths_are_relative_to_the_data_folder(path, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "media").mkdir(parents=True)
@@ -83,6 +79,8 @@ def test_paths_are_relative_to_the_data_folder(path, tmp_path):
         ("data: rows.csv\n", "", "shop.yaml: the config has no 'data'"),
         ("rows.csv", "row.csv", "shop.yaml:1:7: there is no file"),
         ("rows.csv", "row.csv", "Did you mean 'rows.csv'?"),
+        ("rows.csv", "https://a.org/t.csv", "shop.yaml:1:7: 'https://a.org/t.csv' is an address"),
+        ("rows.csv", "https://a.org/t.csv", "Download the file"),
         ("rows.csv", "3", "shop.yaml:1:7: expected a path, or {train, validation, test}"),
         ("rows.csv", "{train: 3}", "shop.yaml:1:15: expected a path. Received: 3."),
         ("rows.csv", "{test: rows.csv}", "shop.yaml:1:1: data needs the part 'train'."),

@@ -168,6 +168,15 @@ def test_a_class_that_is_none_of_plaits_is_refused(path, crafted):
         Predictor.load(path)
 
 
+@pytest.mark.parametrize("classes", [["no"], [], ["no", "yes", "maybe"]], ids=str)
+def test_classes_that_do_not_fit_the_head_are_refused(path, classes):
+    tasks = json.loads(members(path)["model.json"])["tasks"]
+    tasks["sold"]["state"]["classes"] = classes
+    describe(path, tasks=tasks)
+    with pytest.raises(ModelFileError, match="describes no model that can be built"):
+        Predictor.load(path)
+
+
 @pytest.mark.parametrize(
     "crafted",
     [

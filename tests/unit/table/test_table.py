@@ -162,6 +162,27 @@ def test_a_quote_that_never_ends_is_told(tmp_path):
         Table.read(tmp_path / "t.csv")
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "https://example.org/t.parquet",
+            "'https://example.org/t.parquet' is an address.*Download",
+        ),
+        ("~nobody-of-this-name/t.csv", "'~nobody-of-this-name/t.csv' cannot be found.*whole path"),
+    ],
+)
+def test_what_is_no_path_of_this_machine(source, message):
+    with pytest.raises(DataError, match=message):
+        Table.read(source)
+
+
+@pytest.mark.parametrize("cells", [[["x"], ["y"]], [b"\xff", b"\xfe"], [{"a": 1}, {"a": 2}]])
+def test_rows_are_chosen_by_cells_that_have_a_text(cells):
+    with pytest.raises(DataError, match=r"Column 'a' of the table holds .* Choose rows by"):
+        Table.read({"a": pa.array(cells)}).where("a", "x")
+
+
 def test_says_what_is_near_to_a_file_or_a_column(tmp_path):
     (tmp_path / "train.csv").write_text("price\n1\n")
     with pytest.raises(DataError, match=r"does not exist. Did you mean 'train.csv'"):
