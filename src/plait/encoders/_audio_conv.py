@@ -79,6 +79,10 @@ class AudioConv(Encoder):
         self.blocks = blocks
         self.dropout = dropout
 
+    @property
+    def least_weights(self) -> int:
+        return len(self.channels) * (1 + self.blocks)
+
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         rate = self._demand_fitted("samples make a second", "Audio")
         self._hop = max(1, rate // 100)

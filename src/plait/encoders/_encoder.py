@@ -43,6 +43,11 @@ class Encoder(keras.layers.Layer, abc.ABC):
         demand_whole(type(self).__name__, width=width)
         self.width = width
 
+    @property
+    def least_weights(self) -> int:
+        """How many weights it has for sure once built, so that a crafted count is never built."""
+        return 0
+
     @abc.abstractmethod
     def call(
         self, values: Any, lengths: Any = None, training: bool | None = None

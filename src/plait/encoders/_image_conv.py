@@ -60,6 +60,10 @@ class ImageConv(Encoder):
         self.blocks = blocks
         self.dropout = dropout
 
+    @property
+    def least_weights(self) -> int:
+        return len(self.channels or (1,)) * (1 + self.blocks)
+
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         _, height, width, _ = values_shape
         step = 2 if min(height, width) <= _FINE_SIDE else 4

@@ -80,10 +80,18 @@ class Predictor:
         with Archive(Path(path)) as archive:
             declaration = Declaration.from_plain(archive.description, custom_objects)
             try:
+                archive.check_count(declaration.least_weights)
                 archive.check(declaration.forms())
                 predictor = cls.build(declaration)
                 predictor._check_decoding()
-            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, pa.ArrowException) as error:
+            except (
+                LookupError,
+                TypeError,
+                ValueError,
+                AttributeError,
+                ArithmeticError,
+                pa.ArrowException,
+            ) as error:
                 if isinstance(error, ModelFileError):
                     raise
                 raise ModelFileError(
