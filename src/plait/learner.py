@@ -1,6 +1,5 @@
 """`Learner`: the whole flow from a table to answers, on one page."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -17,15 +16,16 @@ from plait.errors import PlaitError
 from plait.evaluation import evaluate
 from plait.features import Feature, fit_features
 from plait.fusion import Concat, Fusion
-from plait.inference import Declaration, Predictor, Scores, check_names, mean_scores, row_weights
+from plait.inference import Declaration, Predictor, Scores, check_names, row_weights
 from plait.sharing import HardSharing, Sharing
-from plait.table import Split, Table, folds
+from plait.table import Parts, Split, Table, folds
 from plait.tasks import Task
 from plait.training import (
     Epoch,
     Progress,
     Training,
     Validation,
+    check_folds,
     choices,
     counted_rows,
     environment,
@@ -35,9 +35,9 @@ from plait.training import (
     parted,
     plain_findings,
     run_folder,
+    run_folds,
     tell,
     train,
-    write_documents,
     write_run,
 )
 
@@ -97,13 +97,14 @@ class Learner:
         check_names(features, tasks, key)
         demand_whole("Learner", width=width)
         demand_whole("Learner", least=0, most=MOST_SEED, seed=seed)
-        chosen: dict[str, tuple[Any, type]] = {
-            "fusion": (fusion, Fusion),
-            "sharing": (sharing, Sharing),
-            "balancing": (balancing, Balancer),
-            "training": (training, Training),
+        contracts = {
+            "fusion": Fusion,
+            "sharing": Sharing,
+            "balancing": Balancer,
+            "training": Training,
         }
-        for name, (value, contract) in chosen.items():
+        chosen = (fusion, sharing, balancing, training)
+        for (name, contract), value in zip(contracts.items(), chosen, strict=True):
             if value is not None:
                 demand(name, value, contract)
         self.features = dict(features)
@@ -144,16 +145,30 @@ class Learner:
 
         Raises:
             DataError: a column that is not there, a cell that cannot be read, a task without labels.
-            ConfigError: a run's folder that holds something.
+            ConfigError: a run's folder that holds something, or cannot be written.
             BalancingError: the balancer asks for what the model cannot give.
         """
         folder = run_folder(run)
         split = Split(column=self.split) if isinstance(self.split, str) else self.split
-        parts = parted(table, validation, split, self._targets, root)
+        self._learn(
+            parted(table, validation, split, self._targets, root), folder, callbacks, verbose
+        )
+        if verbose and folder is not None:
+            tell([f"run: {folder}"])
+        return self
+
+    def _learn(
+        self,
+        parts: Mapping[str, Table],
+        folder: Path | None,
+        callbacks: Sequence[keras.callbacks.Callback],
+        verbose: bool,
+    ) -> None:
+        """`fit`, from the rows of each part on."""
         if self.weight is not None:
             # Test rows are not read here, and need no weight.
             read = parts.keys() - {"test"}
-            parts |= {part: counted_rows(parts[part], self.weight) for part in read}
+            parts = {**parts, **{part: counted_rows(parts[part], self.weight) for part in read}}
         declaration = self._fitted(parts["train"])
         labelled = labelled_rows(declaration.tasks, parts["train"])
         taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
@@ -196,8 +211,7 @@ class Learner:
             }
             write_run(folder, trained.predictor, trained.history, documents)
         if verbose:
-            tell(outcome(trained.best, trained.history, findings.values(), folder))
-        return self
+            tell(outcome(trained.best, trained.history, findings.values()))
 
     @property
     def predictor(self) -> Predictor:
@@ -236,15 +250,8 @@ class Learner:
         """A learner that answers; how it was trained is in the run. See `Predictor.load`."""
         predictor = Predictor.load(path, custom_objects)
         found = predictor.declaration
-        learner = cls(
-            found.features,
-            found.tasks,
-            fusion=found.fusion,
-            sharing=found.sharing,
-            weight=found.weight,
-            key=found.key,
-            width=found.width,
-        )
+        kept = ("fusion", "sharing", "weight", "key", "width")
+        learner = cls(found.features, found.tasks, **{name: getattr(found, name) for name in kept})
         learner._predictor = predictor
         return learner
 
@@ -264,7 +271,8 @@ class Learner:
         Args:
             table: whatever `Table.read` takes.
             spec: how many folds, or a column whose values name them.
-            run: see `fit`; the folder holds `metrics.json` and each fold's own run.
+            run: see `fit`; the folder holds `metrics.json` and each fold's own run, and is there
+                when the last fold is over.
             root: the folder that media paths are relative to; the file's own if None.
             verbose: see `fit`.
 
@@ -276,21 +284,17 @@ class Learner:
         """
         table = Table.read(table, root)
         folder = run_folder(run)
-        scores: dict[str, Scores] = {}
         by = self.split.by if isinstance(self.split, Split) else None
         every = list(folds(table, spec, self._targets, self.seed, by))
-        for place, (name, rows) in enumerate(every, start=1):
-            if verbose:
-                tell([f"fold {name}, {place} of {len(every)}"])
-            here = folder is not None and folder / re.sub(r"[^\w.-]", "_", f"fold-{name}")
+        check_folds(table, every, self.tasks, self.weight, by)
+
+        def scored(rows: Parts, here: Path | None) -> Scores:
             learner = Learner(**{key: getattr(self, key) for key in parameters(Learner)})
             parts = {"train": table.take(rows.train), "validation": table.take(rows.validation)}
-            learner.fit(parts, run=here, verbose=verbose)
-            scores[name] = learner.evaluate(table.take(rows.test))
-        found = {"folds": scores, "mean": mean_scores(list(scores.values()))}
-        if folder is not None:
-            write_documents(folder, {"metrics": found})
-        return found
+            learner._learn(parts, here, (), verbose)
+            return learner.evaluate(table.take(rows.test))
+
+        return run_folds(every, folder, scored, verbose)
 
     @property
     def _targets(self) -> list[str]:

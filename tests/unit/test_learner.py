@@ -218,15 +218,15 @@ def test_an_unfitted_learner_says_so():
 def test_folds_score_each_row_once_by_a_model_that_never_saw_it(tmp_path, monkeypatch):
     trained, tested = [], []
 
-    def fit(self, parts, run, verbose):
+    def learn(self, parts, folder, callbacks, verbose):
         trained.append(set(np.concatenate([parts["train"].rows, parts["validation"].rows])))
-        assert run == tmp_path / "r" / f"fold-{len(trained) - 1}"
+        assert folder.name == f"fold-{len(trained) - 1}"
 
     def evaluate(self, table):
         tested.append(set(table.rows))
         return {"price": {"mae": float(len(tested))}}
 
-    monkeypatch.setattr(Learner, "fit", fit)
+    monkeypatch.setattr(Learner, "_learn", learn)
     monkeypatch.setattr(Learner, "evaluate", evaluate)
     found = learner().folds(tiny.columns(), 4, run=tmp_path / "r", verbose=False)
     assert sorted(row for rows in tested for row in rows) == list(range(1, tiny.ROWS + 1))
@@ -238,7 +238,7 @@ def test_folds_score_each_row_once_by_a_model_that_never_saw_it(tmp_path, monkey
 
 def test_folds_keep_what_the_split_keeps_whole(monkeypatch):
     seen = []
-    monkeypatch.setattr(Learner, "fit", lambda self, parts, run, verbose: None)
+    monkeypatch.setattr(Learner, "_learn", lambda *_: None)
     monkeypatch.setattr(Learner, "evaluate", lambda self, table: seen.append(table) or {})
     cells = tiny.columns()
     cells["buyer"] = [n // 4 for n in range(tiny.ROWS)]

@@ -2,6 +2,7 @@
 
 from plait.training._coverage import label_coverage, labelled_rows
 from plait.training._environment import environment
+from plait.training._folds import check_folds, run_folds
 from plait.training._notes import choices, outcome, plain_findings, tell
 from plait.training._parts import counted_rows, parted
 from plait.training._progress import Progress
@@ -17,6 +18,7 @@ __all__ = [
     "Trained",
     "Training",
     "Validation",
+    "check_folds",
     "choices",
     "compile_model",
     "counted_rows",
@@ -27,6 +29,7 @@ __all__ = [
     "parted",
     "plain_findings",
     "run_folder",
+    "run_folds",
     "tell",
     "train",
     "write_documents",

@@ -3,7 +3,10 @@
 import dataclasses
 import json
 import math
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -64,17 +67,39 @@ def run_folder(run: str | Path | bool) -> Path | None:
         run: a folder; True is `runs/<date and time>`, False is none.
 
     Raises:
-        ConfigError: the folder holds something.
+        ConfigError: the folder holds something, or cannot be written.
     """
     if run is False:
         return None
     path = Path("runs", f"{datetime.now():%Y-%m-%d-%H%M%S}") if run is True else Path(run)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if os.path.exists(path) and (not path.is_dir() or any(path.iterdir())):
         raise ConfigError(
             f"'{path}' is there and holds something, and a run is never written over. Choose "
             "another folder, or remove it."
         )
+    _probe(path)
     return path
+
+
+def _probe(path: Path) -> None:
+    """Makes the folder and a file in it, and leaves nothing: better told now than after training."""
+    made: list[Path] = []
+    try:
+        for step in reversed([path, *path.parents]):
+            if not step.exists():
+                step.mkdir()
+                made.append(step)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"The run's folder '{path}' cannot be written: {error.strerror}. Choose another folder."
+        ) from error
+    finally:
+        for step in reversed(made):
+            # Another run may have put something there meanwhile.
+            with suppress(OSError):
+                step.rmdir()
 
 
 def _finite(value: Any) -> Any:
