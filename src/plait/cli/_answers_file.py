@@ -12,6 +12,8 @@ from plait._beside import written_beside
 from plait._names import did_you_mean
 from plait.errors import ConfigError, DataError
 
+_UNWRITABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
+
 
 def writer_for(path: Path) -> Callable[[pa.Table, Path], None]:
     """What writes a file of this name.
@@ -38,12 +40,21 @@ def write_answers(answers: pa.Table, path: Path) -> None:
     with written_beside(path) as part:
         try:
             write(answers, part)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            held = ", ".join(f"'{field.name}' of {field.type}" for field in answers.schema)
+        except _UNWRITABLE as error:
             raise DataError(
-                f"'{path}' cannot hold these columns: {held} ({error}). Write a .parquet file, "
-                "which holds cells of any type."
+                f"'{path}' cannot hold {_unwritable(answers, write, part)} ({error}). Write a "
+                ".parquet file, which holds cells of any type."
             ) from error
+
+
+def _unwritable(answers: pa.Table, write: Callable[[pa.Table, Path], None], scratch: Path) -> str:
+    """The first column that cannot be written by itself: Arrow's own message names none."""
+    for field in answers.schema:
+        try:
+            write(answers.select([field.name]), scratch)
+        except _UNWRITABLE:
+            return f"the column '{field.name}' of {field.type}"
+    return "these columns together"
 
 
 def _write_parquet(answers: pa.Table, path: Path) -> None:

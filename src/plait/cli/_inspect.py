@@ -168,6 +168,11 @@ def _tell_encoded(report: Report, feature: Feature, name: str, part: str, encode
             f"than the fixed shape ({shape}) and are cut."
         )
     told = report.problems if feature.on_error == "raise" else report.warnings
+    if feature.on_error == "raise" and encoded.broken:
+        told.append(
+            f"feature '{name}': {len(encoded.broken)} {part} cells cannot be read. Mend or empty "
+            f'them, or declare {type(feature).__name__}(on_error="absent"):'
+        )
     told += [_broken(cell) for cell in encoded.broken[:_MOST_NAMED]]
     if len(encoded.broken) > _MOST_NAMED:
         told.append(

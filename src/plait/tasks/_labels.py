@@ -82,7 +82,7 @@ def demand_labels(labelled: Labelled) -> None:
     if not len(labelled.rows):
         raise DataError(
             f"Column '{labelled.column.name}' of {labelled.column.source} has no label in any "
-            "training row."
+            "training row. Split so that labelled rows train, or leave the task out."
         )
 
 

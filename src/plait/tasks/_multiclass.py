@@ -85,7 +85,8 @@ class Multiclass(Task):
         if len(classes) == 1:
             raise DataError(
                 f"Column '{column.name}' of {column.source}: every label of the training rows is "
-                f"{classes[0]!r}. Multiclass needs two labels or more to tell apart."
+                f"{classes[0]!r}. Multiclass needs two labels or more to tell apart. Split "
+                "so that they train, or leave the task out."
             )
         _refuse_keys(labelled, values, classes)
         shares = totals / totals.sum()

@@ -43,7 +43,7 @@ def test_another_format_is_refused(name, message, tmp_path):
 
 def test_bytes_that_are_no_text_need_parquet(tmp_path):
     answers = pa.table({"b": [b"\xff\xfe"], "sold": ["yes"]})
-    with pytest.raises(DataError, match=r"'b' of binary.*Write a \.parquet file"):
+    with pytest.raises(DataError, match=r"the column 'b' of binary.*Write a \.parquet file"):
         write_answers(answers, tmp_path / "a.csv")
     assert not list(tmp_path.iterdir())
     write_answers(answers, tmp_path / "a.parquet")
