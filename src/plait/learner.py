@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pyarrow as pa
 
-from plait._names import demand, parameters, to_plain
+from plait._names import demand, parameters
 from plait._ranges import MOST_SEED, demand_whole
 from plait.balancing import Balancer
 from plait.data import Batches
@@ -28,12 +28,11 @@ from plait.training import (
     check_folds,
     choices,
     counted_rows,
-    environment,
     label_coverage,
     labelled_rows,
     outcome,
     parted,
-    plain_findings,
+    run_documents,
     run_folder,
     run_folds,
     tell,
@@ -203,12 +202,10 @@ class Learner:
         if chosen_on is not None:
             findings["validation"] = chosen_on.rows.findings
         if folder is not None:
-            documents = {
-                "config": self._as_it_ran(settings),
-                "metrics": {**trained.best.selected_by, "labels": coverage},
-                "findings": {part: plain_findings(found) for part, found in findings.items()},
-                "environment": environment(self.seed, **parts),
-            }
+            ran = {name: getattr(self, name) for name in parameters(Learner)}
+            documents = run_documents(
+                {**ran, "training": settings}, trained.best, coverage, findings, parts
+            )
             write_run(folder, trained.predictor, trained.history, documents)
         if verbose:
             tell(outcome(trained.best, trained.history, findings.values()))
@@ -329,7 +326,3 @@ class Learner:
 
     def _weights(self, table: Table) -> np.ndarray | None:
         return None if self.weight is None else row_weights(table, self.weight)
-
-    def _as_it_ran(self, settings: Training) -> dict[str, Any]:
-        ran = {name: getattr(self, name) for name in parameters(Learner)}
-        return to_plain({**ran, "training": settings})

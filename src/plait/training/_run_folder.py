@@ -15,8 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plait._beside import written_beside
+from plait._names import to_plain
+from plait.data import Findings
 from plait.errors import ConfigError
 from plait.inference import Predictor
+from plait.table import Table
+from plait.training._environment import environment
+from plait.training._notes import plain_findings
 from plait.training._selection import Epoch
 
 MODEL_FILE = "model.plait"
@@ -50,6 +55,30 @@ def write_run(
     with written_beside(folder / "history.parquet") as part:
         pq.write_table(_as_table(history), part)
     predictor.save(folder / MODEL_FILE)
+
+
+def run_documents(
+    arguments: Mapping[str, Any],
+    best: Epoch,
+    coverage: Mapping[str, Any],
+    findings: Mapping[str, Findings],
+    parts: Mapping[str, Table],
+) -> dict[str, Any]:
+    """What `write_run` takes beside a model: what it was trained by, on and with what outcome.
+
+    Args:
+        arguments: of the learner, as it ran.
+        best: the epoch that was kept.
+        coverage: how many rows are labelled, by task.
+        findings: broken and cut cells, by part.
+        parts: the rows of each part.
+    """
+    return {
+        "config": to_plain(arguments),
+        "metrics": {**best.selected_by, "labels": coverage},
+        "findings": {part: plain_findings(found) for part, found in findings.items()},
+        "environment": environment(arguments["seed"], **parts),
+    }
 
 
 def write_documents(folder: Path, documents: Mapping[str, Any]) -> None:
