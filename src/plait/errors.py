@@ -13,7 +13,17 @@ class DataError(PlaitError):
 
 
 class ConfigError(PlaitError):
-    """Something in a configuration or a constructor's arguments; names the key, line and column."""
+    """Something in a configuration or a constructor's arguments; names the key, line and column.
+
+    Args:
+        message: what went wrong.
+        at: the arguments that lead to it, from the constructor on, such as `("tasks", "price")`;
+            a config that spelt them finds line and column by these.
+    """
+
+    def __init__(self, message: str, at: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 class ModelFileError(PlaitError):

@@ -1,6 +1,5 @@
 """`Learner`: the whole flow from a table to answers, on one page."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -9,33 +8,35 @@ import keras
 import numpy as np
 import pyarrow as pa
 
-from plait._names import demand, parameters, to_plain
+from plait._names import demand, parameters
+from plait._ranges import MOST_SEED, demand_whole
 from plait.balancing import Balancer
 from plait.data import Batches
 from plait.errors import PlaitError
 from plait.evaluation import evaluate
 from plait.features import Feature, fit_features
 from plait.fusion import Concat, Fusion
-from plait.inference import Declaration, Predictor, Scores, check_names, mean_scores, row_weights
+from plait.inference import Declaration, Predictor, Scores, check_names, row_weights
 from plait.sharing import HardSharing, Sharing
-from plait.table import Split, Table, folds
+from plait.table import Parts, Split, Table, folds
 from plait.tasks import Task
 from plait.training import (
     Epoch,
     Progress,
     Training,
     Validation,
+    check_folds,
     choices,
-    environment,
+    counted_rows,
     label_coverage,
     labelled_rows,
     outcome,
     parted,
-    plain_findings,
+    run_documents,
     run_folder,
+    run_folds,
     tell,
     train,
-    write_documents,
     write_run,
 )
 
@@ -56,7 +57,8 @@ class Learner:
         balancing: weighs the tasks against each other; their losses are added if None.
         split: how one table becomes training, validation and test rows; a name alone is a column
             that says each row's part.
-        weight: the column of each row's weight, in the loss and in the scores.
+        weight: the column of each row's weight, in the loss and in the scores; a row of weight 0
+            is as if it were not there.
         key: the column that names a row; predictions carry it through.
         training: how to train; by the size of the data if None.
         width: the size of the tokens of every part that does not name its own.
@@ -64,7 +66,8 @@ class Learner:
 
     Raises:
         ConfigError: a column that is both a feature and a target, a task that reads an unknown
-            feature, names that cannot be used; a class, or its name, where an object is due.
+            feature, names that cannot be used; a width or seed out of its range; a class, or its
+            name, where an object is due.
 
     Example:
         learner = plait.Learner(
@@ -90,14 +93,17 @@ class Learner:
         width: int = 128,
         seed: int = 0,
     ) -> None:
-        check_names(features, tasks)
-        chosen: dict[str, tuple[Any, type]] = {
-            "fusion": (fusion, Fusion),
-            "sharing": (sharing, Sharing),
-            "balancing": (balancing, Balancer),
-            "training": (training, Training),
+        check_names(features, tasks, key)
+        demand_whole("Learner", width=width)
+        demand_whole("Learner", least=0, most=MOST_SEED, seed=seed)
+        contracts = {
+            "fusion": Fusion,
+            "sharing": Sharing,
+            "balancing": Balancer,
+            "training": Training,
         }
-        for name, (value, contract) in chosen.items():
+        chosen = (fusion, sharing, balancing, training)
+        for (name, contract), value in zip(contracts.items(), chosen, strict=True):
             if value is not None:
                 demand(name, value, contract)
         self.features = dict(features)
@@ -138,12 +144,30 @@ class Learner:
 
         Raises:
             DataError: a column that is not there, a cell that cannot be read, a task without labels.
-            ConfigError: a run's folder that holds something.
+            ConfigError: a run's folder that holds something, or cannot be written.
             BalancingError: the balancer asks for what the model cannot give.
         """
         folder = run_folder(run)
         split = Split(column=self.split) if isinstance(self.split, str) else self.split
-        parts = parted(table, validation, split, self._targets, root)
+        self._learn(
+            parted(table, validation, split, self._targets, root), folder, callbacks, verbose
+        )
+        if verbose and folder is not None:
+            tell([f"run: {folder}"])
+        return self
+
+    def _learn(
+        self,
+        parts: Mapping[str, Table],
+        folder: Path | None,
+        callbacks: Sequence[keras.callbacks.Callback],
+        verbose: bool,
+    ) -> None:
+        """`fit`, from the rows of each part on."""
+        if self.weight is not None:
+            # Test rows are not read here, and need no weight.
+            read = parts.keys() - {"test"}
+            parts = {**parts, **{part: counted_rows(parts[part], self.weight) for part in read}}
         declaration = self._fitted(parts["train"])
         labelled = labelled_rows(declaration.tasks, parts["train"])
         taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
@@ -178,16 +202,13 @@ class Learner:
         if chosen_on is not None:
             findings["validation"] = chosen_on.rows.findings
         if folder is not None:
-            documents = {
-                "config": self._as_it_ran(settings),
-                "metrics": {**trained.best.selected_by, "labels": coverage},
-                "findings": {part: plain_findings(found) for part, found in findings.items()},
-                "environment": environment(self.seed, **parts),
-            }
+            ran = {name: getattr(self, name) for name in parameters(Learner)}
+            documents = run_documents(
+                {**ran, "training": settings}, trained.best, coverage, findings, parts
+            )
             write_run(folder, trained.predictor, trained.history, documents)
         if verbose:
-            tell(outcome(trained.best, trained.history, findings.values(), folder))
-        return self
+            tell(outcome(trained.best, trained.history, findings.values()))
 
     @property
     def predictor(self) -> Predictor:
@@ -226,15 +247,8 @@ class Learner:
         """A learner that answers; how it was trained is in the run. See `Predictor.load`."""
         predictor = Predictor.load(path, custom_objects)
         found = predictor.declaration
-        learner = cls(
-            found.features,
-            found.tasks,
-            fusion=found.fusion,
-            sharing=found.sharing,
-            weight=found.weight,
-            key=found.key,
-            width=found.width,
-        )
+        kept = ("fusion", "sharing", "weight", "key", "width")
+        learner = cls(found.features, found.tasks, **{name: getattr(found, name) for name in kept})
         learner._predictor = predictor
         return learner
 
@@ -254,7 +268,8 @@ class Learner:
         Args:
             table: whatever `Table.read` takes.
             spec: how many folds, or a column whose values name them.
-            run: see `fit`; the folder holds `metrics.json` and each fold's own run.
+            run: see `fit`; the folder holds `metrics.json` and each fold's own run, and is there
+                when the last fold is over.
             root: the folder that media paths are relative to; the file's own if None.
             verbose: see `fit`.
 
@@ -266,21 +281,17 @@ class Learner:
         """
         table = Table.read(table, root)
         folder = run_folder(run)
-        scores: dict[str, Scores] = {}
         by = self.split.by if isinstance(self.split, Split) else None
         every = list(folds(table, spec, self._targets, self.seed, by))
-        for place, (name, rows) in enumerate(every, start=1):
-            if verbose:
-                tell([f"fold {name}, {place} of {len(every)}"])
-            here = folder is not None and folder / re.sub(r"[^\w.-]", "_", f"fold-{name}")
+        check_folds(table, every, self.tasks, self.weight, by)
+
+        def scored(rows: Parts, here: Path | None) -> Scores:
             learner = Learner(**{key: getattr(self, key) for key in parameters(Learner)})
             parts = {"train": table.take(rows.train), "validation": table.take(rows.validation)}
-            learner.fit(parts, run=here, verbose=verbose)
-            scores[name] = learner.evaluate(table.take(rows.test))
-        found = {"folds": scores, "mean": mean_scores(list(scores.values()))}
-        if folder is not None:
-            write_documents(folder, {"metrics": found})
-        return found
+            learner._learn(parts, here, (), verbose)
+            return learner.evaluate(table.take(rows.test))
+
+        return run_folds(every, folder, scored, verbose)
 
     @property
     def _targets(self) -> list[str]:
@@ -289,9 +300,16 @@ class Learner:
     def _fitted(self, table: Table) -> Declaration:
         """Features and tasks that have seen the training rows, with every choice made."""
         weights = self._weights(table)
-        return Declaration(
+        return self.declared(
             fit_features(self.features, table),
             {n: t.fit(table.column(t.column or n), weights) for n, t in self.tasks.items()},
+        )
+
+    def declared(self, features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Declaration:
+        """What a model of these fitted features and tasks is, with every choice made."""
+        return Declaration(
+            features,
+            tasks,
             self.fusion or Concat(width=self.width),
             self.sharing or HardSharing(),
             self.width,
@@ -308,7 +326,3 @@ class Learner:
 
     def _weights(self, table: Table) -> np.ndarray | None:
         return None if self.weight is None else row_weights(table, self.weight)
-
-    def _as_it_ran(self, settings: Training) -> dict[str, Any]:
-        ran = {name: getattr(self, name) for name in parameters(Learner)}
-        return to_plain({**ran, "training": settings})

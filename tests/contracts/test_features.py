@@ -14,7 +14,7 @@ from PIL import Image
 
 from plait import encoders, features
 from plait._names import from_plain, published, to_plain
-from plait.errors import DataError, PlaitError
+from plait.errors import ConfigError, DataError, PlaitError
 from plait.table import Column
 
 
@@ -188,6 +188,19 @@ def test_another_kind_of_column_is_refused(case):
     name = type(case.feature).__name__
     with pytest.raises(DataError, match=rf"column 'cell'.*{name} expects.*Received.*list"):
         case.feature.fit(column_of([[1], [2]]))
+
+
+@every_case
+def test_an_unknown_way_with_errors_is_refused_at_once(case):
+    with pytest.raises(ConfigError, match=r"on_error is 'raise' or 'absent'. Received: 'skip'"):
+        replace(case.feature, on_error="skip")
+
+
+@every_case
+def test_an_extension_type_is_refused(case):
+    values = pa.chunked_array([pa.array([bytes(16), None], pa.uuid())])
+    with pytest.raises(DataError, match=r"column 'cell' of train.csv: no feature reads .*uuid"):
+        case.feature.fit(Column("cell", values, np.arange(2), "train.csv"))
 
 
 @every_case

@@ -343,6 +343,13 @@ def test_categories_and_large_strings_are_strings(case):
 
 
 @every_case
+def test_an_extension_type_is_refused(case):
+    values = pa.chunked_array([pa.array([bytes(16), None], pa.uuid())])
+    with pytest.raises(DataError, match=r"Column 'answer' of train.csv: no task reads .*uuid"):
+        case.task.fit(Column("answer", values, np.arange(2), "train.csv"))
+
+
+@every_case
 def test_logits_that_are_not_finite_are_refused(case):
     task, column = fitted(case), column_of(case.cells)
     logits = np.full(confident(task, task.targets(column)).shape, np.nan)

@@ -139,6 +139,18 @@ def a_column_that_is_feature_and_target_by_another_name(records):
     records.configure("  price: Regression", "  how_old: {Regression: {column: age}}")
 
 
+def an_encoder_of_another_modality(records):
+    records.configure("kind: Category", "kind: {Category: {encoder: TextBag}}")
+
+
+def a_width_of_nothing(records):
+    records.configure("width: 8", "width: 0")
+
+
+def a_key_of_an_answers_name(records):
+    records.configure("width: 8", "key: sold")
+
+
 SPOILT = {
     an_empty_file: ["records.csv", "empty"],
     a_header_alone: ["records.csv", "0 rows"],
@@ -149,11 +161,11 @@ SPOILT = {
     an_unknown_class: ["plait.yaml:9:10", "'Regresion'", "Did you mean 'Regression'?"],
     an_unknown_argument: ["plait.yaml:3:19", "'siz'", "Did you mean 'size'?"],
     a_value_of_the_wrong_type: ["plait.yaml:11:20", "'epochs'", "a whole number", "'many'"],
-    a_corrupt_picture: ["7.png", "row 7", "records.csv", "'photo'"],
+    a_corrupt_picture: ["7.png", "row 7", "records.csv", "'photo'", 'Image(on_error="absent")'],
     a_picture_that_is_none: ["7.png", "row 7", "records.csv", "'photo'"],
     a_corrupt_sound: ["7.wav", "row 7", "records.csv", "'bell'"],
     a_missing_picture: ["7.png", "row 7", "records.csv", "'photo'"],
-    a_missing_sound: ["7.wav", "row 7", "records.csv", "'bell'"],
+    a_missing_sound: ["7.wav", "row 7", "records.csv", "'bell'", 'Audio(on_error="absent")'],
     a_picture_of_one_pixel: ["7.png", "row 7", "records.csv", "'photo'"],
     a_decompression_bomb: ["7.png", "row 7", "records.csv", "'photo'", "20000"],
     a_path_that_climbs_out: ["outside.png", "row 7", "records.csv", "'photo'"],
@@ -161,12 +173,15 @@ SPOILT = {
     text_among_numbers: ["'old'", "row 7", "records.csv", "'age'", "missing"],
     text_among_the_numbers_of_a_target: ["'n/a'", "row 7", "records.csv", "'price'", "missing"],
     an_empty_column: ["'age'", "records.csv"],
-    an_empty_target: ["'price'", "records.csv"],
-    a_target_of_one_class: ["'sold'", "'yes'", "records.csv"],
+    an_empty_target: ["'price'", "records.csv", "leave the task out"],
+    a_target_of_one_class: ["'sold'", "'yes'", "records.csv", "leave the task out"],
     an_infinite_target: ["'price'", "row 7", "inf", "records.csv"],
     a_class_that_training_never_saw: ["'sold'", "'maybe'", "row 36", "records.csv"],
-    a_column_that_is_feature_and_target: ["'age'", "both"],
-    a_column_that_is_feature_and_target_by_another_name: ["'age'", "both"],
+    a_column_that_is_feature_and_target: ["plait.yaml:10:3", "'age'", "both"],
+    a_column_that_is_feature_and_target_by_another_name: ["plait.yaml:9:3", "'age'", "both"],
+    an_encoder_of_another_modality: ["plait.yaml:6:21", "'kind'", "TextBag", "CategoryEmbedding"],
+    a_width_of_nothing: ["plait.yaml:12:1", "width", "1 or more"],
+    a_key_of_an_answers_name: ["plait.yaml:12:1", "'sold'"],
 }
 
 
@@ -214,6 +229,10 @@ def test_check_finds_it_first(spoil, records, plait):
         (("fit", "plait.yaml", "--set", "data=record.csv"), ["record.csv", "'records.csv'"]),
         (("fit", "plait.yaml", "--data", "nowhere"), ["nowhere"]),
         (("fit", "plait.yaml", "--folds", "1"), ["folds", "2"]),
+        (("fit", "plait.yaml", "--folds", "²"), ["'²'", "no column"]),
+        (("fit", "plait.yaml", "--folds", "--2"), ["'--2'", "no column"]),
+        (("new", "~nobody-of-this-name/t.csv"), ["~nobody-of-this-name/t.csv"]),
+        (("new", "https://example.org/t.csv"), ["address", "Download"]),
         (("fit", "plait.yaml", "--folds", "parts"), ["'parts'", "Did you mean 'part'?"]),
     ],
     ids=" ".join,
@@ -288,6 +307,12 @@ def test_a_spoilt_model_is_refused(spoil, part, run, records, plait):
     ):
         refused(plait(*verb), [model.name, part])
     assert not out.exists()
+
+
+@pytest.mark.parametrize("text", ['{"epoch": 1, "val', "[1]", '{"validation": {"sold": 3}}'])
+def test_scores_that_were_cut_short_are_one_message(text, run, plait):
+    (run / "metrics.json").write_text(text)
+    refused(plait("describe", run), ["metrics.json", "no scores of a run"])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from plait.inference import Predictor
 from plait.learner import Learner
 from plait.model import MultiTaskModel
 from plait.table import Split, Table
-from plait.tasks import Binary, Regression
+from plait.tasks import Binary, Multiclass, Regression
 from plait.training import Training
 from tests.unit.inference import tiny
 
@@ -117,6 +117,17 @@ def test_every_row_with_any_label_is_used_and_no_other(monkeypatch):
     assert batches.rows == with_any < tiny.ROWS
 
 
+def test_labels_with_a_leading_zero_come_back_as_they_were_written(tmp_path):
+    cells = "".join(f"{n},{['01', '02', '10'][n % 3]}\n" for n in range(30))
+    (tmp_path / "t.csv").write_text("age,zone\n" + cells)
+    fitted = Learner(
+        {"age": Number()}, {"zone": Multiclass()}, width=4, training=Training(epochs=1)
+    ).fit(tmp_path / "t.csv", run=False, verbose=False)
+    answers = fitted.predict(tmp_path / "t.csv")
+    assert set(answers["zone"].to_pylist()) <= {"01", "02", "10"}
+    assert list(answers["zone.probabilities"][0].as_py()) == ["01", "02", "10"]
+
+
 def test_the_split_is_a_column_by_its_name(monkeypatch):
     rows = {**tiny.columns(), "part": ["train"] * 30 + ["val"] * 10}
     rows["sold"] = ["yes", "no"] * 20
@@ -130,6 +141,27 @@ def test_weights_reach_the_loss(monkeypatch):
     )
     _, _, weights = batches.batch(0, 0)
     assert set(np.unique(weights["sold"])) == {0.0, 0.5}
+
+
+def test_a_row_of_weight_0_is_as_if_it_were_not_there():
+    rows = {**tiny.columns(), "w": [2.0] * tiny.ROWS}
+    odd = {"sold": "ghost", "age": 1e9, "kind": "rare", "price": -1e9, "w": 0.0}
+    more = {name: [odd.get(name, cells[0]), *cells] for name, cells in rows.items()}
+    answers = [
+        learner(weight="w")
+        .fit({"train": cells, "validation": cells}, run=False, verbose=False)
+        .predict(tiny.columns(seed=1))
+        for cells in (rows, more)
+    ]
+    assert answers[0].equals(answers[1])
+
+
+def test_weights_that_are_all_0_are_told():
+    rows = {**tiny.columns(), "w": [0] * tiny.ROWS}
+    with pytest.raises(
+        DataError, match=r"Column 'w' of the table: each of these 40 rows.*weight 0"
+    ):
+        learner(weight="w").fit(rows, rows, run=False)
 
 
 def test_a_class_that_training_never_saw_is_told_before_the_first_epoch(monkeypatch):
@@ -186,15 +218,15 @@ def test_an_unfitted_learner_says_so():
 def test_folds_score_each_row_once_by_a_model_that_never_saw_it(tmp_path, monkeypatch):
     trained, tested = [], []
 
-    def fit(self, parts, run, verbose):
+    def learn(self, parts, folder, callbacks, verbose):
         trained.append(set(np.concatenate([parts["train"].rows, parts["validation"].rows])))
-        assert run == tmp_path / "r" / f"fold-{len(trained) - 1}"
+        assert folder.name == f"fold-{len(trained) - 1}"
 
     def evaluate(self, table):
         tested.append(set(table.rows))
         return {"price": {"mae": float(len(tested))}}
 
-    monkeypatch.setattr(Learner, "fit", fit)
+    monkeypatch.setattr(Learner, "_learn", learn)
     monkeypatch.setattr(Learner, "evaluate", evaluate)
     found = learner().folds(tiny.columns(), 4, run=tmp_path / "r", verbose=False)
     assert sorted(row for rows in tested for row in rows) == list(range(1, tiny.ROWS + 1))
@@ -206,7 +238,7 @@ def test_folds_score_each_row_once_by_a_model_that_never_saw_it(tmp_path, monkey
 
 def test_folds_keep_what_the_split_keeps_whole(monkeypatch):
     seen = []
-    monkeypatch.setattr(Learner, "fit", lambda self, parts, run, verbose: None)
+    monkeypatch.setattr(Learner, "_learn", lambda *_: None)
     monkeypatch.setattr(Learner, "evaluate", lambda self, table: seen.append(table) or {})
     cells = tiny.columns()
     cells["buyer"] = [n // 4 for n in range(tiny.ROWS)]

@@ -42,7 +42,7 @@ def fit(
     if folds is None:
         learner.fit(loaded.data.tables(), run=folder, root=loaded.root, verbose=not quiet)
     else:
-        spec = int(folds) if folds.lstrip("-").isdigit() else folds
+        spec = int(folds) if folds.removeprefix("-").isdecimal() else folds
         found = learner.folds(
             loaded.data.train, spec, run=folder, root=loaded.root, verbose=not quiet
         )

@@ -11,11 +11,10 @@ import pyarrow.compute as pc
 from plait.cli._notation import notation
 from plait.errors import PlaitError
 from plait.features import BrokenCell, Encoded, Feature
-from plait.inference import row_weights
 from plait.learner import Learner
 from plait.table import Column, Table, leaks
 from plait.tasks import Regression, Task
-from plait.training import Training
+from plait.training import Training, counted_rows
 
 SAMPLE = 200
 """How many media cells of a part are opened unless all of them are asked for."""
@@ -58,23 +57,34 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
         every: open every picture and sound instead of `SAMPLE` of each part.
     """
     report = Report()
+    if learner.weight is not None:
+        parts = {
+            part: report.attempt(counted_rows, table, learner.weight) or table
+            for part, table in parts.items()
+        }
     sizes = ", ".join(f"{part} {len(table)}" for part, table in parts.items())
     report.lines.append(f"rows: {sizes}")
-    for name, feature in learner.features.items():
-        _inspect_feature(report, name, feature, parts, learner.width, every)
-    for name, task in learner.tasks.items():
-        _inspect_task(report, name, task, parts)
+    features = {
+        name: _inspect_feature(report, name, feature, parts, learner.width, every)
+        for name, feature in learner.features.items()
+    }
+    tasks = {name: _inspect_task(report, name, task, parts) for name, task in learner.tasks.items()}
     train = parts["train"]
+    fitted = {name: feature for name, feature in features.items() if feature is not None}
+    taught = {name: task for name, task in tasks.items() if task is not None}
+    # A graph with a part left out would say what is not so of the whole.
+    if len(fitted) == len(features) and len(taught) == len(tasks):
+        report.attempt(lambda: learner.declared(fitted, taught).forms())
     if learner.key is not None:
         report.attempt(train.column, learner.key)
-    if learner.weight is not None:
-        for table in parts.values():
-            report.attempt(row_weights, table, learner.weight)
+    targets = {task.column or name for name, task in learner.tasks.items()}
     report.warnings += [
         f"column '{leak.column}': {leak.values} values, such as {leak.example}, are in training and "
         f"in another part ({leak.rows} rows there). If it names what rows have in common, "
         f"`split: {{by: {leak.column}}}` keeps it whole."
         for leak in leaks(parts)
+        # What is to be answered is meant to come back.
+        if leak.column not in targets
     ]
     settings = (learner.training or Training()).settled(len(train))
     report.lines.append(
@@ -90,7 +100,7 @@ def _inspect_feature(
     parts: Mapping[str, Table],
     width: int,
     every: bool,
-) -> None:
+) -> Feature | None:
     where = feature.column or name
     columns = {
         part: column
@@ -98,12 +108,12 @@ def _inspect_feature(
         if (column := report.attempt(table.column, where)) is not None
     }
     if "train" not in columns:
-        return
+        return None
     # Every broken cell shall be named, not the first alone.
     lenient = replace(feature, on_error="absent")
     fitted = report.attempt(lenient.fit, columns["train"])
     if fitted is None:
-        return
+        return None
     empty = {part: column.is_missing(feature.missing) for part, column in columns.items()}
     gone, total = sum(int(e.sum()) for e in empty.values()), sum(map(len, empty.values()))
     encoder = feature.encoder or fitted.default_encoder(width)
@@ -119,6 +129,7 @@ def _inspect_feature(
         encoded = _encoded(report, fitted, column, empty[part], every)
         if encoded is not None:
             _tell_encoded(report, feature, name, part, encoded)
+    return fitted
 
 
 def _encoded(
@@ -157,6 +168,11 @@ def _tell_encoded(report: Report, feature: Feature, name: str, part: str, encode
             f"than the fixed shape ({shape}) and are cut."
         )
     told = report.problems if feature.on_error == "raise" else report.warnings
+    if feature.on_error == "raise" and encoded.broken:
+        told.append(
+            f"feature '{name}': {len(encoded.broken)} {part} cells cannot be read. Mend or empty "
+            f'them, or declare {type(feature).__name__}(on_error="absent"):'
+        )
     told += [_broken(cell) for cell in encoded.broken[:_MOST_NAMED]]
     if len(encoded.broken) > _MOST_NAMED:
         told.append(
@@ -168,15 +184,15 @@ def _broken(cell: BrokenCell) -> str:
     return f"column '{cell.column}', row {cell.row} of {cell.source}: {cell.reason}"
 
 
-def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Table]) -> None:
+def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Table]) -> Task | None:
     where = task.column or name
     columns = {part: table.column(where) for part, table in parts.items() if where in table}
     if "train" not in columns:
         report.attempt(parts["train"].column, where)
-        return
+        return None
     fitted = report.attempt(task.fit, columns["train"])
     if fitted is None:
-        return
+        return None
     labelled = {}
     for part, column in columns.items():
         targets = report.attempt(fitted.targets, column)
@@ -184,11 +200,17 @@ def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Tab
             labelled[part] = int(targets.labelled.sum())
             if not labelled[part]:
                 report.warnings.append(f"task '{name}': no {part} row has a label.")
+            if targets.unseen:
+                report.warnings.append(
+                    f"task '{name}': {targets.unseen} {part} labels are of classes that no training "
+                    "row has, and are left out."
+                )
     counts = ", ".join(f"{part} {n} of {len(columns[part])}" for part, n in labelled.items())
     report.lines.append(f"task {name}: {type(task).__name__}, labelled: {counts}")
     classes = _class_counts(columns["train"], task)
     if classes:
         report.lines.append(f"  {classes}")
+    return fitted
 
 
 def _class_counts(column: Column, task: Task) -> str:

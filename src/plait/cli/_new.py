@@ -1,6 +1,7 @@
 """`plait new`: a first config for a strange table, with the reason for each guess."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def draft(
                 f"--target: {table.name} has no column '{target}'.{did_you_mean(target, guesses)}"
             )
     chosen = dict.fromkeys(targets) or _guessed_targets(guesses, table.name)
+    called = _layer_names(table.columns)
     document: dict[str, Any] = {}
     comments: dict[KeyPath, str] = {}
     left_out = []
@@ -82,14 +84,14 @@ def draft(
         if name in chosen:
             continue
         if guess.feature is not None:
-            features[name] = _written(guess.feature, guess.arguments)
-            comments["features", name] = guess.reason
+            features[called[name]] = _written(guess.feature, guess.arguments, name, called[name])
+            comments["features", called[name]] = guess.reason
         elif "split" not in document and _is_split(table, name):
             document["split"], comments[("split",)] = name, guess.reason
         elif "key" not in document and guess.names_rows and _is_full(table, name):
             document["key"], comments[("key",)] = name, guess.reason
         else:
-            left_out.append(f"  {name}: {guess.reason}")
+            left_out.append(f"  {name or repr(name)}: {guess.reason}")
     if not features:
         raise DataError(f"{table.name} has no column left to predict {', '.join(chosen)} from.")
     tasks = {}
@@ -101,8 +103,8 @@ def draft(
                 f"Column '{name}' of {table.name} cannot be predicted: {guess.reason}. Tasks "
                 "answer classes, yes or no, sets of labels, and numbers."
             )
-        tasks[name] = _written(task, guess.arguments)
-        comments["tasks", name] = "; ".join(filter(None, [guess.reason, why]))
+        tasks[called[name]] = _written(task, guess.arguments, name, called[name])
+        comments["tasks", called[name]] = "; ".join(filter(None, [guess.reason, why]))
     head = [
         f"{table.name}: {table.num_rows} rows. Each line says why; change what is wrong.",
         "`plait describe SECTION CLASS` tells what can stand here.",
@@ -139,8 +141,25 @@ def _is_full(table: Table, name: str) -> bool:
     return not table.column(name).is_missing().any()
 
 
-def _written(name: str, arguments: Mapping[str, Any]) -> Any:
-    return {name: dict(arguments)} if arguments else name
+def _layer_names(columns: Sequence[str]) -> dict[str, str]:
+    """For each column a name that a layer can have and no mask has; its own where that will do."""
+    masks = {f"{column}__{mask}" for column in columns for mask in ("present", "length")}
+    named = {column: column for column in columns if "/" not in column and column not in masks}
+    taken = {*named, *masks}
+    for column in columns:
+        if column not in named:
+            wanted = re.sub(r"/|__(?=present$|length$)", "_", column)
+            while wanted in taken:
+                wanted += "_2"
+            named[column] = wanted
+            taken.add(wanted)
+    return named
+
+
+def _written(of: str, arguments: Mapping[str, Any], column: str, called: str) -> Any:
+    """`Class`, or `{Class: {argument: value}}`; the column is named where the key does not."""
+    every = {**({} if called == column else {"column": column}), **arguments}
+    return {of: every} if every else of
 
 
 def _relative(path: Path, folder: Path) -> str:

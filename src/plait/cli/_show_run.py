@@ -5,6 +5,7 @@ from pathlib import Path
 
 from plait.cli._notation import notation
 from plait.cli._scores_table import scores_table
+from plait.errors import ModelFileError
 from plait.inference import Predictor
 
 
@@ -12,7 +13,7 @@ def show_run(run: Path) -> None:
     """Prints a run or a saved model.
 
     Raises:
-        ModelFileError: the model is cut short, crafted, or from a newer version.
+        ModelFileError: the model is or its scores are, cut short, crafted, or from a newer version.
     """
     predictor = Predictor.load(run)
     declaration = predictor.declaration
@@ -26,7 +27,15 @@ def show_run(run: Path) -> None:
         print(f"task {name}: {type(task).__name__}{column}")
     metrics = run / "metrics.json"
     if metrics.is_file():
-        found = json.loads(metrics.read_text(encoding="utf-8"))
-        if found.get("validation"):
-            print(f"validation scores, epoch {found['epoch']}:")
-            print(scores_table(found["validation"]))
+        try:
+            found = json.loads(metrics.read_text(encoding="utf-8"))
+            scores = scores_table(found["validation"]) if found.get("validation") else ""
+            epoch = found.get("epoch")
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            raise ModelFileError(
+                f"{metrics} holds no scores of a run ({type(error).__name__}: {error}). Remove it; "
+                "the model itself answers."
+            ) from error
+        if scores:
+            print(f"validation scores, epoch {epoch}:")
+            print(scores)

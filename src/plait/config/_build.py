@@ -125,7 +125,8 @@ class Builder:
             return cls(**arguments)
         except (PlaitError, ValueError, TypeError) as error:
             said = str(error).removeprefix(f"{cls.__name__}: ")
-            raise ConfigError(f"{self.source.at_key(path)}: {cls.__name__}: {said}") from error
+            at = (*path, *error.at) if isinstance(error, ConfigError) else path
+            raise ConfigError(f"{self.source.at_key(at)}: {cls.__name__}: {said}") from error
 
     def _class(self, name: str, base: type, section: types.ModuleType, path: KeyPath) -> type:
         at = self.source.at_value(path)
@@ -156,6 +157,10 @@ class Builder:
 def _own_class(dotted: str, base: type, folder: Path, at: str) -> type:
     """A class of the user's own; only a config that the user runs comes here."""
     module_name, _, class_name = dotted.rpartition(".")
+    if not all(part.isidentifier() for part in dotted.split(".")):
+        raise ConfigError(
+            f"{at}: '{dotted}' names no class. A class of your own is package.module.ClassName."
+        )
     search = str(folder.resolve())
     if search not in sys.path:
         sys.path.insert(0, search)
@@ -166,10 +171,17 @@ def _own_class(dotted: str, base: type, folder: Path, at: str) -> type:
             f"{at}: cannot import '{module_name}' for '{dotted}': {error}. It is looked for in "
             f"{folder} and on the import path."
         ) from error
+    # The module is the user's code: whatever it raises is of their config, and no fault of plait's.
+    except Exception as error:
+        raise ConfigError(
+            f"{at}: '{module_name}' cannot be imported for '{dotted}': "
+            f"{type(error).__name__}: {error}. Mend that module."
+        ) from error
     cls = getattr(module, class_name, None)
     if cls is None:
+        fitting = [n for n, c in vars(module).items() if inspect.isclass(c) and issubclass(c, base)]
         raise ConfigError(
-            f"{at}: {module_name} has no '{class_name}'.{did_you_mean(class_name, vars(module))}"
+            f"{at}: {module_name} has no '{class_name}'.{did_you_mean(class_name, fitting)}"
         )
     if not (inspect.isclass(cls) and issubclass(cls, base)):
         raise ConfigError(f"{at}: '{dotted}' is no {base.__name__}. Make it a subclass of that.")

@@ -18,7 +18,7 @@ _OWN_KEYS = ("data", "root", "name")
 
 @dataclass(frozen=True)
 class DataSources:
-    """Where the tables are: paths, or addresses with a scheme.
+    """Where the tables are.
 
     Attributes:
         train: the table to learn from.
@@ -26,11 +26,11 @@ class DataSources:
         test: a table of its own, or None to split `train`.
     """
 
-    train: Path | str
-    validation: Path | str | None = None
-    test: Path | str | None = None
+    train: Path
+    validation: Path | None = None
+    test: Path | None = None
 
-    def tables(self) -> Path | str | dict[str, Path | str]:
+    def tables(self) -> Path | dict[str, Path]:
         """What `Learner.fit` takes: the one table, or each part's."""
         parts = {part: getattr(self, part) for part in _PARTS}
         named = {part: path for part, path in parts.items() if path is not None}
@@ -47,7 +47,7 @@ class Config:
         data: the tables.
         root: the folder that media paths are relative to, or None for the table's own.
         arguments: what `Learner` takes, built.
-        document: the plain data as it ran: overrides are in it.
+        source: the plain data as it ran, overrides in it, and the places it came from.
     """
 
     path: Path
@@ -55,7 +55,12 @@ class Config:
     data: DataSources
     root: Path | None
     arguments: Mapping[str, Any]
-    document: Mapping[str, Any]
+    source: Source
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The plain data as it ran: overrides are in it."""
+        return self.source.document
 
 
 def load(
@@ -104,7 +109,7 @@ def load(
         data=data,
         root=_root(source, folder),
         arguments=arguments,
-        document=source.document,
+        source=source,
     )
 
 
@@ -112,9 +117,13 @@ def build_learner(config: Config) -> Learner:
     """A new learner, not fitted.
 
     Raises:
-        ConfigError: arguments that do not fit together.
+        ConfigError: arguments that do not fit together, with their file, line and column.
     """
-    return Learner(**config.arguments)
+    try:
+        return Learner(**config.arguments)
+    except ConfigError as error:
+        said = str(error).removeprefix(f"{Learner.__name__}: ")
+        raise ConfigError(f"{config.source.at_key(error.at)}: {said}") from error
 
 
 def _learner_arguments(source: Source, own: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -151,11 +160,14 @@ def _data_sources(source: Source, folder: Path) -> DataSources:
     return DataSources(**found)
 
 
-def _existing(source: Source, value: Any, folder: Path, at: tuple[str, ...]) -> Path | str:
+def _existing(source: Source, value: Any, folder: Path, at: tuple[str, ...]) -> Path:
     if not isinstance(value, str):
         raise ConfigError(f"{source.at_value(at)}: expected a path. Received: {value!r}.")
     if "://" in value:
-        return value
+        raise ConfigError(
+            f"{source.at_value(at)}: '{value}' is an address, and addresses are not read yet. "
+            "Download the file, and give its path."
+        )
     path = folder / value
     if not path.exists():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []

@@ -7,11 +7,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from plait._ranges import demand_channels, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
 from plait.encoders._residual_block import built_block
 from plait.encoders._spectrogram import mel_filters, windowed_fourier
 
 _HOPS_PER_FRAME = 3
+# The matrices of the spectrogram grow with the square of the one, and with the other.
+_MOST_RATE = 192_000
+_MOST_MELS = 1024
 # In units of the power that white noise as loud as the sounds has in a bin.
 _FLOOR = 1e-5
 # The most that silence is enlarged by.
@@ -45,9 +49,10 @@ class AudioConv(Encoder):
         `"tokens"` `(batch, steps, width)` and `"mask"` `(batch, steps)`.
 
     Raises:
-        ConfigError: built without a rate.
+        ConfigError: an argument out of its range; built without a rate.
     """
 
+    modality: ClassVar[str | None] = "audio"
     fitted: ClassVar[str | None] = "rate"
 
     def __init__(
@@ -62,11 +67,21 @@ class AudioConv(Encoder):
     ) -> None:
         # Samples keep float32 in mixed precision: their powers span more than bfloat16 adds up.
         super().__init__(width, **{"autocast": False, **kwargs})
+        if rate is not None:
+            demand_whole("AudioConv", most=_MOST_RATE, rate=rate)
+        demand_whole("AudioConv", most=_MOST_MELS, mels=mels)
+        demand_channels("AudioConv", channels)
+        demand_whole("AudioConv", least=0, blocks=blocks)
+        demand_share("AudioConv", dropout=dropout)
         self.rate = rate
         self.mels = mels
         self.channels = tuple(channels)
         self.blocks = blocks
         self.dropout = dropout
+
+    @property
+    def least_weights(self) -> int:
+        return len(self.channels) * (1 + self.blocks)
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         rate = self._demand_fitted("samples make a second", "Audio")

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from plait._ranges import MOST_SEED, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
 
 _UNKNOWN = 0
@@ -28,9 +29,10 @@ class CategoryEmbedding(Encoder):
         `"tokens"` `(batch, 1, width)` and `"mask"` `(batch, 1)`.
 
     Raises:
-        ConfigError: built without a size.
+        ConfigError: an argument out of its range; built without a size.
     """
 
+    modality: ClassVar[str | None] = "category"
     fitted: ClassVar[str | None] = "size"
 
     def __init__(
@@ -42,6 +44,10 @@ class CategoryEmbedding(Encoder):
         **kwargs: Any,
     ) -> None:
         super().__init__(width, **kwargs)
+        if size is not None:
+            demand_whole("CategoryEmbedding", size=size)
+        demand_share("CategoryEmbedding", all_too=True, unknown=unknown)
+        demand_whole("CategoryEmbedding", least=0, most=MOST_SEED, seed=seed)
         self.size = size
         self.unknown = unknown
         self.seed = seed

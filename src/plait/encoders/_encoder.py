@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import keras
 
+from plait._ranges import demand_whole
 from plait.errors import ConfigError
 
 
@@ -17,6 +18,9 @@ class Encoder(keras.layers.Layer, abc.ABC):
     Args:
         width: the size of each token.
 
+    Raises:
+        ConfigError: an argument out of its range.
+
     Call arguments:
         values: `(batch, *feature)`, already scaled; zeros in absent rows.
         lengths: `(batch,)` int32, valid steps on the first feature axis, or None.
@@ -28,12 +32,21 @@ class Encoder(keras.layers.Layer, abc.ABC):
         feature maps `(batch, height, width, channels)` from coarse to fine.
     """
 
+    modality: ClassVar[str | None] = None
+    """Of the features whose arrays it can read (`Feature.modality`); None for any."""
+
     fitted: ClassVar[str | None] = None
     """The argument that the fitted feature gives (`Feature.for_encoder`) where the user left it out."""
 
     def __init__(self, width: int = 128, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        demand_whole(type(self).__name__, width=width)
         self.width = width
+
+    @property
+    def least_weights(self) -> int:
+        """How many weights it has for sure once built, so that a crafted count is never built."""
+        return 0
 
     @abc.abstractmethod
     def call(

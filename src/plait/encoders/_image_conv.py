@@ -1,11 +1,12 @@
 """A picture as the tokens of a small convolutional net."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
+from plait._ranges import demand_channels, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
 from plait.encoders._residual_block import built_block
 
@@ -35,7 +36,12 @@ class ImageConv(Encoder):
     Returns:
         `"tokens"` `(batch, positions, width)`, row by row of the last map; `"mask"`
         `(batch, positions)`; and `"maps"`, the stages' maps from coarse to fine.
+
+    Raises:
+        ConfigError: an argument out of its range.
     """
+
+    modality: ClassVar[str | None] = "image"
 
     def __init__(
         self,
@@ -46,9 +52,17 @@ class ImageConv(Encoder):
         **kwargs: Any,
     ) -> None:
         super().__init__(width, **kwargs)
+        if channels is not None:
+            demand_channels("ImageConv", channels)
+        demand_whole("ImageConv", least=0, blocks=blocks)
+        demand_share("ImageConv", dropout=dropout)
         self.channels = None if channels is None else tuple(channels)
         self.blocks = blocks
         self.dropout = dropout
+
+    @property
+    def least_weights(self) -> int:
+        return len(self.channels or (1,)) * (1 + self.blocks)
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         _, height, width, _ = values_shape

@@ -7,7 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from plait._ranges import demand_whole
 from plait.encoders._encoder import Encoder
+from plait.errors import ConfigError
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -30,11 +32,15 @@ class NumberEmbedding(Encoder):
     Returns:
         `"tokens"` `(batch, 1, width)` and `"mask"` `(batch, 1)`.
 
+    Raises:
+        ConfigError: an argument out of its range.
+
     References:
         Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular Deep
         Learning", 2022: there the outer bins are open, here x beside them does that.
     """
 
+    modality: ClassVar[str | None] = "number"
     fitted: ClassVar[str | None] = "bins"
 
     def __init__(
@@ -45,6 +51,9 @@ class NumberEmbedding(Encoder):
         **kwargs: Any,
     ) -> None:
         super().__init__(width, **kwargs)
+        demand_whole("NumberEmbedding", hidden=hidden)
+        if bins is not None and not np.all(np.diff(np.array(bins, "float32")) > 0):
+            raise ConfigError(f"NumberEmbedding: bins rise from one to the next. Received: {bins}.")
         self.bins = None if bins is None else tuple(float(b) for b in bins)
         self.hidden = hidden
 

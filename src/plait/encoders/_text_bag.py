@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from plait._ranges import MOST_SEED, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
+from plait.errors import ConfigError
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -35,9 +37,10 @@ class TextBag(Encoder):
         `"tokens"` `(batch, 1, width)` and `"mask"` `(batch, 1)`.
 
     Raises:
-        ConfigError: built without a vocabulary.
+        ConfigError: an argument out of its range; built without a vocabulary.
     """
 
+    modality: ClassVar[str | None] = "text"
     reads: ClassVar[str] = "ngrams"
     fitted: ClassVar[str | None] = "vocabulary"
 
@@ -54,6 +57,13 @@ class TextBag(Encoder):
     ) -> None:
         # Ids are exact in float32 up to 2^24, in bfloat16 up to 256.
         super().__init__(width, **{"autocast": False, **kwargs})
+        if vocabulary is not None:
+            demand_whole("TextBag", vocabulary=vocabulary)
+        demand_whole("TextBag", hidden=hidden)
+        if not 0 < gain < float("inf"):
+            raise ConfigError(f"TextBag: gain is above 0. Received: {gain!r}.")
+        demand_share("TextBag", gram_dropout=gram_dropout, dropout=dropout)
+        demand_whole("TextBag", least=0, most=MOST_SEED, seed=seed)
         self.vocabulary = vocabulary
         self.hidden = hidden
         self.gain = gain

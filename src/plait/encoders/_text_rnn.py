@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 import keras
 from keras import ops
 
+from plait._ranges import MOST_SEED, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
 from plait.errors import ConfigError
 
@@ -38,9 +39,11 @@ class TextRNN(Encoder):
         `"tokens"` `(batch, length, width)` and `"mask"` `(batch, length)`.
 
     Raises:
-        ConfigError: an unknown cell, an odd width with `bidirectional`; built without a vocabulary.
+        ConfigError: an argument out of its range, an unknown cell, an odd width with
+            `bidirectional`; built without a vocabulary.
     """
 
+    modality: ClassVar[str | None] = "text"
     reads: ClassVar[str] = "tokens"
     fitted: ClassVar[str | None] = "vocabulary"
 
@@ -62,6 +65,11 @@ class TextRNN(Encoder):
             raise ConfigError(
                 f"TextRNN: with bidirectional=True, width is even. Received: {width!r}."
             )
+        if vocabulary is not None:
+            demand_whole("TextRNN", vocabulary=vocabulary)
+        demand_share("TextRNN", all_too=True, unknown=unknown)
+        demand_share("TextRNN", dropout=dropout)
+        demand_whole("TextRNN", least=0, most=MOST_SEED, seed=seed)
         self.cell = cell
         self.vocabulary = vocabulary
         self.bidirectional = bidirectional

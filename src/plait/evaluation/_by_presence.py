@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from plait.evaluation._evaluate import check_targets, weights_for
+from plait.evaluation._evaluate import check_targets, demand_scores, weights_for
 from plait.inference import Predictor, score
 from plait.table import Table
 
@@ -24,7 +24,7 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
         first line `all rows`.
 
     Raises:
-        DataError: no target column, or a cell that cannot be read.
+        DataError: no target column, no label at all, or a cell that cannot be read.
     """
     table = Table.read(table)
     check_targets(predictor, table)
@@ -38,7 +38,7 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
     for number in np.argsort(-np.bincount(which), kind="stable"):
         present = [name for name, there in zip(names, distinct[number], strict=True) if there]
         groups.append((" + ".join(present) or "nothing", np.flatnonzero(which == number)))
-    lines = []
+    lines: list[dict[str, Any]] = []
     for label, rows in groups:
         scores = score(
             predictor.tasks,
@@ -46,7 +46,9 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
             table.take(rows),
             None if weights is None else weights[rows],
         )
-        line: dict[str, Any] = {"present": label, "rows": len(rows)}
+        if not lines:
+            demand_scores(predictor, table, scores)
+        line = {"present": label, "rows": len(rows)}
         for name, task in predictor.tasks.items():
             line[f"{name}.{task.main_score}"] = scores.get(name, {}).get(task.main_score)
         lines.append(line)

@@ -25,7 +25,9 @@ def evaluate(predictor: Predictor, table: Any, weights: np.ndarray | None = None
     table = Table.read(table)
     check_targets(predictor, table)
     weights = weights_for(predictor, table) if weights is None else weights
-    return score(predictor.tasks, predictor.logits(table), table, weights)
+    scores = score(predictor.tasks, predictor.logits(table), table, weights)
+    demand_scores(predictor, table, scores)
+    return scores
 
 
 def trivial_scores(predictor: Predictor, table: Any, weights: np.ndarray | None = None) -> Scores:
@@ -51,6 +53,21 @@ def weights_for(predictor: Predictor, table: Table) -> np.ndarray | None:
     """The weights of the table's rows by the column that weighed them in training, if any."""
     column = predictor.declaration.weight
     return row_weights(table, column) if column is not None and column in table else None
+
+
+def demand_scores(predictor: Predictor, table: Table, scores: Scores) -> None:
+    """Refuses a table in which no task could be scored.
+
+    Raises:
+        DataError: no label at all.
+    """
+    if not scores:
+        targets = [task.column or name for name, task in predictor.tasks.items()]
+        raise DataError(
+            f"{table.name} has no label to score against: none of its {len(table)} rows has one of "
+            f"a weight above 0 in {', '.join(targets)}. Score rows with labels; to answer rows "
+            "without, predict."
+        )
 
 
 def check_targets(predictor: Predictor, table: Table) -> None:

@@ -48,6 +48,7 @@ class Audio(Feature):
     seconds: float | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.rate is not None and not 1000 <= self.rate <= 192_000:
             raise ConfigError(f"Audio: rate is from 1000 to 192000. Received: {self.rate!r}.")
         if self.seconds is not None and not 0 < self.seconds <= 3600:

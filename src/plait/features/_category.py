@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from plait.encoders import CategoryEmbedding, Encoder
 from plait.errors import ConfigError, DataError
-from plait.features._cells import empty_column, is_bytes, plain, present_cells
+from plait.features._cells import empty_column, is_bytes, plain
 from plait.features._feature import ArraySpec, Encoded, Feature
 from plait.table import Column
 
@@ -41,6 +41,7 @@ class Category(Feature):
     max_categories: int = 10_000
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.max_categories < 1:
             raise ConfigError(
                 f"Category: max_categories is at least 1. Received: {self.max_categories!r}."
@@ -93,7 +94,7 @@ class Category(Feature):
         encoded = column.values.combine_chunks().dictionary_encode()
         codes = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False).astype("int64")
         names = [_text(value) for value in encoded.dictionary.to_pylist()]
-        return codes, names, present_cells(column, self.missing)
+        return codes, names, ~column.is_missing(self.missing)
 
 
 def _text(value: Any) -> str:

@@ -1,40 +1,30 @@
-"""A feature's cells: which are empty, and how they are brought to plain Arrow types."""
+"""A feature's cells: how they are brought to plain Arrow types."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from plait.errors import DataError
 from plait.table import Column
 
 
 def plain(column: Column) -> Column:
-    """The column without dictionaries and with one type of string."""
+    """The column without dictionaries and with one type of string.
+
+    Raises:
+        DataError: cells of an extension type, on which Arrow computes nothing.
+    """
     values = column.values
+    if isinstance(values.type, pa.BaseExtensionType):
+        raise DataError(
+            f"column '{column.name}' of {column.source}: no feature reads {values.type}. Write it "
+            "as text, numbers or dates."
+        )
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
         values = values.cast(pa.string())
     return column if values is column.values else replace(column, values=values)
-
-
-def present_cells(column: Column, missing: Iterable[str] = ()) -> np.ndarray:
-    """Which cells of a plain column are not empty, `(rows,)` bool.
-
-    Args:
-        column: as `plain` gives it.
-        missing: what else means empty. Among numbers, -1 is meant by "-1" and "-1.0" alike.
-    """
-    present = ~column.is_missing(missing)
-    kind = column.values.type
-    if missing and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        numbers = [float(text) for text in missing if _is_float(text)]
-        said = pc.is_in(column.values.cast(pa.float64(), safe=False), value_set=pa.array(numbers))
-        present &= ~np.asarray(said)
-    return present
 
 
 def is_bytes(kind: pa.DataType) -> bool:
@@ -53,11 +43,3 @@ def empty_column(column: Column) -> DataError:
         f"column '{column.name}' of {column.source} is empty in every training row. Leave it out "
         "of the features."
     )
-
-
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

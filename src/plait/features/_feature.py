@@ -3,14 +3,16 @@
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import keras
 import numpy as np
 
 from plait.encoders import Encoder
-from plait.errors import PlaitError
+from plait.errors import ConfigError, PlaitError
 from plait.table import Column
+
+OnError = Literal["raise", "absent"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ class Feature(abc.ABC):
         on_error: what a cell that cannot be read becomes: an error, or an absent cell that is
             counted and named.
         state: what `fit` learnt; not for the user.
+
+    Raises:
+        ConfigError: an argument that cannot be.
     """
 
     modality: ClassVar[str]
@@ -83,8 +88,16 @@ class Feature(abc.ABC):
     missing: tuple[str, ...] = ()
     encoder: Encoder | None = None
     tied: str | None = None
-    on_error: Literal["raise", "absent"] = "raise"
+    on_error: OnError = "raise"
     state: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        allowed = get_args(OnError)
+        if self.on_error not in allowed:
+            raise ConfigError(
+                f"{type(self).__name__}: on_error is {' or '.join(map(repr, allowed))}. "
+                f"Received: {self.on_error!r}."
+            )
 
     @abc.abstractmethod
     def fit(self, column: Column) -> Self:

@@ -46,8 +46,10 @@ class Image(Feature):
     size: int | tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        sides = (self.size,) if isinstance(self.size, int) else self.size or (1,)
-        if len(sides) > 2 or not all(isinstance(s, int) and 1 <= s <= 4096 for s in sides):
+        super().__post_init__()
+        sides = (1, 1) if self.size is None else self.size
+        sides = (sides, sides) if isinstance(sides, int) else sides
+        if len(sides) != 2 or not all(isinstance(s, int) and 1 <= s <= 4096 for s in sides):
             raise ConfigError(
                 "Image: size is one number or (height, width), each from 1 to 4096. "
                 f"Received: {self.size!r}."

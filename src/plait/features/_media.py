@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from plait.errors import DataError
-from plait.features._cells import empty_column, is_bytes, plain, present_cells
+from plait.features._cells import empty_column, is_bytes, plain
 from plait.features._feature import BrokenCell, Feature
 from plait.table import Column
 
@@ -56,7 +56,7 @@ class MediaCells:
     @property
     def present(self) -> np.ndarray:
         """Which cells are not empty, `(rows,)` bool."""
-        return present_cells(self.column, self.feature.missing)
+        return ~self.column.is_missing(self.feature.missing)
 
     def decoded(
         self, rows: Iterable[int], decode: Callable[[bytes], Decoded]

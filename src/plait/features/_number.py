@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from plait.encoders import Encoder, NumberEmbedding
 from plait.errors import ConfigError, DataError
-from plait.features._cells import empty_column, plain, present_cells
+from plait.features._cells import empty_column, plain
 from plait.features._feature import ArraySpec, Encoded, Feature
 from plait.table import Column
 
@@ -52,6 +52,7 @@ class Number(Feature):
     transform: Transform | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.transform not in (None, *get_args(Transform)):
             raise ConfigError(
                 f"Number: transform is 'log', 'quantile' or None. Received: {self.transform!r}."
@@ -98,16 +99,16 @@ class Number(Feature):
     def _numbers(self, column: Column) -> tuple[np.ndarray, np.ndarray]:
         """The cells as float64, 0 where absent, and which are there."""
         column = plain(column)
-        present = present_cells(column, self.missing)
+        present = ~column.is_missing(self.missing)
         values, kind = column.values, column.values.type
         if pa.types.is_string(kind):
             values = self._parsed(column, present)
         elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-            values = pc.divide(_integers(values.cast(pa.timestamp("us"))), 1e6)
+            values = _seconds(values, pa.timestamp("us"))
         elif pa.types.is_time(kind):
-            values = pc.divide(_integers(values.cast(pa.time64("us"))), 1e6)
+            values = _seconds(values, pa.time64("us"))
         elif pa.types.is_duration(kind):
-            values = pc.divide(_integers(values.cast(pa.duration("us"))), 1e6)
+            values = _seconds(values, pa.duration("us"))
         elif pa.types.is_boolean(kind):
             values = values.cast(pa.int8())
         elif not (_is_numeric(kind) or pa.types.is_null(kind)):
@@ -167,8 +168,10 @@ def _moments(values: np.ndarray) -> tuple[float, float]:
     return mean, std
 
 
-def _integers(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    return values.cast(pa.int64()).cast(pa.float64(), safe=False)
+def _seconds(values: pa.ChunkedArray, micros: pa.DataType) -> pa.ChunkedArray:
+    # What lies below a microsecond is cut: float64 could not hold it beside the year.
+    cut = pc.cast(values, options=pc.CastOptions(target_type=micros, allow_time_truncate=True))
+    return pc.divide(cut.cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
 
 
 def _is_numeric(kind: pa.DataType) -> bool:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from plait.encoders import Encoder, TextBag
 from plait.errors import ConfigError, DataError
-from plait.features._cells import empty_column, is_bytes, plain, present_cells
+from plait.features._cells import empty_column, is_bytes, plain
 from plait.features._feature import ArraySpec, Encoded, Feature
 from plait.features._text_forms import FORMS
 from plait.features._text_pieces import Sizes, plain_text
@@ -69,6 +69,7 @@ class Text(Feature):
     max_tokens: int = 512
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, most in (("max_vocabulary", 2**24 - 2), ("max_tokens", 2**16)):
             value = getattr(self, name)
             if not 1 <= value <= most:
@@ -166,7 +167,7 @@ def _check_sizes(name: str, sizes: Sizes | None) -> None:
 def _texts(column: Column, missing: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
     """Each cell as a text, "" where it is empty, and which cells are there."""
     column = plain(column)
-    present = present_cells(column, missing)
+    present = ~column.is_missing(missing)
     kind = column.values.type
     if present.any() and (pa.types.is_nested(kind) or is_bytes(kind)):
         first = int(np.argmax(present))

@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from plait._ranges import demand_whole
+
 
 class Fusion(keras.layers.Layer, abc.ABC):
     """A layer that joins the features of a row.
@@ -14,6 +16,9 @@ class Fusion(keras.layers.Layer, abc.ABC):
 
     Args:
         width: the size of each token that comes out.
+
+    Raises:
+        ConfigError: a width below 1.
 
     Call arguments:
         tokens: `{feature: (batch, tokens, width_of_the_feature)}`.
@@ -26,6 +31,7 @@ class Fusion(keras.layers.Layer, abc.ABC):
 
     def __init__(self, width: int = 128, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        demand_whole(type(self).__name__, width=width)
         self.width = width
 
     @abc.abstractmethod

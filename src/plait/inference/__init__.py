@@ -4,7 +4,8 @@ Nothing here imports training code.
 """
 
 from plait.inference._archive import FORMAT
-from plait.inference._connect import check_names, connect
+from plait.inference._check_names import check_names
+from plait.inference._connect import connect
 from plait.inference._declaration import Declaration
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._predictor import Answers, Predictor

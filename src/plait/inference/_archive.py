@@ -98,6 +98,16 @@ class Archive:
         """Closes the file."""
         self._zip.close()
 
+    def check_count(self, least: int) -> None:
+        """Refuses a description of more weights than there are, before any is looked for.
+
+        Raises:
+            ModelFileError: the file holds fewer than `least`.
+        """
+        held = len(self._zip.namelist()) - 1
+        if held < least:
+            raise self._refusal(f"its description asks for more weights than the {held} it holds")
+
     def check(self, expected: Mapping[str, ArrayForm]) -> None:
         """Compares the weights in the file with those that its description asks for.
 

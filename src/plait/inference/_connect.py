@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 
-from plait._names import demand, did_you_mean
 from plait.encoders import Encoder
-from plait.errors import ConfigError
+from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.fusion import Fusion
+from plait.inference._check_names import check_names
 from plait.inference._fresh_state import in_fresh_state
 from plait.inference._layers import AbsentToken, Blank
 from plait.sharing import Sharing
@@ -56,59 +56,6 @@ def connect(
     """
     check_names(features, tasks)
     return in_fresh_state(lambda: graph(features, tasks, fusion, sharing, width), seed)
-
-
-def check_names(features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> None:
-    """Refuses names that cannot be connected.
-
-    Raises:
-        ConfigError: see `connect`.
-    """
-    given: tuple[tuple[str, Mapping[str, Any], type], ...]
-    given = (("feature", features, Feature), ("task", tasks, Task))
-    for kind, named, contract in given:
-        if not named:
-            raise ConfigError(f"A model needs at least one {kind}. Received: none.")
-        for name, value in named.items():
-            demand(f"{kind} '{name}'", value, contract)
-            if not name or "/" in name:
-                raise ConfigError(
-                    f"The {kind} name {name!r} cannot name a Keras layer: empty, or with a '/'. "
-                    "Choose another name and give the column's own by column=."
-                )
-    for name, feature in features.items():
-        if feature.encoder is not None:
-            demand(f"feature '{name}', encoder", feature.encoder, Encoder)
-    reserved = {f"{feature}__{mask}" for feature in features for mask in ("present", "length")}
-    for name in features:
-        if name in reserved:
-            raise ConfigError(f"The feature name '{name}' is taken by another feature's mask.")
-    read = {feature.column or name: name for name, feature in features.items()}
-    for name, task in tasks.items():
-        column = task.column or name
-        if column in read:
-            raise ConfigError(
-                f"The column '{column}' is both the feature '{read[column]}' and the target of the "
-                f"task '{name}': the model would be given the answer. Remove one of the two."
-            )
-        if name in features:
-            raise ConfigError(
-                f"'{name}' is the name of both a feature and a task. Give one of them another name, "
-                "and its column by column=."
-            )
-        if task.features is not None and not task.features:
-            raise ConfigError(f"Task '{name}': features is empty; it needs at least one feature.")
-        for read_one in task.features or ():
-            if read_one not in features:
-                raise ConfigError(
-                    f"Task '{name}' reads the feature '{read_one}', which is not declared."
-                    f"{did_you_mean(read_one, features)}"
-                )
-        if task.maps_of is not None and task.maps_of not in features:
-            raise ConfigError(
-                f"Task '{name}' is of the feature '{task.maps_of}', which is not declared."
-                f"{did_you_mean(task.maps_of, features)}"
-            )
 
 
 @dataclass(frozen=True)
@@ -212,11 +159,26 @@ def _strands(
             )
             if feature.tied:
                 tied[feature.tied] = encoder
-        encoded = encoder(values, blank.get("lengths"))
+        encoded = _encoded(name, encoder, values, blank.get("lengths"))
         absent = AbsentToken(name=names(f"{name}__absent"))
         read = absent(present, encoded["tokens"], encoded["mask"])
         strands[name] = _Strand(absent, read, list(encoded.get("maps", ())))
     return strands
+
+
+def _encoded(name: str, encoder: Encoder, values: Any, lengths: Any) -> Tensors:
+    """What an encoder makes of a feature; an encoder of the user's own may refuse its form."""
+    try:
+        encoded: Tensors = encoder(values, lengths)
+    except PlaitError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"Feature '{name}': {type(encoder).__name__} cannot read arrays of the shape "
+            f"{tuple(values.shape)} and type {values.dtype}: {error}",
+            ("features", name),
+        ) from error
+    return encoded
 
 
 def _fuse(fusion: Fusion, strands: Mapping[str, _Strand], reads: tuple[str, ...]) -> Tensors:

@@ -18,7 +18,8 @@ from plait.errors import ConfigError, ModelFileError
 from plait.features import Feature
 from plait.fusion import Fusion
 from plait.inference._archive import ArrayForm
-from plait.inference._connect import Tensors, check_names, connect, graph
+from plait.inference._check_names import check_names
+from plait.inference._connect import Tensors, connect, graph
 from plait.inference._fresh_state import in_fresh_state
 from plait.inference._rows import check_columns
 from plait.inference._weights import forms_of
@@ -64,9 +65,17 @@ class Declaration:
         """The inputs and outputs of a model of this declaration; see `connect`."""
         return connect(self.features, self.tasks, self.fusion, self.sharing, self.width, seed=seed)
 
+    @property
+    def least_weights(self) -> int:
+        """How many weights a model of this declaration has at least, counted without a graph."""
+        encoders = {f.tied or name: f.encoder for name, f in self.features.items()}
+        inner = sum(encoder.least_weights for encoder in encoders.values() if encoder is not None)
+        # Beside them each feature has an absent token, and each task a head.
+        return inner + self.sharing.least_weights + len(self.features) + len(self.tasks)
+
     def forms(self) -> dict[str, ArrayForm]:
         """The weights that a model of this declaration has, found without making them."""
-        check_names(self.features, self.tasks)
+        check_names(self.features, self.tasks, self.key)
 
         def dry() -> dict[str, ArrayForm]:
             with keras.StatelessScope(initialize_variables=False):

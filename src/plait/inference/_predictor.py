@@ -13,6 +13,7 @@ import pyarrow as pa
 from plait.data import FeatureRows
 from plait.errors import ModelFileError
 from plait.inference._archive import Archive, write_archive
+from plait.inference._check_names import check_answers
 from plait.inference._declaration import Declaration
 from plait.inference._rows import batches
 from plait.inference._weights import forms_of, weights_of
@@ -79,9 +80,18 @@ class Predictor:
         with Archive(Path(path)) as archive:
             declaration = Declaration.from_plain(archive.description, custom_objects)
             try:
+                archive.check_count(declaration.least_weights)
                 archive.check(declaration.forms())
                 predictor = cls.build(declaration)
-            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+                predictor._check_decoding()
+            except (
+                LookupError,
+                TypeError,
+                ValueError,
+                AttributeError,
+                ArithmeticError,
+                pa.ArrowException,
+            ) as error:
                 if isinstance(error, ModelFileError):
                     raise
                 raise ModelFileError(
@@ -91,6 +101,11 @@ class Predictor:
             for name, form in forms_of(predictor.model).items():
                 variables[name].assign(archive.read(name, form))
         return predictor
+
+    def _check_decoding(self) -> None:
+        """Decodes one row of zeros: a task whose state does not fit its head fails here."""
+        for name, task in self.tasks.items():
+            task.decode(np.zeros((1, *self.model.output[name].shape[1:]), "float32"))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one file of plain JSON and plain arrays, whole or not at all."""
@@ -145,11 +160,13 @@ class Predictor:
 
         Raises:
             DataError: see `logits`; or the table has no column `key`.
+            ConfigError: a key of the name of an answer's column.
         """
         table = Table.read(table)
         columns: dict[str, Any] = {}
         if key is None and self.declaration.key is not None and self.declaration.key in table:
             key = self.declaration.key
+        check_answers(self.tasks, key)
         if key is not None:
             columns[key] = table.column(key).values
         for name, logits in self.logits(table).items():

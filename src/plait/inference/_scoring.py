@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from plait.errors import DataError
-from plait.table import Table
+from plait.table import Column, Table
 from plait.tasks import Task
 
 Scores = dict[str, dict[str, float]]
@@ -74,15 +73,27 @@ def row_weights(table: Table, column: str) -> np.ndarray:
     """
     cells = table.column(column)
     try:
-        weights = np.array(pc.cast(cells.values, pa.float64()).to_numpy(), dtype="float64")
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            f"Column '{column}' of {table.name}: a weight is a number. {error}"
-        ) from error
+        numbers = cells.values.cast(pa.float64(), safe=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        odd = (i for i, cell in enumerate(cells.values) if not _reads_as_number(cell))
+        raise _no_weight(cells, next(odd, 0)) from error
+    weights = np.array(numbers.to_numpy(), dtype="float64")
     wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if len(wrong):
-        raise DataError(
-            f"{cells.where(wrong[0])}: a weight is a finite number from 0 up. "
-            f"Received: {cells.values[int(wrong[0])].as_py()!r}."
-        )
+        raise _no_weight(cells, int(wrong[0]))
     return weights
+
+
+def _no_weight(cells: Column, place: int) -> DataError:
+    return DataError(
+        f"{cells.where(place)}: a weight is a finite number from 0 up. "
+        f"Received: {cells.values[place].as_py()!r}."
+    )
+
+
+def _reads_as_number(cell: pa.Scalar) -> bool:
+    try:
+        cell.cast(pa.float64(), safe=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return False
+    return True

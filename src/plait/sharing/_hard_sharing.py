@@ -50,6 +50,10 @@ class HardSharing(Sharing):
         self.width = width
         self.dropout = dropout
 
+    @property
+    def least_weights(self) -> int:
+        return self.blocks
+
     def build(self, tokens_shape: Any) -> None:
         outer = tokens_shape[-1]
         inner = self.width or outer

@@ -21,6 +21,11 @@ class Sharing(keras.layers.Layer, abc.ABC):
         One tensor or a flat list of tensors: the shared representation.
     """
 
+    @property
+    def least_weights(self) -> int:
+        """How many weights it has for sure once built, so that a crafted count is never built."""
+        return 0
+
     @abc.abstractmethod
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
         """The shared representation."""

@@ -1,9 +1,10 @@
 """What each column of a strange table seems to be, and why."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from plait.table._column import Column
 from plait.table._table import Table
+from plait.table._words import snake
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 _SOUNDS = {".wav", ".flac", ".ogg", ".mp3", ".aiff"}
@@ -28,11 +30,14 @@ _TARGET_NAME = re.compile(
 _MONEY = re.compile(
     r"^\s*[$€£]?\s*-?((\d+|\d{1,3}(,\d{3})+)(\.\d+)?|(\d+|\d{1,3}([. ]\d{3})+)(,\d+)?)\s*[%$€£]?\s*$"
 )
+_BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
 _SEPARATORS = ("|", ";")
 _SAMPLE = 2_000
 _FEW = 20
 _MANY = 200
 _PARSES = 0.9
+_FILES = 20
+"""About how many paths are looked for before a column is taken for one of files."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,17 @@ def infer(table: Table) -> list[Guess]:
 
 def _guess(column: Column, whole: Column) -> Guess:
     name, kind = column.name, column.values.type
+    if not name:
+        return Guess(name, None, "it has no name; give it one to use it")
+    if isinstance(kind, pa.BaseExtensionType):
+        # Arrow neither compares nor casts them, so that no feature or task can read one.
+        return Guess(name, None, f"its cells are {kind}, which no feature reads")
     present = ~column.is_missing()
     if not present.any():
         return Guess(name, None, "it is empty")
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return Guess(name, None, "each cell is a list: a set of labels", task="Multilabel")
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+    if any(is_bytes(kind) for is_bytes in _BYTES):
         return _of_bytes(name, column.values.drop_null()[0].as_py())
     if pa.types.is_nested(kind):
         return Guess(name, None, f"its cells are {kind}, which no feature reads")
@@ -91,7 +101,8 @@ def _guess(column: Column, whole: Column) -> Guess:
     whole_distinct = len(pc.unique(whole.values.drop_null()))
     is_key = whole_distinct == len(whole) - whole.values.null_count and len(whole) > _FEW
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _of_text(name, [str(v) for v in values], distinct, is_key)
+        texts = [str(v) for v in values]
+        return _of_paths(name, texts, column.root) or _of_text(name, texts, distinct, is_key)
     # As many different whole numbers as lie between the least and the greatest: they count rows.
     ends = pc.min_max(whole.values).as_py()
     counts = is_key and ends["max"] - ends["min"] == whole_distinct - 1
@@ -122,12 +133,32 @@ def _of_numbers(name: str, values: list[Any], distinct: int, is_key: bool, count
     return Guess(name, "Number", "numbers", task="Regression")
 
 
-def _of_text(name: str, values: list[str], distinct: int, is_key: bool) -> Guess:
+def _of_paths(name: str, values: list[str], root: Path | None) -> Guess | None:
+    """A guess where every cell ends like the name of a picture or a sound."""
     ends = {PurePosixPath(v).suffix.lower() for v in values[:100]}
-    if ends and ends <= _PICTURES:
-        return Guess(name, "Image", f"its cells are paths of pictures ({', '.join(sorted(ends))})")
-    if ends and ends <= _SOUNDS:
-        return Guess(name, "Audio", f"its cells are paths of sounds ({', '.join(sorted(ends))})")
+    kinds = (("Image", "pictures", _PICTURES), ("Audio", "sounds", _SOUNDS))
+    for feature, noun, known in kinds:
+        if ends <= known:
+            paths = f"paths of {noun} ({', '.join(sorted(ends))})"
+            # A table of recordings often names files that its maker alone has.
+            some = values[:: max(1, len(values) // _FILES)]
+            if root is not None and not any(os.path.isfile(root / v) for v in some):
+                return Guess(
+                    name,
+                    None,
+                    f"its cells look like {paths}, but none such as {values[0]!r} is in '{root}'; "
+                    "`plait new --root DIR` looks in another folder",
+                )
+            return Guess(name, feature, f"its cells are {paths}")
+    return None
+
+
+def _of_text(name: str, values: list[str], distinct: int, is_key: bool) -> Guess:
+    if all(re.match(r"^-?\d+$", v) for v in values) and any(re.match(r"^-?0\d", v) for v in values):
+        if is_key:
+            return _row_name(name)
+        reason = f"codes of digits with leading zeros, {distinct} of them"
+        return Guess(name, "Category", reason, task="Binary" if distinct == 2 else "Multiclass")
     odd = sorted({v for v in values if not _is_number(v)})
     wrong = sum(1 for v in values if not _is_number(v))
     if wrong <= (1 - _PARSES) * len(values) and len(odd) <= _FEW:
@@ -162,19 +193,13 @@ def _of_text(name: str, values: list[str], distinct: int, is_key: bool) -> Guess
 def _as_target(guess: Guess, is_last: bool) -> Guess:
     if guess.task is None:
         return guess
-    score = 2.0 * bool(_TARGET_NAME.search(_snake(guess.column))) + 0.5 * is_last
+    score = 2.0 * bool(_TARGET_NAME.search(snake(guess.column))) + 0.5 * is_last
     score += 0.5 * (guess.task == "Multilabel")
     return Guess(**{**vars(guess), "target_score": score})
 
 
-def _snake(name: str) -> str:
-    """`Order ID` and `orderId` as `order_id`."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return re.sub(r"[\W_]+", "_", parted).strip("_").lower()
-
-
 def _is_key_name(name: str) -> bool:
-    return _KEY_NAME.search(_snake(name)) is not None
+    return _KEY_NAME.search(snake(name)) is not None
 
 
 def _is_number(text: str) -> bool:

@@ -8,8 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plait.table._table import Table
+from plait.table._words import snake
 
 _LEAST_DISTINCT = 20
+_FEWEST_NAMED = 10
+_MOST_ROWS = 20
 _LEAST_REPEATS = 0.05
 _LONGEST = 40
 
@@ -34,10 +37,14 @@ class Leak:
 def leaks(parts: Mapping[str, Table]) -> list[Leak]:
     """Key-like columns whose values repeat across parts: a customer, a product, a recording.
 
-    A column is key-like if it holds whole numbers or short strings without spaces, at least 20
-    different ones of which a value stands for 20 rows at most on average, some of them repeated, and
-    if it speaks of identity: its name ends in id, key, code, user and the like, or its strings have
-    digits in them. Ordinary numbers, categories and text are none.
+    A column is key-like if it holds whole numbers or short strings without spaces, some of them
+    repeated, and if it speaks of identity:
+
+    - its name says whom or what rows are of (actor, customer_id, patientNo): at least 10 values;
+    - its name ends in id, key, code and the like, or its strings have digits in them: at least 20
+      values, of which each stands for 20 rows at most on average, as no kind or place does.
+
+    Ordinary numbers, categories and text are none.
 
     Args:
         parts: the rows of "train" and of the other parts.
@@ -73,11 +80,13 @@ def _is_key_like(name: str, values: pa.ChunkedArray) -> bool:
     known = values.drop_null()
     distinct = pc.unique(known)
     repeated = len(known) - len(distinct)
-    if len(distinct) < _LEAST_DISTINCT or repeated < _LEAST_REPEATS * len(known):
+    whose = _says_whose(name)
+    least = _FEWEST_NAMED if whose else _LEAST_DISTINCT
+    if len(distinct) < least or repeated < _LEAST_REPEATS * len(known):
         return False
-    if len(known) > 20 * len(distinct):
+    if not whose and len(known) > _MOST_ROWS * len(distinct):
         return False
-    named = name.lower().rpartition("_")[2] in _ENDINGS
+    named = whose or snake(name).rpartition("_")[2] in _KEYS
     if not text:
         return named
     if pc.max(pc.utf8_length(distinct)).as_py() > _LONGEST:
@@ -88,7 +97,17 @@ def _is_key_like(name: str, values: pa.ChunkedArray) -> bool:
     return named or digits > 0.9
 
 
-_ENDINGS = {
-    *("id", "key", "code", "number", "no", "uuid", "guid", "sku", "customer", "user", "client"),
-    *("patient", "actor", "speaker", "product", "item"),
+def _says_whose(name: str) -> bool:
+    """`actor`, `CustomerID`, `userid`, `patient_no`; not `user_type`, which many share."""
+    *before, last = snake(name).split("_")
+    if before and (last in _KEYS or last == "name"):
+        last = before[-1]
+    return last in _WHOSE or last.removesuffix("id") in _WHOSE
+
+
+_KEYS = {"id", "key", "code", "number", "no", "nr", "uuid", "guid", "sku"}
+_WHOSE = {
+    *("customer", "user", "username", "client", "member", "account", "household", "email"),
+    *("patient", "subject", "participant", "person", "actor", "speaker", "singer", "reader"),
+    *("author", "writer", "student", "employee", "session", "recording", "product", "item"),
 }

@@ -1,14 +1,15 @@
 """From a file or a frame to Arrow columns, with errors that say which file and where."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import csv, feather, json, parquet
+from pyarrow import feather, json, parquet
 
 from plait._names import did_you_mean
 from plait.errors import DataError
+from plait.table._csv import DEFAULT_BLOCK, read_csv
 
 KINDS = {
     ".csv": "CSV",
@@ -22,6 +23,8 @@ KINDS = {
     ".ipc": "Arrow",
 }
 _COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+_BLOCKS = (DEFAULT_BLOCK, 1 << 25, 1 << 30)
+"""Bytes read at a time: more where a row is longer."""
 
 
 def read_file(path: Path) -> pa.Table:
@@ -47,10 +50,10 @@ def read_file(path: Path) -> pa.Table:
         raise DataError(f"The table '{path.name}' is an empty file.")
     try:
         if kind in ("CSV", "TSV"):
-            return _read_csv(path, "\t" if kind == "TSV" else ",")
+            delimiter = "\t" if kind == "TSV" else ","
+            return _in_blocks(lambda size: read_csv(path, delimiter, size))
         if kind == "JSON lines":
-            with pa.input_stream(str(path)) as stream:
-                return json.read_json(stream)
+            return _in_blocks(lambda size: _read_json(path, size))
         if kind == "Parquet":
             return parquet.read_table(path)
         return feather.read_table(path, memory_map=False)
@@ -85,68 +88,17 @@ def from_frame(source: Any) -> pa.Table:
     )
 
 
-def check_columns(table: pa.Table, name: str) -> pa.Table:
-    """The table with plain columns.
-
-    Dictionary columns become their values, and string views (such as those of polars) strings.
-
-    Raises:
-        DataError: a column's name stands twice, or there is no row or no column.
-    """
-    names = table.column_names
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise DataError(
-            f"{name}: the column '{twice[0]}' is there {names.count(twice[0])} times. Give each "
-            "column a name of its own."
-        )
-    if not names or table.num_rows == 0:
-        raise DataError(f"{name} is empty: it has {len(names)} columns and {table.num_rows} rows.")
-    for place, field in enumerate(table.schema):
-        column = table.column(place)
-        if pa.types.is_dictionary(field.type):
-            column = column.cast(field.type.value_type)
-        plain = _plain(column.type)
-        if plain != field.type:
-            table = table.set_column(place, field.name, column.cast(plain))
-    return table
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    """The type without views, which Arrow can neither take from nor search in."""
-    if pa.types.is_string_view(kind):
-        return pa.large_string()
-    if pa.types.is_binary_view(kind):
-        return pa.large_binary()
-    if pa.types.is_list(kind):
-        return pa.list_(_plain(kind.value_type))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(_plain(kind.value_type))
-    return kind
-
-
-def _read_csv(path: Path, delimiter: str) -> pa.Table:
-    # Only an empty cell is missing: whether "NA" is a gap or the code of Namibia is the user's call.
-    convert = csv.ConvertOptions(
-        null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True
-    )
-    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    with pa.input_stream(str(path)) as stream:
-        table = csv.read_csv(stream, parse_options=parse, convert_options=convert)
-    for field in table.schema:
-        if pa.types.is_binary(field.type):
-            raise DataError(
-                f"The table '{path.name}' is not UTF-8 text: column '{field.name}', row "
-                f"{_first_undecodable(table.column(field.name))}. Save it as UTF-8."
-            )
-    return table
-
-
-def _first_undecodable(values: pa.ChunkedArray) -> int:
-    """The row, counted from 1, of the first cell that is not UTF-8."""
-    for row, cell in enumerate(values.to_pylist(), start=1):
+def _in_blocks(read: Callable[[int], pa.Table]) -> pa.Table:
+    """What `read` makes of the smallest blocks that hold every row."""
+    for size in _BLOCKS[:-1]:
         try:
-            (cell or b"").decode()
-        except UnicodeDecodeError:
-            return row
-    return 1
+            return read(size)
+        except pa.ArrowInvalid as error:
+            if "block" not in str(error):
+                raise
+    return read(_BLOCKS[-1])
+
+
+def _read_json(path: Path, block_size: int) -> pa.Table:
+    with pa.input_stream(str(path)) as stream:
+        return json.read_json(stream, read_options=json.ReadOptions(block_size=block_size))

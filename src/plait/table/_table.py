@@ -12,7 +12,27 @@ import pyarrow.compute as pc
 from plait._names import did_you_mean
 from plait.errors import DataError
 from plait.table._column import Column
-from plait.table._read import check_columns, from_frame, read_file
+from plait.table._plain import check_columns
+from plait.table._read import from_frame, read_file
+
+
+def _path(source: str | Path) -> Path:
+    """The file that a user names.
+
+    Raises:
+        DataError: an address, or the home of a user that is not there.
+    """
+    if isinstance(source, str) and "://" in source:
+        raise DataError(
+            f"The table '{source}' is an address, and addresses are not read yet. Download the "
+            "file, and give its path."
+        )
+    try:
+        return Path(source).expanduser()
+    except RuntimeError as error:
+        raise DataError(
+            f"The table '{source}' cannot be found: {error} Give the whole path."
+        ) from error
 
 
 @final
@@ -55,7 +75,7 @@ class Table:
         if isinstance(source, Table):
             return source if folder is None else cls(source.arrow, source.name, folder, source.rows)
         if isinstance(source, str | Path):
-            path = Path(source).expanduser()
+            path = _path(source)
             return cls(read_file(path), name or path.name, folder or path.parent)
         return cls(from_frame(source), name or "the table", folder)
 
@@ -101,12 +121,18 @@ class Table:
         """The rows whose cell of a column reads, as text, like `value`.
 
         Raises:
-            DataError: there is no such column, or no such row.
+            DataError: there is no such column, or no such row; cells that have no one text.
         """
         cells = self.column(column).values
         if pa.types.is_dictionary(cells.type):
             cells = cells.cast(cells.type.value_type)
-        cells = cells.cast(pa.string())
+        try:
+            cells = cells.cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise DataError(
+                f"Column '{column}' of {self.name} holds {cells.type} and cannot be compared with "
+                f"{value!r}. Choose rows by a column of text, numbers, yes/no or dates."
+            ) from error
         found = np.flatnonzero(pc.fill_null(pc.equal(cells, value), False).to_numpy())
         if not len(found):
             known = [text for text in pc.unique(cells).to_pylist() if text is not None]

@@ -1,5 +1,6 @@
 """Parts in time: the oldest rows train, the newest test."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -63,6 +64,10 @@ def _times(column: Column) -> np.ndarray:
     if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
         return values.cast(pa.timestamp("us"), safe=False).to_numpy().astype("datetime64[us]")
     texts = values.to_pylist()
+    # A CSV column such as 0905, 1210 is text, and no form of an ISO time.
+    digits = all(re.fullmatch(r"\d+", str(text)) for text in texts)
+    if digits and any(str(text).startswith("0") for text in texts):
+        return np.array(texts, "float64")
     found = np.empty(len(texts), "datetime64[us]")
     for i, text in enumerate(texts):
         try:

@@ -61,7 +61,8 @@ class Binary(Task):
         if len(classes) == 1:
             raise DataError(
                 f"Column '{column.name}' of {column.source}: every label of the training rows is "
-                f"{classes[0]!r}. Binary needs two labels to tell apart."
+                f"{classes[0]!r}. Binary needs two labels to tell apart. Split so "
+                "that both train, or leave the task out."
             )
         if len(classes) > 2:
             rarest = classes[int(np.argmin(totals))]

@@ -1,5 +1,6 @@
 """Reading cells that hold several labels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plait.errors import DataError
-from plait.tasks._labels import Labelled, is_number, plain_values, where
+from plait.table import Column
+from plait.tasks._labels import Labelled, is_number, plain_values, texts, where
 
 _SEPARATORS = ("|", ";", ",")
 
@@ -49,28 +51,33 @@ def guess_separator(labelled: Labelled) -> str | None:
     return None
 
 
-def label_lists(labelled: Labelled, separator: str | None) -> LabelLists:
-    """The labels of each row, without empty ones.
+def label_lists(
+    labelled: Labelled, separator: str | None, missing: Sequence[str] = ()
+) -> LabelLists:
+    """The labels of each row, without empty ones and those that mean missing.
+
+    A row all of whose labels mean missing is not labelled, as little as an empty cell is.
 
     Args:
         labelled: rows whose cells are lists or strings.
         separator: what stands between the labels of a string; None if each is one label.
+        missing: texts that mean a missing label.
 
     Raises:
-        DataError: cells that are neither lists nor strings.
+        DataError: cells that are neither lists nor strings, or lists of what is no label.
     """
     values = labelled.values
     if not len(values):
         return LabelLists(labelled, pa.array([], pa.string()), np.zeros(0, "int64"))
     if pa.types.is_string(values.type):
         flat, parents = (
-            _flat(pc.split_pattern(values, separator))
+            _flat(labelled, pc.split_pattern(values, separator))
             if separator
             else (values, np.arange(len(values)))
         )
         flat = pc.utf8_trim_whitespace(flat)
     elif _is_list(values.type):
-        flat, parents = _flat(values)
+        flat, parents = _flat(labelled, values)
     else:
         raise DataError(
             f"{where(labelled, 0)}: Multilabel expects a list of labels, or a string with a "
@@ -80,7 +87,15 @@ def label_lists(labelled: Labelled, separator: str | None) -> LabelLists:
     there = np.asarray(pc.is_valid(flat))
     if pa.types.is_string(flat.type):
         there &= ~np.asarray(pc.fill_null(pc.equal(flat, ""), True))
-    return LabelLists(labelled, flat.filter(pa.array(there)), parents[there])
+    column = labelled.column
+    cells = Column(column.name, flat, column.rows[parents], column.source)
+    said = there & cells.is_missing(missing)
+    known = there & ~said
+    nothing = np.zeros(len(values), bool)
+    nothing[parents[said]] = True
+    nothing[parents[known]] = False
+    place = np.cumsum(~nothing) - 1
+    return LabelLists(labelled.kept(~nothing), flat.filter(pa.array(known)), place[parents[known]])
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -89,8 +104,9 @@ def _is_list(kind: pa.DataType) -> bool:
     )
 
 
-def _flat(lists: pa.Array) -> tuple[pa.Array, np.ndarray]:
+def _flat(labelled: Labelled, lists: pa.Array) -> tuple[pa.Array, np.ndarray]:
     flat = plain_values(pc.list_flatten(lists))
+    parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
     if not is_number(flat.type):
-        flat = flat.cast(pa.string())
-    return flat, pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+        flat = texts(labelled, flat, "Multilabel", parents)
+    return flat, parents

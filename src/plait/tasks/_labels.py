@@ -55,12 +55,17 @@ def labelled_rows(
         column: a target column.
         missing: texts that mean a missing label, beside null, NaN and "".
         weights: `(rows,)`, or None for 1; a row of weight 0 is left out.
+
+    Raises:
+        DataError: cells of an extension type, on which Arrow computes nothing.
     """
+    if isinstance(column.values.type, pa.BaseExtensionType):
+        raise DataError(
+            f"Column '{column.name}' of {column.source}: no task reads {column.values.type}. Write "
+            "it as text or numbers."
+        )
     column = replace(column, values=plain_values(column.values))
     labelled = ~column.is_missing(missing)
-    if missing and is_number(column.values.type):
-        said = pc.is_in(as_text(column.values), value_set=pa.array(list(missing), pa.string()))
-        labelled &= ~np.asarray(said)
     if weights is None:
         weights = np.ones(len(column))
     flags = labelled & (weights > 0)
@@ -77,7 +82,7 @@ def demand_labels(labelled: Labelled) -> None:
     if not len(labelled.rows):
         raise DataError(
             f"Column '{labelled.column.name}' of {labelled.column.source} has no label in any "
-            "training row."
+            "training row. Split so that labelled rows train, or leave the task out."
         )
 
 
@@ -102,7 +107,26 @@ def scalar_cells(labelled: Labelled, task: str) -> pa.Array:
             )
     if is_number(values.type):
         return values
-    return values.cast(pa.string()) if len(values) else pa.array([], pa.string())
+    return texts(labelled, values, task) if len(values) else pa.array([], pa.string())
+
+
+def texts(
+    labelled: Labelled, values: pa.Array, task: str, parents: np.ndarray | None = None
+) -> pa.Array:
+    """Labels that are no numbers as strings; for the arguments see `class_indices`.
+
+    Raises:
+        DataError: a value that no text stands for, such as a record, or bytes that are not UTF-8.
+    """
+    try:
+        return values.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        place = next(i for i, value in enumerate(values) if not _is_textual(value))
+        row = place if parents is None else parents[place]
+        raise DataError(
+            f"{where(labelled, row)}: {task} expects labels that are text, numbers or yes/no. "
+            f"Received the {values.type} {_shown(values[place])}."
+        ) from error
 
 
 def count_classes(values: pa.Array, weights: np.ndarray) -> tuple[list[Any], np.ndarray]:
@@ -215,6 +239,14 @@ def where(labelled: Labelled, row: Any) -> str:
     """`Column 'price', row 17 of train.csv`, for the start of a message."""
     place = labelled.column.where(int(row))
     return place[0].upper() + place[1:]
+
+
+def _is_textual(value: pa.Scalar) -> bool:
+    try:
+        value.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return False
+    return True
 
 
 def _shown(value: pa.Scalar) -> str:

@@ -72,7 +72,6 @@ class Multiclass(Task):
             raise ConfigError(
                 f"Multiclass: class_weights is 'balanced' or None. Received: {self.class_weights!r}"
             )
-
         if self.on_unseen not in ("raise", "missing"):
             raise ConfigError(
                 f"Multiclass: on_unseen is 'raise' or 'missing'. Received: {self.on_unseen!r}"
@@ -86,7 +85,8 @@ class Multiclass(Task):
         if len(classes) == 1:
             raise DataError(
                 f"Column '{column.name}' of {column.source}: every label of the training rows is "
-                f"{classes[0]!r}. Multiclass needs two labels or more to tell apart."
+                f"{classes[0]!r}. Multiclass needs two labels or more to tell apart. Split "
+                "so that they train, or leave the task out."
             )
         _refuse_keys(labelled, values, classes)
         shares = totals / totals.sum()
@@ -96,10 +96,10 @@ class Multiclass(Task):
         )
 
     def targets(self, column: Column) -> Targets:
-        labelled, truth = self._truth(column)
+        labelled, truth, unseen = self._truth(column)
         values = np.zeros(len(column), "int32")
         values[labelled.rows] = truth
-        return Targets(values, labelled.flags)
+        return Targets(values, labelled.flags, unseen)
 
     def head(self) -> Head:
         shares = self.learnt["shares"]
@@ -123,7 +123,7 @@ class Multiclass(Task):
     def scores(
         self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
     ) -> dict[str, float]:
-        labelled, truth = self._truth(column, weights)
+        labelled, truth, _ = self._truth(column, weights)
         if not len(truth):
             return {}
         w = labelled.weights
@@ -145,15 +145,16 @@ class Multiclass(Task):
 
     def _truth(
         self, column: Column, weights: np.ndarray | None = None
-    ) -> tuple[Labelled, np.ndarray]:
-        """The rows whose label is known, and the class of each."""
+    ) -> tuple[Labelled, np.ndarray, int]:
+        """The rows whose label is known, the class of each, and how many more are unseen."""
         labelled, classes = labelled_rows(column, self.missing, weights), self.learnt["classes"]
-        values = scalar_cells(labelled, "Multiclass")
+        values, every = scalar_cells(labelled, "Multiclass"), len(labelled.rows)
         if self.on_unseen == "missing":
             labelled = labelled.kept(positions(values, pa.array(classes)) >= 0)
             values = scalar_cells(labelled, "Multiclass")
         way_out = 'on_unseen="missing"'
-        return labelled, class_indices(labelled, values, classes, "Multiclass", way_out=way_out)
+        found = class_indices(labelled, values, classes, "Multiclass", way_out=way_out)
+        return labelled, found, every - len(labelled.rows)
 
 
 def _refuse_keys(labelled: Labelled, values: pa.Array, classes: list[Any]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import keras
 import numpy as np
@@ -13,7 +13,14 @@ from plait.errors import ConfigError, DataError
 from plait.heads import Head, LinearHead
 from plait.table import Column
 from plait.tasks._label_lists import LabelLists, guess_separator, label_lists
-from plait.tasks._labels import class_indices, count_classes, demand_labels, labelled_rows
+from plait.tasks._labels import (
+    Labelled,
+    class_indices,
+    count_classes,
+    demand_labels,
+    labelled_rows,
+    positions,
+)
 from plait.tasks._losses import BinaryCrossentropy
 from plait.tasks._scores import binary_entropy, by_class, checked, clipped_gain, sigmoid
 from plait.tasks._task import Targets, Task
@@ -32,7 +39,10 @@ class Multilabel(Task):
     Args:
         separator: what stands between the labels of a string. If None: the first of | ; , that
             occurs in the training rows; if none does, each string is one label.
-        column, features, weight, missing: see `Task`.
+        on_unseen: what a label becomes that no training row has: an error, or one left out of its
+            row's list.
+        column, features, weight, missing: see `Task`. A label in a list that means missing is left
+            out of the list; where no other is left, the row is not labelled.
 
     `decode` gives `""`, the list of the labels with a probability above one half, and
     `"probabilities"`, a record with a field for each label.
@@ -43,7 +53,7 @@ class Multilabel(Task):
     auc the gain is that of the log loss.
 
     Raises:
-        ConfigError: a separator that cannot be.
+        ConfigError: an argument that cannot be.
 
     Example:
         Multilabel(separator=";")
@@ -52,6 +62,7 @@ class Multilabel(Task):
     main_score: ClassVar[str] = "auc"
 
     separator: str | None = None
+    on_unseen: Literal["raise", "missing"] = "raise"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,14 +70,20 @@ class Multilabel(Task):
             raise ConfigError(
                 'Multilabel: separator is a string such as ";", or None. Received: ""'
             )
+        if self.on_unseen not in ("raise", "missing"):
+            raise ConfigError(
+                f"Multilabel: on_unseen is 'raise' or 'missing'. Received: {self.on_unseen!r}"
+            )
 
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
         labelled = labelled_rows(column, self.missing, weights)
         demand_labels(labelled)
         separator = self.separator or guess_separator(labelled)
-        lists = label_lists(labelled, separator)
+        lists = label_lists(labelled, separator, self.missing)
+        labelled = lists.labelled
+        demand_labels(labelled)
         labels, _ = count_classes(lists.values, labelled.weights[lists.parents])
-        truth = self._matrix(lists, labels)
+        truth, _ = self._matrix(lists, labels)
         shares = np.average(truth, axis=0, weights=labelled.weights)
         entropies = binary_entropy(shares)
         if not entropies.any():
@@ -85,13 +102,10 @@ class Multilabel(Task):
         )
 
     def targets(self, column: Column) -> Targets:
-        labelled = labelled_rows(column, self.missing)
-        labels = self.learnt["labels"]
-        values = np.zeros((len(column), len(labels)), "float32")
-        values[labelled.rows] = self._matrix(
-            label_lists(labelled, self.learnt["separator"]), labels
-        )
-        return Targets(values, labelled.flags)
+        labelled, truth, unseen = self._truth(column)
+        values = np.zeros((len(column), truth.shape[1]), "float32")
+        values[labelled.rows] = truth
+        return Targets(values, labelled.flags, unseen)
 
     def head(self) -> Head:
         shares = np.clip(self.learnt["shares"], _SURE, 1 - _SURE)
@@ -113,11 +127,10 @@ class Multilabel(Task):
     def scores(
         self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
     ) -> dict[str, float]:
-        labelled = labelled_rows(column, self.missing, weights)
+        labelled, matrix, _ = self._truth(column, weights)
         if not len(labelled.rows):
             return {}
-        lists = label_lists(labelled, self.learnt["separator"])
-        truth = self._matrix(lists, self.learnt["labels"]).astype(bool)
+        truth = matrix.astype(bool)
         z, w = checked(logits[labelled.rows]), labelled.weights
         answers = z > 0
         surprise = np.logaddexp(0, np.where(truth, -z, z)).mean(axis=1)
@@ -147,9 +160,29 @@ class Multilabel(Task):
             return clipped_gain(scores["auc"], trivial=0.5)
         return clipped_gain(scores["log_loss"], trivial=self.learnt["entropy"], perfect=0.0)
 
-    def _matrix(self, lists: LabelLists, labels: list) -> np.ndarray:
+    def _truth(
+        self, column: Column, weights: np.ndarray | None = None
+    ) -> tuple[Labelled, np.ndarray, int]:
+        """The labelled rows, which labels each has, and how many more were left out as unseen."""
+        labelled = labelled_rows(column, self.missing, weights)
+        lists = label_lists(labelled, self.learnt["separator"], self.missing)
+        return lists.labelled, *self._matrix(lists, self.learnt["labels"])
+
+    def _matrix(self, lists: LabelLists, labels: list[Any]) -> tuple[np.ndarray, int]:
         truth = np.zeros((len(lists.labelled.rows), len(labels)), "float32")
-        if len(lists.values):
-            which = class_indices(lists.labelled, lists.values, labels, "Multilabel", lists.parents)
-            truth[lists.parents, which] = 1
-        return truth
+        if not len(lists.values):
+            return truth, 0
+        if self.on_unseen == "missing":
+            which = positions(lists.values, pa.array(labels))
+        else:
+            which = class_indices(
+                lists.labelled,
+                lists.values,
+                labels,
+                "Multilabel",
+                lists.parents,
+                way_out='on_unseen="missing"',
+            )
+        known = which >= 0
+        truth[lists.parents[known], which[known]] = 1
+        return truth, int((~known).sum())

@@ -76,7 +76,8 @@ class Regression(Task):
         if lowest == highest:
             raise DataError(
                 f"Column '{column.name}' of {column.source}: every label of the training rows is "
-                f"{lowest}. Regression needs labels that differ."
+                f"{lowest}. Regression needs labels that differ. Split so that they train, or leave "
+                "the task out."
             )
         scale = Scale.fit(values, labelled.weights, self.transform)
         if not (np.isfinite(scale.std) and scale.std > 0):

@@ -22,10 +22,12 @@ class Targets:
     Attributes:
         values: `(rows, *answer)`, a valid constant where the label is missing.
         labelled: `(rows,)` bool.
+        unseen: how many labels were left out because no training row has their class.
     """
 
     values: np.ndarray
     labelled: np.ndarray
+    unseen: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

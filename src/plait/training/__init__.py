@@ -2,10 +2,11 @@
 
 from plait.training._coverage import label_coverage, labelled_rows
 from plait.training._environment import environment
-from plait.training._notes import choices, outcome, plain_findings, tell
-from plait.training._parts import parted
+from plait.training._folds import check_folds, run_folds
+from plait.training._notes import choices, outcome, tell
+from plait.training._parts import counted_rows, parted
 from plait.training._progress import Progress
-from plait.training._run_folder import run_folder, write_documents, write_run
+from plait.training._run_folder import run_documents, run_folder, write_documents, write_run
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
 from plait.training._train import Trained, compile_model, train
@@ -17,15 +18,18 @@ __all__ = [
     "Trained",
     "Training",
     "Validation",
+    "check_folds",
     "choices",
     "compile_model",
+    "counted_rows",
     "environment",
     "label_coverage",
     "labelled_rows",
     "outcome",
     "parted",
-    "plain_findings",
+    "run_documents",
     "run_folder",
+    "run_folds",
     "tell",
     "train",
     "write_documents",

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from plait._names import to_plain
@@ -49,10 +48,8 @@ def choices(
     return lines
 
 
-def outcome(
-    best: Epoch, history: Sequence[Epoch], findings: Iterable[Findings], folder: Path | None
-) -> list[str]:
-    """Lines about what was kept and where, and about cells that were broken or cut."""
+def outcome(best: Epoch, history: Sequence[Epoch], findings: Iterable[Findings]) -> list[str]:
+    """Lines about what was kept, and about cells that were broken or cut."""
     lines = []
     if best.mean_gain is not None:
         lines.append(
@@ -70,8 +67,6 @@ def outcome(
             if len(cells) > _MOST_CELLS:
                 lines.append(f"  and {len(cells) - _MOST_CELLS} more, in findings.json of the run")
         lines += [f"{count} rows of '{name}' were cut" for name, count in found.cut.items()]
-    if folder is not None:
-        lines.append(f"run: {folder}")
     return lines
 
 

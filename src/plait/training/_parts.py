@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from plait._names import did_you_mean
-from plait.errors import ConfigError
+from plait.errors import ConfigError, DataError
+from plait.inference import row_weights
 from plait.table import Parts, Split, Table
 
 PARTS = tuple(field.name for field in fields(Parts))
@@ -52,6 +53,21 @@ def parted(
     if validation is not None:
         found["validation"] = Table.read(validation, root)
     return found
+
+
+def counted_rows(table: Table, column: str) -> Table:
+    """The rows of a table whose weight is above 0: the others are as if they were not there.
+
+    Raises:
+        DataError: see `plait.inference.row_weights`; or no row is left.
+    """
+    above = np.flatnonzero(row_weights(table, column) > 0)
+    if not len(above):
+        raise DataError(
+            f"Column '{column}' of {table.name}: each of these {len(table)} rows has weight 0, so "
+            "that none counts. Give some a weight above 0, or leave weight out."
+        )
+    return table if len(above) == len(table) else table.take(above)
 
 
 def _taken(table: Table, split: Split, targets: Sequence[str]) -> dict[str, Table]:

@@ -3,7 +3,10 @@
 import dataclasses
 import json
 import math
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plait._beside import written_beside
+from plait._names import to_plain
+from plait.data import Findings
 from plait.errors import ConfigError
 from plait.inference import Predictor
+from plait.table import Table
+from plait.training._environment import environment
+from plait.training._notes import plain_findings
 from plait.training._selection import Epoch
 
 MODEL_FILE = "model.plait"
@@ -49,6 +57,30 @@ def write_run(
     predictor.save(folder / MODEL_FILE)
 
 
+def run_documents(
+    arguments: Mapping[str, Any],
+    best: Epoch,
+    coverage: Mapping[str, Any],
+    findings: Mapping[str, Findings],
+    parts: Mapping[str, Table],
+) -> dict[str, Any]:
+    """What `write_run` takes beside a model: what it was trained by, on and with what outcome.
+
+    Args:
+        arguments: of the learner, as it ran.
+        best: the epoch that was kept.
+        coverage: how many rows are labelled, by task.
+        findings: broken and cut cells, by part.
+        parts: the rows of each part.
+    """
+    return {
+        "config": to_plain(arguments),
+        "metrics": {**best.selected_by, "labels": coverage},
+        "findings": {part: plain_findings(found) for part, found in findings.items()},
+        "environment": environment(arguments["seed"], **parts),
+    }
+
+
 def write_documents(folder: Path, documents: Mapping[str, Any]) -> None:
     """Writes `<name>.json` for each document of plain data; numbers that are not finite are null."""
     for name, content in documents.items():
@@ -64,17 +96,39 @@ def run_folder(run: str | Path | bool) -> Path | None:
         run: a folder; True is `runs/<date and time>`, False is none.
 
     Raises:
-        ConfigError: the folder holds something.
+        ConfigError: the folder holds something, or cannot be written.
     """
     if run is False:
         return None
     path = Path("runs", f"{datetime.now():%Y-%m-%d-%H%M%S}") if run is True else Path(run)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if os.path.exists(path) and (not path.is_dir() or any(path.iterdir())):
         raise ConfigError(
             f"'{path}' is there and holds something, and a run is never written over. Choose "
             "another folder, or remove it."
         )
+    _probe(path)
     return path
+
+
+def _probe(path: Path) -> None:
+    """Makes the folder and a file in it, and leaves nothing: better told now than after training."""
+    made: list[Path] = []
+    try:
+        for step in reversed([path, *path.parents]):
+            if not step.exists():
+                step.mkdir()
+                made.append(step)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"The run's folder '{path}' cannot be written: {error.strerror}. Choose another folder."
+        ) from error
+    finally:
+        for step in reversed(made):
+            # Another run may have put something there meanwhile.
+            with suppress(OSError):
+                step.rmdir()
 
 
 def _finite(value: Any) -> Any:

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plait.cli._answers_file import write_answers
-from plait.errors import ConfigError
+from plait.errors import ConfigError, DataError
 
 ANSWERS = pa.table(
     {"id": [1, 2], "kind": ["toy", None], "kind.probabilities": [[0.25, 0.75], None]}
@@ -39,3 +39,12 @@ def test_another_format_is_refused(name, message, tmp_path):
         write_answers(ANSWERS, tmp_path / name)
     assert message in str(refusal.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_bytes_that_are_no_text_need_parquet(tmp_path):
+    answers = pa.table({"b": [b"\xff\xfe"], "sold": ["yes"]})
+    with pytest.raises(DataError, match=r"the column 'b' of binary.*Write a \.parquet file"):
+        write_answers(answers, tmp_path / "a.csv")
+    assert not list(tmp_path.iterdir())
+    write_answers(answers, tmp_path / "a.parquet")
+    assert pq.read_table(tmp_path / "a.parquet").equals(answers)

@@ -2,10 +2,11 @@ import pyarrow as pa
 import pytest
 
 from plait.cli._inspect import inspect
+from plait.encoders import NumberEmbedding
 from plait.features import Category, Number
 from plait.learner import Learner
 from plait.table import Table
-from plait.tasks import Binary, Regression
+from plait.tasks import Binary, Multiclass, Regression
 
 
 def parts(**spoilt):
@@ -43,6 +44,12 @@ def test_good_data_have_no_problem():
     assert "  yes 2, no 1" in text
 
 
+def test_numbers_that_mean_missing_are_counted_as_empty():
+    learner = Learner({"age": Number(missing=("-1.0",))}, {"sold": Binary()})
+    found = inspect(learner, parts(age=[-1, 1, -1, 2]))
+    assert "feature age: Number, 2 of 6 cells empty" in "\n".join(found.lines)
+
+
 def test_every_problem_is_found_not_the_first_alone():
     found = report(parts(age=["1", "old", "2", "3"], sold=["yes"] * 4, price=["1", "x", "2", "3"]))
     assert len(found.problems) == 3
@@ -56,6 +63,15 @@ def test_a_label_that_training_never_saw():
     assert "held.csv" in problem
 
 
+def test_labels_left_out_as_unseen_are_counted():
+    learner = Learner({"age": Number()}, {"kind": Multiclass(on_unseen="missing")})
+    found = inspect(learner, parts(kind=["a", "z"]))
+    assert not found.problems
+    assert found.warnings == [
+        "task 'kind': 1 validation labels are of classes that no training row has, and are left out."
+    ]
+
+
 def test_an_input_or_label_that_a_part_lacks_altogether_is_a_warning():
     found = report(parts(age=[None, None], price=[None, None]))
     assert not found.problems
@@ -65,8 +81,42 @@ def test_an_input_or_label_that_a_part_lacks_altogether_is_a_warning():
     ]
 
 
+class Torn(NumberEmbedding):
+    """Refuses when it is built, as only a graph finds."""
+
+    def build(self, values_shape, lengths_shape=None):
+        raise ValueError("no number will do")
+
+
+def test_a_model_that_cannot_be_built_is_found():
+    tables = parts()
+    learner = Learner({"age": Number(encoder=Torn())}, {"sold": Binary()})
+    (problem,) = inspect(learner, tables).problems
+    assert problem.startswith("Feature 'age': Torn cannot read arrays of the shape (None, 1)")
+    assert "no number will do" in problem
+
+
 @pytest.mark.parametrize("argument", ["key", "weight"])
 def test_a_column_that_is_not_there(argument):
     problem, *_ = report(parts(), **{argument: "pric"}).problems
     assert "'pric'" in problem
     assert "Did you mean 'price'?" in problem
+
+
+def test_what_is_to_be_answered_is_no_leak():
+    cells = {"actor": [f"a{n % 12}" for n in range(48)], "age": list(range(48))}
+    tables = {part: Table(pa.table(cells), "t.csv") for part in ("train", "validation")}
+    told = inspect(Learner({"age": Number()}, {"actor": Multiclass()}), tables).warnings
+    assert told == []
+    (warning,) = inspect(Learner({"actor": Category()}, {"age": Regression()}), tables).warnings
+    assert "split: {by: actor}" in warning
+
+
+def test_rows_of_weight_0_are_not_looked_at():
+    spoilt = {"sold": ["maybe", "no", "yes", None], "w": [0, 1, 1, 1]}
+    tables = parts(**spoilt)
+    tables["validation"] = Table(pa.table({**tables["validation"].arrow.to_pydict(), "w": [0, 0]}))
+    found = report(tables, weight="w")
+    assert "rows: train 3, validation 2" in found.lines
+    (problem,) = found.problems
+    assert "each of these 2 rows has weight 0" in problem

@@ -1,8 +1,11 @@
 import pyarrow as pa
 import pytest
 
+from plait import features, tasks
+from plait._names import from_plain
 from plait.cli._new import draft
 from plait.errors import ConfigError, DataError
+from plait.inference import check_names
 from plait.table import Table
 
 ROWS = 60
@@ -94,3 +97,30 @@ def test_only_what_names_every_row_is_the_key():
     assert document["key"] == "record_id"
     for left_out in ("tags", "place", "cost", "order_id"):
         assert f"  {left_out}: " in head
+
+
+def test_columns_that_cannot_name_a_layer_get_a_name_that_can():
+    cells = {
+        "height/cm": CELLS["weight"],
+        "height_cm": CELLS["price"],
+        "age": CELLS["age"],
+        "age__present": CELLS["kind"],
+        "is_a/b": CELLS["recommended"],
+        "": CELLS["weight"],
+    }
+    document, comments, head = draft(Table(pa.table(cells), "strange.csv"))
+    assert document == {
+        "features": {
+            "height_cm_2": {"Number": {"column": "height/cm"}},
+            "height_cm": "Number",
+            "age": {"Number": {"missing": ["n/a"]}},
+            "age_present": {"Category": {"column": "age__present"}},
+        },
+        "tasks": {"is_a_b": {"Binary": {"column": "is_a/b"}}},
+    }
+    assert comments["features", "age_present"] == "3 different values"
+    assert "'': it has no name" in head
+    check_names(
+        {name: from_plain(plain, features) for name, plain in document["features"].items()},
+        {name: from_plain(plain, tasks) for name, plain in document["tasks"].items()},
+    )

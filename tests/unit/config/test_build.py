@@ -104,6 +104,7 @@ class Mine(PCGrad):
 def own_module(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", list(__import__("sys").path))
     (tmp_path / "own_balancers.py").write_text(OWN)
+    (tmp_path / "torn_balancers.py").write_text("def torn(:\n")
     return tmp_path
 
 
@@ -119,6 +120,14 @@ def test_a_dotted_path_names_a_class_of_the_users_own(own_module):
         ("own_balancers.Mind", "own_balancers has no 'Mind'. Did you mean 'Mine'?"),
         ("nowhere_at_all.Mine", "cannot import 'nowhere_at_all'"),
         ("os.system", "'os.system' is no Balancer"),
+        ("os.sytem", "os has no 'sytem'."),
+        (".Mean", "'.Mean' names no class. A class of your own is package.module.ClassName."),
+        ("..Mean", "'..Mean' names no class."),
+        ("os.", "'os.' names no class."),
+        (
+            "torn_balancers.Mine",
+            "'torn_balancers' cannot be imported for 'torn_balancers.Mine': Sy",
+        ),
         ("{own_balancers.Mine: {seed: -1}}", "own_balancers.Mine: seed must not be negative."),
     ],
 )

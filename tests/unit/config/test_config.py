@@ -64,10 +64,6 @@ def test_data_in_parts(path):
     assert tables == {"train": path.parent / "rows.csv", "test": path.parent / "test.csv"}
 
 
-def test_an_address_is_left_as_it_is(path):
-    assert load(path, ["data=s3://bucket/rows.parquet"]).data.train == "s3://bucket/rows.parquet"
-
-
 def test_paths_are_relative_to_the_data_folder(path, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "media").mkdir(parents=True)
@@ -83,6 +79,8 @@ def test_paths_are_relative_to_the_data_folder(path, tmp_path):
         ("data: rows.csv\n", "", "shop.yaml: the config has no 'data'"),
         ("rows.csv", "row.csv", "shop.yaml:1:7: there is no file"),
         ("rows.csv", "row.csv", "Did you mean 'rows.csv'?"),
+        ("rows.csv", "https://a.org/t.csv", "shop.yaml:1:7: 'https://a.org/t.csv' is an address"),
+        ("rows.csv", "https://a.org/t.csv", "Download the file"),
         ("rows.csv", "3", "shop.yaml:1:7: expected a path, or {train, validation, test}"),
         ("rows.csv", "{train: 3}", "shop.yaml:1:15: expected a path. Received: 3."),
         ("rows.csv", "{test: rows.csv}", "shop.yaml:1:1: data needs the part 'train'."),
@@ -103,6 +101,28 @@ def test_what_is_wrong_is_pointed_at(old, new, message, path):
     with pytest.raises(ConfigError) as refusal:
         load(path)
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "width: 16",
+            "width: 0",
+            "shop.yaml:12:1: width is a whole number, 1 or more. Received: 0.",
+        ),
+        ("width: 16", "key: price", "shop.yaml:12:1: The key 'price'"),
+        ("price: {", "p: {", "shop.yaml:8:3: The column 'age' is both"),
+        ("{transform: log}", "{features: [agee]}", "shop.yaml:8:24: Task 'price' reads"),
+        ("age: Number", "age: {Number: {encoder: TextBag}}", "shop.yaml:4:18: Feature 'age': "),
+    ],
+)
+def test_arguments_that_do_not_fit_together_are_pointed_at(old, new, message, path):
+    text = TEXT.replace(old, new)
+    path.write_text(text.replace("transform: log", "column: age") if "p: {" in new else text)
+    with pytest.raises(ConfigError) as refusal:
+        build_learner(load(path))
+    assert str(refusal.value).startswith(message)
 
 
 def test_a_folder_that_is_not_there(path):

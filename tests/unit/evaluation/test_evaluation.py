@@ -39,6 +39,13 @@ def test_a_table_without_any_target_is_refused(predictor):
         evaluate(predictor, {"age": [1.0], "size": [1.0], "kind": ["toy"]})
 
 
+@pytest.mark.parametrize("scored", [evaluate, by_presence])
+def test_a_table_without_any_label_is_refused(predictor, scored):
+    rows = {**tiny.columns(), "sold": [None] * tiny.ROWS, "price": [None] * tiny.ROWS}
+    with pytest.raises(DataError, match=r"no label to score.* 40 rows.*sold, price.*predict"):
+        scored(predictor, rows)
+
+
 def test_a_row_of_weight_2_counts_as_two_rows(predictor):
     table = Table.read(tiny.columns())
     twice = table.take(np.array([*range(tiny.ROWS), *range(10)]))
@@ -58,13 +65,6 @@ def test_the_column_of_weights_is_used_where_it_is_there():
     )
     del rows["w"]
     assert evaluate(weighed, rows)["price"] != evaluate(weighed, table)["price"]
-
-
-@pytest.mark.parametrize("cell", [-1.0, float("inf"), None, "heavy"])
-def test_a_weight_that_is_none_is_named(cell):
-    table = Table.read({"w": ["1", str(cell)] if isinstance(cell, str) else [1.0, cell]})
-    with pytest.raises(DataError, match="'w'"):
-        row_weights(table, "w")
 
 
 def test_the_trivial_answer_gains_nothing(predictor):
@@ -114,3 +114,20 @@ def test_a_row_without_any_input_stands_for_itself(predictor):
     assert [line["price.mae"] is None for line in lines] == [False, False, True] or [
         line["price.mae"] is None for line in lines
     ] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (["1", "n/a"], "row 2 of the table: a weight is a finite number from 0 up.*'n/a'"),
+        (["1", ""], "row 2 of the table.*Received: ''"),
+        ([[1], [2]], r"row 1 of the table: a weight is a finite number.*Received: \[1\]"),
+        ([1, None], "row 2 of the table.*Received: None"),
+        ([1, -1], "row 2 of the table.*Received: -1"),
+        ([1, float("inf")], "row 2 of the table.*Received: inf"),
+    ],
+)
+def test_a_cell_that_is_no_weight_is_named(weights, message):
+    with pytest.raises(DataError, match=f"column 'w', {message}"):
+        row_weights(Table.read({"w": weights}), "w")
+    np.testing.assert_array_equal(row_weights(Table.read({"w": ["1", "2.5"]}), "w"), [1, 2.5])

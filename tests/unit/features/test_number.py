@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from plait.errors import DataError
@@ -24,6 +25,16 @@ def test_tells_apart_seconds_of_a_date():
     times = 1_700_000_000 + np.arange(50.0)
     encoded = Number().fit(column(times)).encode(column(times))
     assert len(np.unique(encoded.values)) == 50
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.timestamp("ns"), pa.timestamp("ns", "UTC"), pa.duration("ns"), pa.time64("ns")]
+)
+def test_what_lies_below_a_microsecond_is_cut(kind):
+    times = pa.array([1_000_000_001, 2_000_000_999, 3_000_000_000], pa.int64()).cast(kind)
+    feature = Number().fit(column(times))
+    assert feature.state["mean"] == pytest.approx(2.0, abs=1e-9)
+    assert feature.encode(column(times)).present.all()
 
 
 @pytest.mark.parametrize("transform", [None, "log", "quantile"])

@@ -134,3 +134,15 @@ def test_any_name_without_a_slash_will_do():
 def test_what_cannot_be_connected(features, tasks, match):
     with pytest.raises(ConfigError, match=match):
         check_names(features, tasks)
+
+
+@pytest.mark.parametrize("key", ["t", "t.probability", "t.probabilities"])
+def test_a_key_never_takes_the_place_of_an_answer(key):
+    with pytest.raises(ConfigError, match=f"The key '{key}' is the column of an answer"):
+        check_names({"a": Number()}, {"t": Binary()}, key)
+
+
+def test_two_tasks_never_answer_in_one_column():
+    tasks = {"t": Binary(), "t.probability": Regression()}
+    with pytest.raises(ConfigError, match=r"'t' and 't.probability' would both answer"):
+        check_names({"a": Number()}, tasks)

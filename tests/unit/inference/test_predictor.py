@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plait.errors import DataError, ModelFileError
+from plait.encoders import AudioConv, ImageConv
+from plait.errors import ConfigError, DataError, ModelFileError
 from plait.features import Number
 from plait.inference import Predictor
+from plait.inference._archive import Archive
 from plait.table import Table
 from tests.unit.inference import tiny
 
@@ -133,6 +136,13 @@ def test_an_unknown_key_is_refused(predictor):
         predictor.predict(tiny.columns(), key="idd")
 
 
+@pytest.mark.parametrize("key", ["price", "sold.probability"])
+def test_a_key_of_an_answers_name_is_refused(predictor, key):
+    rows = {**tiny.columns(), key: [1.0] * tiny.ROWS}
+    with pytest.raises(ConfigError, match=f"The key '{key}'"):
+        predictor.predict(rows, key=key)
+
+
 def test_a_run_folder_is_as_good_as_its_model(predictor, tmp_path):
     predictor.save(tmp_path / "run" / "model.plait")
     loaded = Predictor.load(tmp_path / "run")
@@ -158,6 +168,15 @@ def test_a_run_folder_is_as_good_as_its_model(predictor, tmp_path):
 def test_a_class_that_is_none_of_plaits_is_refused(path, crafted):
     describe(path, **crafted)
     with pytest.raises(ModelFileError, match="custom_objects"):
+        Predictor.load(path)
+
+
+@pytest.mark.parametrize("classes", [["no"], [], ["no", "yes", "maybe"]], ids=str)
+def test_classes_that_do_not_fit_the_head_are_refused(path, classes):
+    tasks = Archive(path).description["tasks"]
+    tasks["sold"]["state"]["classes"] = classes
+    describe(path, tasks=tasks)
+    with pytest.raises(ModelFileError, match="describes no model that can be built"):
         Predictor.load(path)
 
 
@@ -201,6 +220,37 @@ def test_sizes_that_the_file_does_not_hold_are_refused_before_they_are_made(path
         Predictor.load(path)
     # Nothing of the refused model is left to be made later on.
     Predictor.build(tiny.declaration())
+
+
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        {"sharing": {"HardSharing": {"blocks": 10_000_000}}},
+        {"sharing": {"HardSharing": {"blocks": 10**400}}},
+    ],
+    ids=["millions", "beyond any number"],
+)
+def test_more_layers_than_the_file_has_weights_are_never_built(path, crafted):
+    describe(path, **crafted)
+    start = time.monotonic()
+    with pytest.raises(ModelFileError, match="asks for more weights than the 26 it holds"):
+        Predictor.load(path)
+    assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        ImageConv(channels=(4, 8), blocks=2),
+        ImageConv(blocks=3),
+        AudioConv(rate=4000, channels=(4, 8), blocks=2),
+    ],
+    ids=lambda encoder: encoder.name,
+)
+def test_a_built_encoder_has_the_weights_that_were_counted(encoder):
+    shape = (32, 32, 3) if isinstance(encoder, ImageConv) else (4000,)
+    encoder(np.zeros((1, *shape), "float32"))
+    assert encoder.blocks < encoder.least_weights <= len(encoder.weights)
 
 
 def test_a_users_own_class_loads_through_custom_objects_alone(tmp_path):

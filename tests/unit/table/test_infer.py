@@ -1,7 +1,8 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from plait.table import Guess, Table, infer, leaks
+from plait.table import Guess, Table, infer
 
 ROWS = 60
 
@@ -29,6 +30,7 @@ def guesses():
         "part": ["train", "test"] * (ROWS // 2),
         "genres": [["a|b", "b|c", "a"][n % 3] for n in range(ROWS)],
         "rooms": [n % 5 for n in range(ROWS)],
+        "zip": [f"0{n % 7}{n % 3}" for n in range(ROWS)],
         "is_sold": ["yes", "no"] * (ROWS // 2),
     }
     return {g.column: g for g in infer(Table.read(columns))}
@@ -55,6 +57,7 @@ def guesses():
         ("part", None, None, "which part"),
         ("genres", "Text", "Multilabel", "sets of 3 labels"),
         ("rooms", "Category", "Multiclass", "whole numbers of 5 kinds"),
+        ("zip", "Category", "Multiclass", "codes of digits"),
         ("is_sold", "Category", "Binary", "yes or no"),
     ],
 )
@@ -68,28 +71,24 @@ def test_what_does_not_parse_is_offered_as_missing(guesses):
     assert guesses["size"].arguments == {"missing": ["n/a"]}
 
 
+def test_paths_are_media_only_where_some_file_is_there(tmp_path):
+    table = Table.read({"photo": [f"{n}.png" for n in range(ROWS)]}, root=tmp_path)
+    (guess,) = infer(table)
+    assert guess.feature is None
+    assert f"none such as '0.png' is in '{tmp_path}'" in guess.reason
+    (tmp_path / "3.png").touch()
+    (guess,) = infer(table)
+    assert guess.feature == "Image"
+
+
+@pytest.mark.parametrize("kind", [pa.binary(16), pa.uuid()])
+def test_what_no_feature_reads_is_left_out(kind):
+    cells = pa.array([n.to_bytes(16) for n in range(ROWS)], kind)
+    (guess,) = infer(Table.read({"uid": cells}))
+    assert (guess.feature, guess.task) == (None, None)
+    assert "no feature reads" in guess.reason
+
+
 def test_the_likeliest_target_is_the_one_named_like_one(guesses):
     assert max(guesses.values(), key=lambda g: g.target_score) == guesses["is_sold"]
     assert isinstance(guesses["is_sold"], Guess)
-
-
-def test_leaks_are_keys_that_parts_share_and_nothing_else():
-    draw = np.random.default_rng(0)
-
-    def table(first):
-        return Table.read(
-            {
-                "customer_id": [first + n // 2 for n in range(80)],
-                "sample": [f"s{first + n // 3}" for n in range(80)],
-                "age": draw.integers(20, 60, 80).tolist(),
-                "colour": draw.choice(["red", "green"], 80).tolist(),
-                "notes": ["some words here"] * 80,
-            }
-        )
-
-    apart = {"train": table(0), "test": table(1000)}
-    assert leaks(apart) == []
-    found = {leak.column: leak for leak in leaks({"train": table(0), "test": table(20)})}
-    assert set(found) == {"customer_id", "sample"}
-    assert found["customer_id"].values == 20
-    assert found["customer_id"].rows == 40

@@ -68,6 +68,16 @@ def test_cut_by_time_keeps_equal_times_together():
     assert sizes(parts) == [80, 10, 10]
 
 
+def test_codes_with_a_leading_zero_are_cut_as_numbers():
+    table = Table.read({"yymm": ["1001", "0912", "0905", "1002", "0901"]})
+    parts = Split(after={"yymm": [1000, 1002]}).parts(table)
+    assert [p.tolist() for p in (parts.train, parts.validation, parts.test)] == [
+        [1, 2, 4],
+        [0],
+        [3],
+    ]
+
+
 def test_cut_at_given_times():
     table = Table.read({"year": [2019, 2020, 2021, 2022, 2023]})
     assert Split(after={"year": 2022}).parts(table).test.tolist() == [3, 4]

@@ -85,6 +85,18 @@ def test_categories_are_their_values():
     )
 
 
+@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["toy", "tool"])])
+def test_categories_of_polars_are_their_values(kind):
+    cells = ["toy", None, "tool", "toy"]
+    frame = pl.DataFrame({"k": cells, "sets": [["toy"], None, [], ["tool", "toy"]]})
+    frame = frame.with_columns(pl.col("k").cast(kind), pl.col("sets").cast(pl.List(kind)))
+    for rows in (frame, frame.slice(1, 3)):
+        arrow = Table.read(rows).arrow
+        assert arrow["k"].to_pylist() == rows["k"].to_list()
+        assert arrow["sets"].to_pylist() == rows["sets"].to_list()
+        assert arrow.schema.types == [pa.large_string(), pa.large_list(pa.large_string())]
+
+
 def test_the_fingerprint_is_of_the_data():
     one, same, other = ({"a": [1, 2]}, {"a": [1, 2]}, {"a": [1, 3]})
     assert Table.read(one).fingerprint() == Table.read(same, name="z").fingerprint()
@@ -106,6 +118,69 @@ def test_says_what_is_wrong_with_a_file(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message):
         Table.read(tmp_path / name)
+
+
+def test_digits_after_a_leading_zero_are_a_code_and_stay_text(tmp_path):
+    lines = ["zip,n,signed,share,both", "10234,10,-10,0.5,1", "01234,0,-02,01.5,x", ",5,3,,02"]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    assert Table.read(tmp_path / "t.csv").arrow.to_pydict() == {
+        "zip": ["10234", "01234", None],
+        "n": [10, 0, 5],
+        "signed": ["-10", "-02", "3"],
+        "share": [0.5, 1.5, None],
+        "both": ["1", "x", "02"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "gr\u00f6\u00dfe,a\n1,2\n",
+            r"t.csv' is not UTF-8 text.*header has the column b'gr.xf6.xdfe'",
+        ),
+        ("a,b\nx,1\n\u00df,2\n", r"t.csv' is not UTF-8 text: column 'a', row 2. Save it as UTF-8"),
+    ],
+)
+def test_text_that_is_not_utf_8_is_named(tmp_path, text, message):
+    (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=message):
+        Table.read(tmp_path / "t.csv")
+
+
+def test_rows_may_be_longer_than_a_block(tmp_path):
+    long = "word " * 500_000
+    (tmp_path / "t.csv").write_text("n,text\n" + f"1,{long}\n" * 2)
+    (tmp_path / "t.jsonl").write_text((json.dumps({"n": 1, "text": long}) + "\n") * 2)
+    for name in ("t.csv", "t.jsonl"):
+        assert Table.read(tmp_path / name).arrow.to_pylist() == [{"n": 1, "text": long}] * 2
+
+
+def test_a_quote_that_never_ends_is_told(tmp_path):
+    (tmp_path / "t.csv").write_text('a,b\n1,"x\n' + "2,y\n" * 1_000_000)
+    with pytest.raises(DataError, match=r"t.csv' has a row longer than .* never ends"):
+        Table.read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "https://example.org/t.parquet",
+            "'https://example.org/t.parquet' is an address.*Download",
+        ),
+        ("~nobody-of-this-name/t.csv", "'~nobody-of-this-name/t.csv' cannot be found.*whole path"),
+    ],
+)
+def test_what_is_no_path_of_this_machine(source, message):
+    with pytest.raises(DataError, match=message):
+        Table.read(source)
+
+
+@pytest.mark.parametrize("cells", [[["x"], ["y"]], [b"\xff", b"\xfe"], [{"a": 1}, {"a": 2}]])
+def test_rows_are_chosen_by_cells_that_have_a_text(cells):
+    with pytest.raises(DataError, match=r"Column 'a' of the table holds .* Choose rows by"):
+        Table.read({"a": pa.array(cells)}).where("a", "x")
 
 
 def test_says_what_is_near_to_a_file_or_a_column(tmp_path):

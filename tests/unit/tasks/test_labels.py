@@ -19,7 +19,10 @@ def test_leaves_out_gaps_and_rows_without_weight():
     np.testing.assert_array_equal(labelled.weights, [1, 1])
 
 
-@pytest.mark.parametrize(("cells", "missing"), [([1, -1, 2], "-1"), ([1.0, -1.0, np.nan], "-1")])
+@pytest.mark.parametrize(
+    ("cells", "missing"),
+    [([1, -1, 2], "-1"), ([1, -1], "-1.0"), ([1.0, -1.0, np.nan], "-1.0"), ([1.0, -1.0], "-1")],
+)
 def test_a_number_may_mean_missing(cells, missing):
     labelled = labelled_rows(column_of(cells), [missing])
     assert -1 not in labelled.values.to_pylist()
@@ -79,9 +82,16 @@ def test_an_unseen_class_can_be_a_missing_label():
     found = task.targets(column)
     np.testing.assert_array_equal(found.labelled, [True, False, False, True, False])
     np.testing.assert_array_equal(found.values[found.labelled], [1, 0])
+    assert found.unseen == 2
     logits = np.array([[0.0, 1], [9, 0], [9, 0], [0, 1], [9, 0]])
     weights = np.array([3.0, 5, 5, 1, 5])
     assert task.scores(logits, column, weights)["accuracy"] == 0.75
     assert task.scores(logits, column_of(["c"] * 5)) == {}
     with pytest.raises(DataError, match=r'declare Multiclass\(on_unseen="missing"\)'):
         replace(task, on_unseen="raise").targets(column)
+
+
+def test_bytes_are_classes_only_if_they_are_text():
+    assert Multiclass().fit(column_of([b"a", b"b", b"a"])).learnt["classes"] == ["a", "b"]
+    with pytest.raises(DataError, match=r"row 2 of train.csv: Multiclass expects .*Received.*xff"):
+        Multiclass().fit(column_of([b"a", b"\xff"]))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -63,6 +65,49 @@ def test_the_row_of_an_unseen_label_is_named():
         TASK.targets(column_of([["a", "b"], ["a", "z"]]))
 
 
+@pytest.mark.parametrize(
+    ("taught", "cells"),
+    [
+        ([["a"], ["b"], ["a", "b"]], [["a", "dep"], ["dep"], ["b"], None]),
+        (["a", "b", "a|b"], ["a|dep", "dep", "b", None]),
+    ],
+)
+def test_the_way_out_of_an_unseen_label_works(taught, cells):
+    task = Multilabel().fit(column_of(taught))
+    column = column_of(cells)
+    with pytest.raises(DataError, match=r'declare Multilabel\(on_unseen="missing"\)'):
+        task.targets(column)
+    found = replace(task, on_unseen="missing").targets(column)
+    np.testing.assert_array_equal(found.values, [[1, 0], [0, 0], [0, 1], [0, 0]])
+    np.testing.assert_array_equal(found.labelled, [True, True, True, False])
+    assert found.unseen == 2
+    logits = np.array([[5.0, -5], [-5, -5], [-5, 5], [5, 5]])
+    assert replace(task, on_unseen="missing").scores(logits, column)["subset_accuracy"] == 1
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [["a", "n/a"], ["n/a"], ["b"], [], ["n/a", "b"], None],
+        ["a|n/a", "n/a", "b", "|", "n/a|b", None],
+        [[1, -1], [-1], [2], [], [-1, 2], None],
+    ],
+)
+def test_a_label_in_a_list_may_mean_missing(cells):
+    column = column_of(cells)
+    task = Multilabel(missing=("n/a", "-1.0")).fit(column)
+    assert task.learnt["shares"] == [1 / 4, 2 / 4]
+    found = task.targets(column)
+    np.testing.assert_array_equal(found.labelled, [True, False, True, True, True, False])
+    np.testing.assert_array_equal(found.values, [[1, 0], [0, 0], [0, 1], [0, 0], [0, 1], [0, 0]])
+
+
+@pytest.mark.parametrize("label", [{"x": 1}, [1], b"\xff"])
+def test_lists_of_what_is_no_label_are_refused(label):
+    with pytest.raises(DataError, match=r"row 3 of train.csv: Multilabel expects labels"):
+        Multilabel().fit(column_of([None, [], [label]]))
+
+
 def test_a_list_written_as_text_is_refused():
     with pytest.raises(DataError, match=r"row 1 of train.csv.*Received the text .\['a'"):
         Multilabel().fit(column_of(["['a', 'b']", "['a']"]))
@@ -76,3 +121,5 @@ def test_single_labels_belong_to_multiclass():
 def test_an_empty_separator_is_refused():
     with pytest.raises(ConfigError, match="separator is"):
         Multilabel(separator="")
+    with pytest.raises(ConfigError, match="on_unseen is"):
+        Multilabel(on_unseen="skip")

@@ -57,6 +57,15 @@ def test_a_run_is_never_written_over(tmp_path):
             run_folder(taken)
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path):
+    (tmp_path / "t.csv").write_text("a")
+    for name in ("t.csv/run", "x" * 300, "new/" + "x" * 300):
+        with pytest.raises(ConfigError, match=r"cannot be written: .*Choose another folder"):
+            run_folder(tmp_path / name)
+    run_folder(tmp_path / "deep" / "er")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
 def test_the_environment_knows_the_data():
     one, same, other = (
         environment(3, train=Table.read({"a": cells}))["data"]["train"]

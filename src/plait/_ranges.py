@@ -1,0 +1,65 @@
+"""What a constructor's numbers may be, refused at once: a layer would say so only when it is built."""
+
+from typing import Any
+
+from plait.errors import ConfigError
+
+MOST_SEED = 2**31 - 2
+"""Keras draws from 32 bits; a layer may also use the seed after its own."""
+
+
+def demand_whole(owner: str, *, least: int = 1, most: int | None = None, **values: Any) -> None:
+    """Refuses what is no whole number from `least` to `most`.
+
+    Args:
+        owner: the class that the arguments are of.
+        least: the smallest.
+        most: the largest; None for no bound.
+        **values: arguments by name; None, which stands for a choice, is left out by the caller.
+
+    Raises:
+        ConfigError: names the first that is none.
+    """
+    for name, value in values.items():
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < least or (most is not None and value > most):
+            bounds = f"{least} or more" if most is None else f"from {least} to {most}"
+            raise ConfigError(
+                f"{owner}: {name} is a whole number, {bounds}. Received: {_short(value)}.",
+                (name,),
+            )
+
+
+def demand_channels(owner: str, channels: Any) -> None:
+    """Refuses what is no list of whole numbers above 0.
+
+    Raises:
+        ConfigError: it is none, or empty.
+    """
+    if isinstance(channels, str) or not len(channels):
+        raise ConfigError(
+            f"{owner}: channels is a list of whole numbers, one for each stage. "
+            f"Received: {_short(channels)}.",
+            ("channels",),
+        )
+    for count in channels:
+        demand_whole(owner, channels=count)
+
+
+def demand_share(owner: str, *, all_too: bool = False, **values: Any) -> None:
+    """Refuses what is not in [0, 1), or in [0, 1] with `all_too`.
+
+    Raises:
+        ConfigError: names the first that is not.
+    """
+    for name, value in values.items():
+        if not (0 <= value < 1 or (all_too and value == 1)):
+            bounds = "[0, 1]" if all_too else "[0, 1)"
+            raise ConfigError(
+                f"{owner}: {name} is in {bounds}. Received: {_short(value)}.", (name,)
+            )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -1,0 +1,131 @@
+"""Names that features, tasks and the key can have beside each other."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import plait.encoders
+from plait._names import demand, did_you_mean, published
+from plait.encoders import Encoder
+from plait.errors import ConfigError
+from plait.features import Feature
+from plait.tasks import Task
+
+
+def check_names(
+    features: Mapping[str, Feature], tasks: Mapping[str, Task], key: str | None = None
+) -> None:
+    """Refuses names that cannot be connected, or that cannot stand beside each other in an answer.
+
+    Args:
+        features: by name.
+        tasks: by name.
+        key: the column that predictions carry through.
+
+    Raises:
+        ConfigError: see `connect`; a key, or a task, of the name of another task's answers.
+    """
+    given: tuple[tuple[str, Mapping[str, Any], type], ...]
+    given = (("feature", features, Feature), ("task", tasks, Task))
+    for kind, named, contract in given:
+        if not named:
+            raise ConfigError(f"A model needs at least one {kind}. Received: none.", (f"{kind}s",))
+        for name, value in named.items():
+            demand(f"{kind} '{name}'", value, contract)
+            if not name or "/" in name:
+                raise ConfigError(
+                    f"The {kind} name {name!r} cannot name a Keras layer: empty, or with a '/'. "
+                    "Choose another name and give the column's own by column=.",
+                    (f"{kind}s", name),
+                )
+    for name, feature in features.items():
+        if feature.encoder is not None:
+            demand(f"feature '{name}', encoder", feature.encoder, Encoder)
+            _check_modality(name, feature, feature.encoder)
+    reserved = {f"{feature}__{mask}" for feature in features for mask in ("present", "length")}
+    for name in features:
+        if name in reserved:
+            raise ConfigError(
+                f"The feature name '{name}' is taken by another feature's mask. Give it another "
+                "name, and its column by column=.",
+                ("features", name),
+            )
+    read = {feature.column or name: name for name, feature in features.items()}
+    for name, task in tasks.items():
+        column = task.column or name
+        if column in read:
+            raise ConfigError(
+                f"The column '{column}' is both the feature '{read[column]}' and the target of the "
+                f"task '{name}': the model would be given the answer. Remove one of the two.",
+                ("tasks", name),
+            )
+        if name in features:
+            raise ConfigError(
+                f"'{name}' is the name of both a feature and a task. Give one of them another name, "
+                "and its column by column=.",
+                ("tasks", name),
+            )
+        if task.features is not None and not task.features:
+            raise ConfigError(
+                f"Task '{name}': features is empty; it needs at least one feature.",
+                ("tasks", name, type(task).__name__, "features"),
+            )
+        for read_one in task.features or ():
+            if read_one not in features:
+                raise ConfigError(
+                    f"Task '{name}' reads the feature '{read_one}', which is not declared."
+                    f"{did_you_mean(read_one, features)}",
+                    ("tasks", name, type(task).__name__, "features"),
+                )
+        if task.maps_of is not None and task.maps_of not in features:
+            raise ConfigError(
+                f"Task '{name}' is of the feature '{task.maps_of}', which is not declared."
+                f"{did_you_mean(task.maps_of, features)}",
+                ("tasks", name),
+            )
+    check_answers(tasks, key)
+
+
+def _check_modality(name: str, feature: Feature, encoder: Encoder) -> None:
+    if encoder.modality in (None, feature.modality):
+        return
+    fitting = [
+        known
+        for known, cls in published(plait.encoders).items()
+        if getattr(cls, "modality", None) == feature.modality
+    ]
+    kind = type(feature).__name__
+    raise ConfigError(
+        f"Feature '{name}': {type(encoder).__name__} reads what a column of the modality "
+        f"'{encoder.modality}' becomes, and {kind} is of '{feature.modality}'. For {kind} there "
+        f"is: {', '.join(fitting)}.",
+        ("features", name, kind, "encoder"),
+    )
+
+
+def check_answers(tasks: Iterable[str], key: str | None = None) -> None:
+    """Refuses columns of one name among the key and the answers.
+
+    Raises:
+        ConfigError: one would take the other's place.
+    """
+    owner: dict[str, str] = {}
+    for task in tasks:
+        for column in answer_columns(task):
+            if column in owner:
+                raise ConfigError(
+                    f"The tasks '{owner[column]}' and '{task}' would both answer in the column "
+                    f"'{column}'. Give one of them another name, and its column by column=.",
+                    ("tasks", task),
+                )
+            owner[column] = task
+    if key in owner:
+        raise ConfigError(
+            f"The key '{key}' is the column of an answer to the task '{owner[key]}'. Carry another "
+            "column through, or give the task another name, and its column by column=.",
+            ("key",),
+        )
+
+
+def answer_columns(task: str) -> tuple[str, ...]:
+    """The columns that the answers to a task may take."""
+    return (task, f"{task}.probability", f"{task}.probabilities")

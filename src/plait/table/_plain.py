@@ -1,0 +1,67 @@
+"""Columns in Arrow's plain types: without dictionaries, which frames like, and without views."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plait.errors import DataError
+
+
+def check_columns(table: pa.Table, name: str) -> pa.Table:
+    """The table with plain columns.
+
+    Dictionary columns become their values, and string views (such as those of polars) strings.
+
+    Raises:
+        DataError: a column's name stands twice, or there is no row or no column.
+    """
+    names = table.column_names
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise DataError(
+            f"{name}: the column '{twice[0]}' is there {names.count(twice[0])} times. Give each "
+            "column a name of its own."
+        )
+    if not names or table.num_rows == 0:
+        raise DataError(f"{name} is empty: it has {len(names)} columns and {table.num_rows} rows.")
+    for place, field in enumerate(table.schema):
+        kind = _plain(field.type)
+        if kind != field.type:
+            chunks = [_as_plain(chunk) for chunk in table.column(place).chunks]
+            table = table.set_column(place, field.name, pa.chunked_array(chunks, kind))
+    return table
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type that is left; Arrow can neither take from views nor search in them."""
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_plain(kind.value_type))
+    return kind
+
+
+def _as_plain(values: Any) -> Any:
+    kind = _plain(values.type)
+    if kind == values.type:
+        return values
+    if pa.types.is_dictionary(values.type):
+        # Arrow casts no dictionary of views, but their values alone.
+        return _as_plain(values.dictionary).take(values.indices)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        # Flattened, since a chunk may be a slice whose offsets do not start at 0.
+        sizes = pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False)
+        integer = "int32" if pa.types.is_list(kind) else "int64"
+        offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]).astype(integer))
+        flat = _as_plain(pc.list_flatten(values))
+        whole = pa.ListArray if pa.types.is_list(kind) else pa.LargeListArray
+        return whole.from_arrays(offsets, flat, type=kind, mask=values.is_null())
+    return values.cast(kind)

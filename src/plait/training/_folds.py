@@ -1,0 +1,136 @@
+"""One run of all folds: what is checked before the first one trains, and where each one goes."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plait._beside import folder_beside
+from plait.errors import ConfigError, DataError
+from plait.inference import Scores, mean_scores, row_weights
+from plait.table import Parts, Table
+from plait.tasks import Task
+from plait.training._coverage import labelled_rows
+from plait.training._notes import tell
+from plait.training._run_folder import write_documents
+
+Folds = Sequence[tuple[str, Parts]]
+_LONGEST = 100
+
+
+def run_folds(
+    every: Folds,
+    folder: Path | None,
+    scored: Callable[[Parts, Path | None], Scores],
+    verbose: bool = True,
+) -> dict[str, Any]:
+    """Trains and scores each fold; the folder of the run is there when the last one is over.
+
+    Args:
+        every: each fold's name and rows.
+        folder: of the run, with a folder for each fold in it; None for none.
+        scored: trains one fold into a folder of its own, and scores it.
+        verbose: whether to say which fold it is, and where the run went.
+
+    Returns:
+        `{"folds": {fold: scores}, "mean": scores}`.
+    """
+    folders = fold_folders(name for name, _ in every)
+    scores: dict[str, Scores] = {}
+    with nullcontext() if folder is None else folder_beside(folder) as beside:
+        for place, (name, rows) in enumerate(every, start=1):
+            if verbose:
+                tell([f"fold {name}, {place} of {len(every)}"])
+            scores[name] = scored(rows, None if beside is None else beside / folders[name])
+        found = {"folds": scores, "mean": mean_scores(list(scores.values()))}
+        if beside is not None:
+            write_documents(beside, {"metrics": found})
+    if verbose and folder is not None:
+        tell([f"run: {folder}"])
+    return found
+
+
+def fold_folders(names: Iterable[str]) -> dict[str, str]:
+    """The name of each fold's folder: no two alike, on a disk that takes A for a either."""
+    folders: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        plain = re.sub(r"[^\w.-]", "_", f"fold-{name}")[:_LONGEST]
+        folder, number = plain, 2
+        while folder.casefold() in taken:
+            folder, number = f"{plain}-{number}", number + 1
+        taken.add(folder.casefold())
+        folders[name] = folder
+    return folders
+
+
+def check_folds(
+    table: Table,
+    every: Folds,
+    tasks: Mapping[str, Task],
+    weight: str | None = None,
+    by: str | None = None,
+) -> None:
+    """Finds what would end a fold, before the first of them has trained for nothing.
+
+    Args:
+        table: all rows.
+        every: each fold's name and rows.
+        tasks: not fitted, by name.
+        weight: the column of the rows' weights.
+        by: the column whose values stay whole.
+
+    Raises:
+        ConfigError: a fold that leaves no row to learn from, or none to choose the best epoch by.
+        DataError: a fold without a label, or with one that the other folds' rows do not teach.
+    """
+    read = {*(task.column or name for name, task in tasks.items()), *([weight] if weight else [])}
+    for column in read:
+        table.column(column)
+    labels = table.without([column for column in table.columns if column not in read])
+    for name, rows in every:
+        _check_sizes(name, rows, by)
+        try:
+            _check_labels(labels, rows, tasks, weight)
+        except DataError as error:
+            raise DataError(f"Fold '{name}': {error}") from error
+
+
+def _check_sizes(name: str, rows: Parts, by: str | None) -> None:
+    for part, use in (("train", "learn from"), ("validation", "choose the best epoch by")):
+        if not len(getattr(rows, part)):
+            way_out = (
+                "Add rows to the other folds"
+                if by is None
+                else f"All its other rows may have one value of '{by}', which stays whole. Leave "
+                f"`by` out of split and name the folds by that column, `--folds {by}`"
+            )
+            raise ConfigError(f"Fold '{name}' leaves no row to {use}. {way_out}.")
+
+
+def _check_labels(
+    labels: Table, rows: Parts, tasks: Mapping[str, Task], weight: str | None
+) -> None:
+    train, weights = _weighed(labels.take(rows.train), weight)
+    fitted = {n: t.fit(train.column(t.column or n), weights) for n, t in tasks.items()}
+    labelled_rows(fitted, _weighed(labels.take(rows.validation), weight)[0])
+    test, _ = _weighed(labels.take(rows.test), weight)
+    if not any(there.any() for there in labelled_rows(fitted, test).values()):
+        raise DataError(
+            f"none of its {len(test)} rows has a label, so that it cannot be scored. Leave their "
+            "cells in the column of folds empty: they then train with every fold."
+        )
+
+
+def _weighed(table: Table, weight: str | None) -> tuple[Table, np.ndarray | None]:
+    """The rows that count, and their weights."""
+    if weight is None:
+        return table, None
+    weights = row_weights(table, weight)
+    counting = np.flatnonzero(weights > 0)
+    if not len(counting):
+        raise DataError(f"no row has a weight above 0 in '{weight}'. Give some of them one.")
+    return table.take(counting), weights[counting]
