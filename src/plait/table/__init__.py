@@ -1,10 +1,23 @@
 """The table: named Arrow columns from a file or a frame, its parts, and what its columns look like."""
 
 from plait.table._column import Column
-from plait.table._infer import Guess, infer
+from plait.table._guess import Guess
+from plait.table._infer import infer
 from plait.table._leaks import Leak, leaks
+from plait.table._markers import markers
 from plait.table._parts import Parts
 from plait.table._split import Split, folds
 from plait.table._table import Table
 
-__all__ = ["Column", "Guess", "Leak", "Parts", "Split", "Table", "folds", "infer", "leaks"]
+__all__ = [
+    "Column",
+    "Guess",
+    "Leak",
+    "Parts",
+    "Split",
+    "Table",
+    "folds",
+    "infer",
+    "leaks",
+    "markers",
+]

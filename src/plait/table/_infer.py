@@ -2,8 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,8 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plait.table._column import Column
+from plait.table._guess import Guess, row_name
+from plait.table._infer_text import guess_text
+from plait.table._markers import markers
 from plait.table._table import Table
-from plait.table._words import snake
+from plait.table._words import is_key_name, snake
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 _SOUNDS = {".wav", ".flac", ".ogg", ".mp3", ".aiff"}
@@ -21,46 +23,16 @@ _PICTURE_BYTES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")
 _SOUND_BYTES = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb")
 _PARTS = {"train", "training", "valid", "validation", "val", "dev", "test"}
 _YES_NO = {"yes", "no", "true", "false", "y", "n", "0", "1", "0.0", "1.0"}
-_KEY_NAME = re.compile(r"(^|_)(id|uuid|guid|key|index|row|record|no)$", re.I)
 _TARGET_NAME = re.compile(
     r"(^|_)(target|label|class|y|outcome|response|rating|score|price|churn|default|survived|category"
     r"|recommended|sentiment|intent|diagnosis)(_(name|label))?$|^(is|has|y)_",
     re.I,
 )
-_MONEY = re.compile(
-    r"^\s*[$€£]?\s*-?((\d+|\d{1,3}(,\d{3})+)(\.\d+)?|(\d+|\d{1,3}([. ]\d{3})+)(,\d+)?)\s*[%$€£]?\s*$"
-)
 _BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
-_SEPARATORS = ("|", ";")
 _SAMPLE = 2_000
 _FEW = 20
-_MANY = 200
-_PARSES = 0.9
 _FILES = 20
 """About how many paths are looked for before a column is taken for one of files."""
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What a column seems to be.
-
-    Attributes:
-        column: its name.
-        feature: the class of feature that would read it, or None to leave it out.
-        arguments: that class' arguments.
-        reason: why, in a sentence.
-        task: the class of task that could answer it, or None.
-        names_rows: whether it only tells which row it is; some cells may be empty.
-        target_score: how much it looks like something to predict, 0 and more.
-    """
-
-    column: str
-    feature: str | None
-    reason: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    task: str | None = None
-    names_rows: bool = False
-    target_score: float = 0.0
 
 
 def infer(table: Table) -> list[Guess]:
@@ -88,12 +60,36 @@ def _guess(column: Column, whole: Column) -> Guess:
         return _of_bytes(name, column.values.drop_null()[0].as_py())
     if pa.types.is_nested(kind):
         return Guess(name, None, f"its cells are {kind}, which no feature reads")
+    if pa.types.is_time(kind) or pa.types.is_duration(kind):
+        return Guess(name, None, "it holds times without a date; Number takes them")
     if pa.types.is_temporal(kind):
-        return Guess(name, None, "it holds dates or times; split by it with `split: {after: ...}`")
+        return Guess(
+            name, None, "it holds dates; Number takes them, `split: {after: ...}` splits by them"
+        )
     values = [v for v, there in zip(column.values.to_pylist(), present, strict=True) if there]
+    gaps = markers(whole)
+    if not gaps:
+        return _of_values(name, values, column, whole)
+    rest = [value for value in values if value not in gaps]
+    told = f"{', '.join(map(repr, gaps))} taken as missing"
+    if not rest:
+        return Guess(name, None, f"it is empty, with {told}")
+    guess = _of_values(name, rest, column, whole)
+    if guess.feature == "Number" and not guess.arguments:
+        # They are text for the gaps' sake alone.
+        guess = _of_numbers(name, list(map(float, rest)), len(set(rest)), False, False)
+    if guess.feature is None and guess.task is None:
+        return replace(guess, reason=f"{guess.reason}, with {told}", names_rows=False)
+    missing = sorted({*gaps, *guess.arguments.get("missing", ())})
+    return replace(guess, reason=f"{guess.reason}; {told}", arguments={"missing": missing})
+
+
+def _of_values(name: str, values: list[Any], column: Column, whole: Column) -> Guess:
+    """A guess from the cells of a sample that say something, and the whole column."""
+    kind = column.values.type
     distinct = len({str(v) for v in values})
     if distinct == 1:
-        return Guess(name, None, f"it always says {values[0]!r}")
+        return Guess(name, None, f"it always says {values[0]!r}", constant=True)
     if {str(v).strip().lower() for v in values} <= _PARTS:
         return Guess(name, None, "it says which part a row belongs to")
     if pa.types.is_boolean(kind) or {str(v).strip().lower() for v in values} <= _YES_NO:
@@ -102,15 +98,11 @@ def _guess(column: Column, whole: Column) -> Guess:
     is_key = whole_distinct == len(whole) - whole.values.null_count and len(whole) > _FEW
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         texts = [str(v) for v in values]
-        return _of_paths(name, texts, column.root) or _of_text(name, texts, distinct, is_key)
+        return _of_paths(name, texts, column.root) or guess_text(name, texts, distinct, is_key)
     # As many different whole numbers as lie between the least and the greatest: they count rows.
     ends = pc.min_max(whole.values).as_py()
     counts = is_key and ends["max"] - ends["min"] == whole_distinct - 1
     return _of_numbers(name, values, distinct, is_key, counts)
-
-
-def _row_name(column: str) -> Guess:
-    return Guess(column, None, "it names the row: every value is different", names_rows=True)
 
 
 def _of_bytes(name: str, first: bytes) -> Guess:
@@ -123,9 +115,9 @@ def _of_bytes(name: str, first: bytes) -> Guess:
 
 def _of_numbers(name: str, values: list[Any], distinct: int, is_key: bool, counts: bool) -> Guess:
     integers = all(float(v).is_integer() for v in values)
-    if integers and is_key and (_is_key_name(name) or counts):
-        return _row_name(name)
-    if integers and _is_key_name(name) and distinct < len(values):
+    if integers and is_key and (is_key_name(name) or counts):
+        return row_name(name)
+    if integers and is_key_name(name) and distinct < len(values):
         return Guess(name, "Category", f"whole numbers that name something, {distinct} of them")
     if integers and distinct <= _FEW and max(map(float, values)) < 1000:
         task = "Binary" if distinct == 2 else "Multiclass"
@@ -153,58 +145,9 @@ def _of_paths(name: str, values: list[str], root: Path | None) -> Guess | None:
     return None
 
 
-def _of_text(name: str, values: list[str], distinct: int, is_key: bool) -> Guess:
-    if all(re.match(r"^-?\d+$", v) for v in values) and any(re.match(r"^-?0\d", v) for v in values):
-        if is_key:
-            return _row_name(name)
-        reason = f"codes of digits with leading zeros, {distinct} of them"
-        return Guess(name, "Category", reason, task="Binary" if distinct == 2 else "Multiclass")
-    odd = sorted({v for v in values if not _is_number(v)})
-    wrong = sum(1 for v in values if not _is_number(v))
-    if wrong <= (1 - _PARSES) * len(values) and len(odd) <= _FEW:
-        arguments = {"missing": odd} if odd else {}
-        told = f", but for {', '.join(map(repr, odd))}, taken as missing" if odd else ""
-        return Guess(name, "Number", f"numbers written as text{told}", arguments, "Regression")
-    if sum(1 for v in values if _MONEY.match(v)) >= _PARSES * len(values):
-        return Guess(
-            name,
-            None,
-            "amounts with signs or separators, such as "
-            f"{values[0]!r}: write them as plain numbers to use them",
-        )
-    if sum(1 for v in values if re.match(r"^\d{4}-\d{2}-\d{2}", v)) >= _PARSES * len(values):
-        return Guess(name, None, "it holds dates or times; split by it with `split: {after: ...}`")
-    words = float(np.mean([len(v.split()) for v in values]))
-    if is_key and (_is_key_name(name) or words == 1) and max(map(len, values)) <= 40:
-        return _row_name(name)
-    for separator in _SEPARATORS:
-        if sum(separator in v for v in values) > 0.2 * len(values):
-            parts = {p.strip() for v in values for p in v.split(separator)}
-            if len(parts) <= _MANY:
-                reason = f"sets of {len(parts)} labels, separated by {separator!r}"
-                return Guess(name, "Text", reason, task="Multilabel")
-    if distinct <= _FEW or (distinct <= _MANY and distinct < 0.2 * len(values) and words < 4):
-        task = "Binary" if distinct == 2 else "Multiclass"
-        return Guess(name, "Category", f"{distinct} different values", task=task)
-    told = f"text of about {words:.0f} words" if words >= 1.5 else "strings of one word"
-    return Guess(name, "Text", told)
-
-
 def _as_target(guess: Guess, is_last: bool) -> Guess:
     if guess.task is None:
         return guess
     score = 2.0 * bool(_TARGET_NAME.search(snake(guess.column))) + 0.5 * is_last
     score += 0.5 * (guess.task == "Multilabel")
-    return Guess(**{**vars(guess), "target_score": score})
-
-
-def _is_key_name(name: str) -> bool:
-    return _KEY_NAME.search(snake(name)) is not None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return replace(guess, target_score=score)

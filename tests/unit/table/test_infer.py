@@ -92,3 +92,64 @@ def test_what_no_feature_reads_is_left_out(kind):
 def test_the_likeliest_target_is_the_one_named_like_one(guesses):
     assert max(guesses.values(), key=lambda g: g.target_score) == guesses["is_sold"]
     assert isinstance(guesses["is_sold"], Guess)
+
+
+def guess_of(cells, name="x"):
+    (guess,) = infer(Table.read({name: cells}))
+    return guess
+
+
+@pytest.mark.parametrize(
+    ("cells", "feature", "task"),
+    [
+        (["1.5", "2", "NA", "2.25"], "Number", "Regression"),
+        (["3", "4", "NA", "5"], "Category", "Multiclass"),
+        (["pos", "neg", "NA", "pos"], "Category", "Binary"),
+        (["yes", "no", "NA", "no"], "Category", "Binary"),
+        (["a.png", "b.png", "NA", "c.png"], "Image", None),
+    ],
+)
+def test_words_for_missing_are_no_value_of_a_column(cells, feature, task):
+    guess = guess_of(cells)
+    assert (guess.feature, guess.task) == (feature, task)
+    assert guess.arguments == {"missing": ["NA"]}
+    assert "'NA' taken as missing" in guess.reason
+
+
+def test_words_for_missing_beyond_the_sample_are_found():
+    cells = ["red", "green", "blue"] * 2_000
+    cells[1] = "?"
+    assert guess_of(cells).arguments == {"missing": ["?"]}
+
+
+def test_words_that_are_answers_are_not_taken_for_missing():
+    assert guess_of(["none", "mild", "severe", "mild"]).arguments == {}
+
+
+def test_nothing_but_words_for_missing():
+    guess = guess_of(["NA", "?", "NA"])
+    assert (guess.feature, guess.task) == (None, None)
+    assert guess.reason == "it is empty, with '?', 'NA' taken as missing"
+
+
+@pytest.mark.parametrize(
+    "first", ["28/02/2022", "13 Mar 2021", "Mar 13, 2021", "2021-08", "1.5.20"]
+)
+def test_dates_in_other_forms_are_left_out_with_the_way_to_use_them(first):
+    guess = guess_of([first, "27/02/2022", "26/02/2022", None])
+    assert (guess.feature, guess.task) == (None, None)
+    assert f"such as '{first}': write them as 2026-01-31" in guess.reason
+
+
+def test_a_time_of_day_is_no_date_to_split_by():
+    for cells in (["9:30", "10:15"], pa.array([1, 2], pa.time32("s"))):
+        guess = guess_of(cells)
+        assert guess.feature is None
+        assert "Number" in guess.reason
+        assert "split" not in guess.reason
+
+
+def test_numbers_with_a_unit_are_left_out_and_codes_are_not():
+    assert "such as '12 kg': write them as plain numbers" in guess_of(["12 kg", "9.5 kg"]).reason
+    assert guess_of(["12A", "13B", "12A"]).feature == "Category"
+    assert guess_of(["1st", "2nd", "1st"]).feature == "Category"

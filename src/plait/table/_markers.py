@@ -1,0 +1,25 @@
+"""Words that stand where a value is missing, in tables that leave no cell empty."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plait.table._column import Column
+
+# As they are written: "none" and "na" are answers and words far more often than "None" and "NA".
+_MARKERS = frozenset(
+    "NA N/A n/a N.A. n.a. #N/A #NA <NA> NaN nan NAN NaT NULL Null null None ? - -- . "
+    "missing Missing MISSING".split()
+)
+
+
+def markers(column: Column) -> list[str]:
+    """The words in a column of text that usually mean missing, sorted.
+
+    It is for the user to say whether they do: NA is Namibia, too.
+    """
+    kind = column.values.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return []
+    return sorted(
+        word for word in pc.unique(column.values).to_pylist() if word and word.strip() in _MARKERS
+    )
