@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plait.cli._doubts import feature_doubts, task_doubts
 from plait.cli._notation import notation
 from plait.errors import PlaitError
 from plait.features import BrokenCell, Encoded, Feature
@@ -129,6 +130,7 @@ def _inspect_feature(
         encoded = _encoded(report, fitted, column, empty[part], every)
         if encoded is not None:
             _tell_encoded(report, feature, name, part, encoded)
+    report.warnings += feature_doubts(name, feature, columns["train"])
     return fitted
 
 
@@ -210,6 +212,7 @@ def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Tab
     classes = _class_counts(columns["train"], task)
     if classes:
         report.lines.append(f"  {classes}")
+    report.warnings += task_doubts(name, task, columns["train"])
     return fitted
 
 

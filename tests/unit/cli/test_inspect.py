@@ -120,3 +120,23 @@ def test_rows_of_weight_0_are_not_looked_at():
     assert "rows: train 3, validation 2" in found.lines
     (problem,) = found.problems
     assert "each of these 2 rows has weight 0" in problem
+
+
+def test_a_category_or_class_that_looks_like_a_gap_is_told():
+    found = report(parts(kind=["a", "NA", "a", "b"], sold=["yes", "?", "yes", None]))
+    category, label = (w for w in found.warnings if "of its own" in w)
+    assert category == (
+        "feature 'kind': 'NA' in rows.csv is a category of its own. If it means missing, declare "
+        '`kind: {Category: {missing: ["NA"]}}`.'
+    )
+    assert label.startswith("task 'sold': '?' in rows.csv is a class of its own.")
+
+
+def test_a_word_that_is_declared_missing_is_not_told():
+    learner = Learner({"kind": Category(missing=("NA",))}, {"sold": Binary()})
+    assert not inspect(learner, parts(kind=["a", "NA", "a", "b"])).warnings
+
+
+def test_a_feature_that_always_says_the_same_is_told():
+    assert "every training row says 'a'" in report(parts(kind=["a"] * 4)).warnings[0]
+    assert not report(parts(kind=["a", None, "a", "a"])).warnings

@@ -1,0 +1,51 @@
+"""What trains, and is likely not meant so, in a column by itself."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plait.features import Category, Feature
+from plait.table import Column, markers
+from plait.tasks import Regression, Task
+
+
+def feature_doubts(name: str, feature: Feature, column: Column) -> list[str]:
+    """Of a feature and its column in the training rows."""
+    found = []
+    if isinstance(feature, Category):
+        found += _marked("feature", name, feature, column, "a category")
+    if _is_constant(column, feature):
+        found.append(
+            f"feature '{name}': every training row says {column.values[0].as_py()!r}, from which "
+            "nothing can be learnt. Leave it out."
+        )
+    return found
+
+
+def task_doubts(name: str, task: Task, column: Column) -> list[str]:
+    """Of a task and its column in the training rows."""
+    if isinstance(task, Regression):
+        return []
+    return _marked("task", name, task, column, "a class")
+
+
+def _marked(kind: str, name: str, reader: Feature | Task, column: Column, taken: str) -> list[str]:
+    gaps = [word for word in markers(column) if word not in reader.missing]
+    if not gaps:
+        return []
+    missing = json.dumps([*reader.missing, *gaps], ensure_ascii=False)
+    return [
+        f"{kind} '{name}': {', '.join(map(repr, gaps))} in {column.source} is {taken} of its own. "
+        f"If it means missing, declare `{name}: {{{type(reader).__name__}: {{missing: {missing}}}}}`."
+    ]
+
+
+def _is_constant(column: Column, feature: Feature) -> bool:
+    kind = column.values.type
+    if pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType):
+        return False
+    # Where some cells are empty, that they are can still tell something.
+    if len(column) < 2 or column.is_missing(feature.missing).any():
+        return False
+    return len(pc.unique(column.values)) == 1
