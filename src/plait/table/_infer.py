@@ -23,9 +23,10 @@ _PICTURE_BYTES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")
 _SOUND_BYTES = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb")
 _PARTS = {"train", "training", "valid", "validation", "val", "dev", "test"}
 _YES_NO = {"yes", "no", "true", "false", "y", "n", "0", "1", "0.0", "1.0"}
+_FOLD_NAME = re.compile(r"(^|_)(fold|folds|kfold|cv)(_(id|no|number|index))?$")
 _TARGET_NAME = re.compile(
-    r"(^|_)(target|label|class|y|outcome|response|rating|score|price|churn|default|survived|category"
-    r"|recommended|sentiment|intent|diagnosis)(_(name|label))?$|^(is|has|y)_",
+    r"(^|_)(target|label|class|outcome|response|rating|score|price|churn|default|survived|category"
+    r"|recommended|sentiment|intent|diagnosis)(_(name|label))?$|^(is|has|y)_|^y$",
     re.I,
 )
 _BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
@@ -115,6 +116,10 @@ def _of_bytes(name: str, first: bytes) -> Guess:
 
 def _of_numbers(name: str, values: list[Any], distinct: int, is_key: bool, counts: bool) -> Guess:
     integers = all(float(v).is_integer() for v in values)
+    if integers and distinct <= _FEW and _FOLD_NAME.search(snake(name)):
+        return Guess(
+            name, None, f"it seems to number folds; `plait fit CONFIG --folds {name}` uses it"
+        )
     if integers and is_key and (is_key_name(name) or counts):
         return row_name(name)
     if integers and is_key_name(name) and distinct < len(values):
@@ -146,7 +151,7 @@ def _of_paths(name: str, values: list[str], root: Path | None) -> Guess | None:
 
 
 def _as_target(guess: Guess, is_last: bool) -> Guess:
-    if guess.task is None:
+    if guess.task is None and not guess.constant:
         return guess
     score = 2.0 * bool(_TARGET_NAME.search(snake(guess.column))) + 0.5 * is_last
     score += 0.5 * (guess.task == "Multilabel")

@@ -6,10 +6,8 @@ import pyarrow.compute as pc
 from plait.table._column import Column
 
 # As they are written: "none" and "na" are answers and words far more often than "None" and "NA".
-_MARKERS = frozenset(
-    "NA N/A n/a N.A. n.a. #N/A #NA <NA> NaN nan NAN NaT NULL Null null None ? - -- . "
-    "missing Missing MISSING".split()
-)
+_WORDS = "NA N/A n/a N.A. n.a. #N/A #NA <NA> NaN nan NAN NaT NULL Null null None ? - -- ."
+_MARKERS = frozenset([*_WORDS.split(), "missing", "Missing", "MISSING"])
 
 
 def markers(column: Column) -> list[str]:

@@ -153,3 +153,16 @@ def test_numbers_with_a_unit_are_left_out_and_codes_are_not():
     assert "such as '12 kg': write them as plain numbers" in guess_of(["12 kg", "9.5 kg"]).reason
     assert guess_of(["12A", "13B", "12A"]).feature == "Category"
     assert guess_of(["1st", "2nd", "1st"]).feature == "Category"
+
+
+def test_a_column_of_folds_is_no_feature():
+    for name in ("fold", "cv", "kFold", "fold_id"):
+        guess = guess_of([0, 1, 2, 0, 1], name)
+        assert (guess.feature, guess.task) == (None, None)
+        assert f"--folds {name}" in guess.reason
+    assert guess_of(["ten years of sewing", "two years of tea"], "cv").feature is not None
+
+
+def test_a_coordinate_is_not_named_like_an_answer():
+    table = Table.read({name: [1.5, 2.5] for name in ("y", "pos_y", "x: y", "last")})
+    assert [guess.target_score for guess in infer(table)] == [2.0, 0.0, 0.0, 0.5]
