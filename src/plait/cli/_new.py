@@ -93,7 +93,10 @@ def draft(
         else:
             left_out.append(f"  {name or repr(name)}: {guess.reason}")
     if not features:
-        raise DataError(f"{table.name} has no column left to predict {', '.join(chosen)} from.")
+        said = "\n".join(["Left out:", *left_out]) if left_out else "It has no other column."
+        raise DataError(
+            f"{table.name} has no column left to predict {', '.join(chosen)} from. {said}"
+        )
     tasks = {}
     for name, why in chosen.items():
         guess = guesses[name]
@@ -117,16 +120,23 @@ def draft(
 def _guessed_targets(guesses: Mapping[str, Guess], table: str) -> dict[str, str]:
     """The columns whose names say that they are answers, else the likeliest one; and why."""
     possible = [guess for guess in guesses.values() if guess.task is not None]
+    same = [g for g in guesses.values() if g.constant and g.target_score >= _SURE]
+    told = [f"'{g.column}' is named like an answer, but {g.reason}" for g in same]
     if not possible:
+        seen = "".join(f" {line}." for line in told)
+        left_out = "\n".join(
+            f"  {g.column or repr(g.column)}: {g.reason}" for g in guesses.values()
+        )
         raise DataError(
-            f"No column of {table} looks like something to predict. Name one: --target COL."
+            f"No column of {table} looks like something to predict.{seen} Name one: --target COL.\n"
+            f"{left_out}"
         )
     sure = [guess.column for guess in possible if guess.target_score >= _SURE]
     if sure and len(sure) < len(guesses):
         return dict.fromkeys(sure, "its name says that it is an answer")
     # Of equally likely ones the last: tables tend to end with the answer.
     best = max(reversed(possible), key=lambda guess: guess.target_score)
-    return {best.column: "a guess: --target COL names another"}
+    return {best.column: "; ".join(["a guess: --target COL names another", *told])}
 
 
 def _is_split(table: Table, name: str) -> bool:

@@ -4,6 +4,8 @@ import pytest
 from plait import features, tasks
 from plait._names import from_plain
 from plait.cli._new import draft
+from plait.config import dump
+from plait.config._source import parse_source
 from plait.errors import ConfigError, DataError
 from plait.inference import check_names
 from plait.table import Table
@@ -124,3 +126,25 @@ def test_columns_that_cannot_name_a_layer_get_a_name_that_can():
         {name: from_plain(plain, features) for name, plain in document["features"].items()},
         {name: from_plain(plain, tasks) for name, plain in document["tasks"].items()},
     )
+
+
+def test_where_nothing_is_left_the_reasons_are_told():
+    cells = {"price": [1.5, 2.5, 3.5], "day": ["1/2/2026", "2/2/2026", "3/2/2026"]}
+    with pytest.raises(DataError, match=r"predict price from\. Left out:\n  day: dates in a form"):
+        draft(Table(pa.table(cells), "p.csv"))
+
+
+def test_a_target_of_one_class_is_told_where_another_is_guessed():
+    cells = {"weight": CELLS["weight"], "kind": CELLS["kind"], "target": ["x"] * ROWS}
+    document, comments, head = draft(Table(pa.table(cells), "t.csv"))
+    assert document["tasks"] == {"kind": "Multiclass"}
+    assert "'target' is named like an answer, but it always says 'x'" in comments["tasks", "kind"]
+    assert "  target: it always says 'x'" in head
+
+
+def test_a_name_of_yaml_signs_is_one_key():
+    cells = {"x: y": CELLS["weight"], "#a": CELLS["kind"], "sold": CELLS["recommended"]}
+    text = dump(*draft(Table(pa.table(cells), "t.csv"), ["x: y"]))
+    read = parse_source(text, "t.yaml").document
+    assert set(read["tasks"]) == {"x: y"}
+    assert set(read["features"]) == {"#a", "sold"}
