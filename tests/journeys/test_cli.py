@@ -61,6 +61,17 @@ def test_evaluate_and_predict_can_be_told_which_rows(shop, plait):
     assert plait("evaluate", run, shop.table, "--where", "part").code == 2
 
 
+def test_scores_on_rows_that_were_learnt_from_come_with_a_warning(shop, plait):
+    run = shop.folder / "run"
+    for path in (run, run / "model.plait"):
+        said = plait("evaluate", path, shop.table)
+        assert said.err.startswith("plait: warning: the model learnt from 32 of these 48 rows")
+        assert said.err.count("\n") == 1
+    assert not plait("evaluate", run, shop.table, "--where", "part=test").err
+    shop.write(name="other.csv", columns=("age", "kind", "sold", "price"))
+    assert not plait("evaluate", run, shop.folder / "other.csv").err
+
+
 def test_evaluate_by_presence_has_a_line_for_each_set_of_inputs(shop, plait):
     run = shop.folder / "run"
     head, first, *others = plait("evaluate", run, shop.table, "--by-presence").out.splitlines()

@@ -59,6 +59,7 @@ def test_the_demo_compares_and_answers_and_says_what_is_next(plait, tmp_path, mo
         assert "(numbers)" in line
     assert sum(line.startswith("  record ") for line in lines) == 3
     assert f"  plait predict {tmp_path / 'd' / 'runs' / 'demo'} " in said.out
+    assert " --where split=test" in next(line for line in lines if "plait evaluate" in line)
     assert (tmp_path / "d" / "runs" / "demo" / "model.plait").is_file()
 
 

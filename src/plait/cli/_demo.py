@@ -58,7 +58,7 @@ def demo(folder: Path, *, seed: int = 0, quick: bool = False) -> None:
     print(f"\nDone in {time.monotonic() - began:.0f} s. Look at {config_path}, then try:")
     print(f"  plait check {config_path}")
     print(f"  plait fit {config_path} --set fusion=Mean")
-    print(f"  plait evaluate {run} {table_path}")
+    print(f"  plait evaluate {run} {table_path} --where split=test")
     print(f"  plait predict {run} {table_path} -o answers.csv")
     print("  plait new YOUR_TABLE.csv")
 

@@ -1,8 +1,11 @@
 """`plait evaluate`: a model's scores on a table that has the labels."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from plait.cli._rows import rows_where
 from plait.cli._scores_table import aligned, scores_table
@@ -10,6 +13,7 @@ from plait.evaluation import by_presence
 from plait.evaluation import evaluate as evaluate_predictor
 from plait.inference import Predictor
 from plait.table import Table
+from plait.training import trained_rows
 
 
 def evaluate(
@@ -37,13 +41,28 @@ def evaluate(
         PlaitError: the model or the table will not do.
     """
     predictor = Predictor.load(run)
-    rows = rows_where(Table.read(table, root), where).without(without)
+    whole = Table.read(table, root)
+    rows = rows_where(whole, where)
+    _warn_of_trained_rows(run, predictor, whole, rows)
+    rows = rows.without(without)
     if presence:
         lines = by_presence(predictor, rows).to_pylist()
         print(json.dumps(lines, indent=1) if as_json else _lines(lines))
         return
     scores = evaluate_predictor(predictor, rows)
     print(json.dumps(scores, indent=1) if as_json else scores_table(scores))
+
+
+def _warn_of_trained_rows(run: Path, predictor: Predictor, whole: Table, rows: Table) -> None:
+    targets = [task.column or name for name, task in predictor.tasks.items()]
+    seen = int(np.isin(rows.rows, trained_rows(run, whole, targets)).sum())
+    if seen:
+        warnings.warn(
+            f"the model learnt from {seen} of these {len(rows)} rows, so that it scores better here "
+            "than on rows that are new to it. Score rows that were kept apart, as by --where "
+            "split=test where a column 'split' says so.",
+            stacklevel=1,
+        )
 
 
 def _lines(lines: list[dict[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from plait.training._run_folder import run_documents, run_folder, write_document
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
 from plait.training._train import Trained, compile_model, train
+from plait.training._trained_rows import trained_rows
 
 __all__ = [
     "Epoch",
@@ -32,6 +33,7 @@ __all__ = [
     "run_folds",
     "tell",
     "train",
+    "trained_rows",
     "write_documents",
     "write_run",
 ]
