@@ -105,7 +105,7 @@ def load(
     arguments = _learner_arguments(source, own, path.parent)
     return Config(
         path=path,
-        name=_text(source, "name", path.stem),
+        name=_name(source, path.stem),
         data=data,
         root=_root(source, folder),
         arguments=arguments,
@@ -187,6 +187,17 @@ def _root(source: Source, folder: Path) -> Path | None:
     if not (folder / root).is_dir():
         raise ConfigError(f"{source.at_value(('root',))}: there is no folder '{folder / root}'.")
     return folder / root
+
+
+def _name(source: Source, default: str) -> str:
+    """What runs are called: one folder of `runs/`, and no way out of it."""
+    name = _text(source, "name", default)
+    if not name.strip() or name.strip() in (".", "..") or any(sign in name for sign in "/\\\0"):
+        raise ConfigError(
+            f"{source.at_value(('name',))}: 'name' is that of one folder in runs/, without / and "
+            f"\\. Received: {name!r}. `plait fit --run DIR` writes to any folder."
+        )
+    return name
 
 
 def _text(source: Source, key: str, default: str) -> str:
