@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pyarrow as pa
 
-from plait._names import demand, parameters
+from plait._names import parameters
 from plait._ranges import MOST_SEED, demand_whole
 from plait.balancing import Balancer
 from plait.data import Batches
@@ -28,6 +28,7 @@ from plait.training import (
     check_folds,
     choices,
     counted_rows,
+    demand_parts,
     label_coverage,
     labelled_rows,
     outcome,
@@ -96,16 +97,9 @@ class Learner:
         check_names(features, tasks, key)
         demand_whole("Learner", width=width)
         demand_whole("Learner", least=0, most=MOST_SEED, seed=seed)
-        contracts = {
-            "fusion": Fusion,
-            "sharing": Sharing,
-            "balancing": Balancer,
-            "training": Training,
-        }
-        chosen = (fusion, sharing, balancing, training)
-        for (name, contract), value in zip(contracts.items(), chosen, strict=True):
-            if value is not None:
-                demand(name, value, contract)
+        demand_parts(
+            fusion=fusion, sharing=sharing, balancing=balancing, training=training, split=split
+        )
         self.features = dict(features)
         self.tasks = dict(tasks)
         self.fusion = fusion
@@ -120,6 +114,10 @@ class Learner:
         self.history: tuple[Epoch, ...] = ()
         self._predictor: Predictor | None = None
         self._model: keras.Model | None = None
+
+    def __repr__(self) -> str:
+        fitted = "not fitted" if self._predictor is None else "fitted"
+        return f"Learner({', '.join(self.features)} -> {', '.join(self.tasks)}; {fitted})"
 
     def fit(
         self,

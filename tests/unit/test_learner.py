@@ -269,3 +269,33 @@ def test_a_table_object_will_do_for_everything(ran):
 def test_a_class_or_its_name_is_no_object(changed, message):
     with pytest.raises(ConfigError, match=message):
         Learner(**{"features": {"age": Number()}, "tasks": {"sold": Binary()}, **changed})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: learner(split=0.2), r"split: expected a Split, .* Received: 0\.2.*fractions="),
+        (lambda: Learner([Number()], tiny.tasks()), "features: expected a dict of a Feature"),
+        (lambda: Learner(tiny.features(), "price"), "tasks: expected a dict .* Received: 'price'"),
+        (lambda: Training(epochs="3"), "Training: epochs is a whole number. Received: '3'"),
+        (lambda: Training(epochs=2.5), "Training: epochs is a whole number. Received: 2.5"),
+        (lambda: Training(warmup="a"), "Training: warmup is a number. Received: 'a'"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused_with_the_way_out(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+def test_numbers_of_other_libraries_are_numbers():
+    assert Training(epochs=np.int64(3), learning_rate=np.float32(0.1)).epochs == 3
+
+
+def test_a_model_is_saved_to_a_file(ran, tmp_path):
+    fitted, _ = ran
+    with pytest.raises(PlaitError, match=r"is a folder, .*model\.plait"):
+        fitted.save(tmp_path)
+
+
+def test_a_learner_says_what_it_reads_and_answers():
+    assert repr(learner()).endswith("-> sold, price; not fitted)")

@@ -10,6 +10,8 @@ from plait.errors import ConfigError
 from plait.features import Feature
 from plait.tasks import Task
 
+_EXAMPLE = {"feature": "Number()", "task": "Regression()"}
+
 
 def check_names(
     features: Mapping[str, Feature], tasks: Mapping[str, Task], key: str | None = None
@@ -27,6 +29,12 @@ def check_names(
     given: tuple[tuple[str, Mapping[str, Any], type], ...]
     given = (("feature", features, Feature), ("task", tasks, Task))
     for kind, named, contract in given:
+        if not isinstance(named, Mapping):
+            raise ConfigError(
+                f"{kind}s: expected a dict of a {contract.__name__} for each name, such as "
+                f'{{"price": {_EXAMPLE[kind]}}}. Received: {named!r}.',
+                (f"{kind}s",),
+            )
         if not named:
             raise ConfigError(f"A model needs at least one {kind}. Received: none.", (f"{kind}s",))
         for name, value in named.items():

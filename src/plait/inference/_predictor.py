@@ -108,7 +108,16 @@ class Predictor:
             task.decode(np.zeros((1, *self.model.output[name].shape[1:]), "float32"))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes one file of plain JSON and plain arrays, whole or not at all."""
+        """Writes one file of plain JSON and plain arrays, whole or not at all.
+
+        Raises:
+            ModelFileError: the path is that of a folder.
+        """
+        if Path(path).is_dir():
+            raise ModelFileError(
+                f"'{path}' is a folder, and a model is saved to one file. Give its name, such as "
+                f"'{Path(path) / 'model.plait'}'."
+            )
         forms = forms_of(self.model)
         weights = {
             name: keras.ops.convert_to_numpy(variable.value).astype(forms[name].dtype)

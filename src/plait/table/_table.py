@@ -53,6 +53,11 @@ class Table:
         root: Path | None = None,
         rows: np.ndarray | None = None,
     ) -> None:
+        if not isinstance(arrow, pa.Table):
+            raise DataError(
+                "Table takes a pyarrow table. Table.read(...) takes a path, a frame or a dict of "
+                f"lists. Received: {type(arrow).__name__}."
+            )
         self.arrow = check_columns(arrow, name)
         self.name = name
         self.root = root

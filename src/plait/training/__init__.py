@@ -1,6 +1,7 @@
 """Training: a declaration and rows in, the best weights and a run folder out."""
 
 from plait.training._coverage import label_coverage, labelled_rows
+from plait.training._demands import demand_parts
 from plait.training._environment import environment
 from plait.training._folds import check_folds, run_folds
 from plait.training._notes import choices, outcome, tell
@@ -23,6 +24,7 @@ __all__ = [
     "choices",
     "compile_model",
     "counted_rows",
+    "demand_parts",
     "environment",
     "label_coverage",
     "labelled_rows",

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Literal, Self
 
 from plait.errors import ConfigError
@@ -11,6 +12,7 @@ _STEPS = 2500
 _EPOCHS = (6, 60)
 _BATCHES = {1_000: 16, 5_000: 32, 20_000: 64, 100_000: 128}
 _LARGEST_BATCH = 256
+_MAY_BE_OPEN = ("epochs", "batch_size", "patience", "clip_norm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ class Training:
     modality_dropout: float = 0.1
 
     def __post_init__(self) -> None:
+        self._check_types()
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -70,6 +73,23 @@ class Training:
             raise ConfigError(
                 f"Training: schedule is 'cosine' or 'constant'. Received: {self.schedule!r}."
             )
+
+    def _check_types(self) -> None:
+        kinds: dict[str, tuple[type, tuple[str, ...]]] = {
+            "a whole number": (Integral, ("epochs", "batch_size", "patience")),
+            "a number": (
+                Real,
+                ("learning_rate", "weight_decay", "clip_norm", "warmup", "modality_dropout"),
+            ),
+        }
+        for told, (kind, names) in kinds.items():
+            for name in names:
+                value = getattr(self, name)
+                # None stands for a choice, or for none at all.
+                if value is None and name in _MAY_BE_OPEN:
+                    continue
+                if isinstance(value, bool) or not isinstance(value, kind):
+                    raise ConfigError(f"Training: {name} is {told}. Received: {value!r}.", (name,))
 
     def settled(self, rows: int) -> Self:
         """A copy without a None: what is used for so many training rows."""

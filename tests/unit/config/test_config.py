@@ -161,5 +161,7 @@ def test_a_summary_is_the_first_paragraph_on_one_line():
 @pytest.mark.parametrize("name", ["../evil", "a/b", "..", "'a\\b'", "''"])
 def test_a_run_is_never_called_by_a_way_out_of_its_folder(path, name):
     path.write_text(f"{TEXT}name: {name}\n")
-    with pytest.raises(ConfigError, match=r"shop\.yaml:13:7: 'name' is that of one folder in runs/"):
+    with pytest.raises(
+        ConfigError, match=r"shop\.yaml:13:7: 'name' is that of one folder in runs/"
+    ):
         load(path)

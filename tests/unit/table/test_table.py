@@ -193,3 +193,16 @@ def test_says_what_is_near_to_a_file_or_a_column(tmp_path):
         Table.read(tmp_path / "train.csv").column("pric")
     with pytest.raises(DataError, match="Received: int"):
         Table.read(3)
+
+
+def test_a_frame_is_read_not_wrapped():
+    with pytest.raises(DataError, match=r"Table\.read\(\.\.\.\) takes .*Received: dict"):
+        Table({"x": [1]})
+
+
+def test_what_is_one_column_or_of_mixed_types_is_told_so():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(DataError, match="A Series is one column"):
+        Table.read(pandas.Series([1, 2]))
+    with pytest.raises(DataError, match=r"column a.*Make all cells of a column of one type"):
+        Table.read(pandas.DataFrame({"a": [1, "x"]}))
