@@ -10,6 +10,7 @@ from pyarrow import feather, json, parquet
 from plait._names import did_you_mean
 from plait.errors import DataError
 from plait.table._csv import DEFAULT_BLOCK, read_csv
+from plait.table._dialect import separator, with_decimal_commas
 
 KINDS = {
     ".csv": "CSV",
@@ -50,8 +51,11 @@ def read_file(path: Path) -> pa.Table:
         raise DataError(f"The table '{path.name}' is an empty file.")
     try:
         if kind in ("CSV", "TSV"):
-            delimiter = "\t" if kind == "TSV" else ","
-            return _in_blocks(lambda size: read_csv(path, delimiter, size))
+            found = separator(path)
+            delimiter = "\t" if kind == "TSV" else found
+            table = _in_blocks(lambda size: read_csv(path, delimiter, size))
+            # Where a comma parts the cells it is in no number.
+            return with_decimal_commas(table) if delimiter == ";" else table
         if kind == "JSON lines":
             return _in_blocks(lambda size: _read_json(path, size))
         if kind == "Parquet":
