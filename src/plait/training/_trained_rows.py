@@ -44,6 +44,7 @@ def trained_rows(run: Path, table: Table, targets: Sequence[str]) -> np.ndarray:
 def _possible(config: Mapping[str, Any], table: Table, targets: Sequence[str]) -> Iterator[Table]:
     """What the training part may have been: the table, its part of a split, what is not held out."""
     plain = config.get("split")
+    split: Split | None
     if isinstance(plain, str) and plain in table:
         split = Split(column=plain)
     else:
