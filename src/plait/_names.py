@@ -17,11 +17,11 @@ from typing import Any
 from plait.errors import ConfigError
 
 
-def did_you_mean(name: str, options: Iterable[str]) -> str:
+def did_you_mean(name: str, options: Iterable[str], cutoff: float = 0.6) -> str:
     """`" Did you mean 'x'?"`, or the options there are when nothing is near."""
     options = [str(option) for option in options]
     lowered = {option.lower(): option for option in options}
-    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=cutoff)
     if near:
         return f" Did you mean '{lowered[near[0]]}'?"
     return f" There is: {', '.join(options)}." if options else ""

@@ -94,6 +94,8 @@ def test_evaluate_without_a_column_is_as_though_it_were_empty(shop, plait):
         plait("evaluate", run, shop.table, "--json").out,
     ]
     assert said[0] == said[1] != said[2]
+    told = plait("evaluate", run, shop.table, "--where", "part=test", "--without", "kind")
+    assert (told.code, told.err) == (0, "")
     wrong = plait("evaluate", run, shop.table, "--without", "kinds")
     assert wrong.code == 2
     assert "Did you mean 'kind'?" in wrong.err
@@ -126,6 +128,19 @@ def test_predict_needs_no_label_and_not_every_input(shop, plait):
     assert answers.num_rows == 48
 
 
+def test_a_column_of_another_name_is_told(shop, plait):
+    text = shop.table.read_text().replace("age", "Age", 1)
+    (shop.folder / "renamed.csv").write_text(text)
+    said = plait(
+        "predict",
+        shop.folder / "run",
+        shop.folder / "renamed.csv",
+        "-o",
+        shop.folder / "renamed.jsonl",
+    )
+    assert "no column 'age': absent in every row. For 'age': Did you mean 'Age'?" in said.err
+
+
 def test_check_tells_what_the_data_are(shop, plait):
     said = plait("check", shop.config)
     assert said.code == 0, said.err
@@ -150,6 +165,7 @@ def test_describe_the_grammar(plait):
     assert "Binary" in plait("describe").out
     assert "  Concat " in plait("describe", "fusion").out
     told = plait("describe", "tasks", "Regression").out
+    assert plait("describe", "Regression").out == told
     assert told.startswith("Regression(\n    column: ")
     assert "Args:" in told
 

@@ -6,12 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from plait._names import did_you_mean
 from plait.data import FeatureRows
 from plait.errors import DataError
 from plait.features import Feature
 from plait.table import Table
 
 Inputs = dict[str, np.ndarray]
+
+_NEAR = 0.75
+"""Columns that are not asked for may be anything: less likeness than this is chance."""
 
 
 def check_columns(features: Mapping[str, Feature], table: Table) -> None:
@@ -28,8 +32,14 @@ def check_columns(features: Mapping[str, Feature], table: Table) -> None:
             f"It has: {', '.join(table.columns)}."
         )
     if gone:
+        others = [column for column in table.columns if column not in wanted]
+        hints = "".join(
+            f" For '{name}':{hint}"
+            for name in gone
+            if (hint := did_you_mean(name, others, _NEAR)).startswith(" Did")
+        )
         warnings.warn(
-            f"{table.name} has no column {', '.join(map(repr, gone))}: absent in every row.",
+            f"{table.name} has no column {', '.join(map(repr, gone))}: absent in every row.{hints}",
             stacklevel=4,
         )
 
