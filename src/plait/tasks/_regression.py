@@ -160,9 +160,14 @@ def _numbers(labelled: Labelled) -> np.ndarray:
     elif not (is_number(values.type) or pa.types.is_decimal(values.type)):
         if not len(values):
             return np.zeros(0)
+        way_out = (
+            " To predict a time, write it as a number, such as the days since a date."
+            if pa.types.is_temporal(values.type)
+            else ""
+        )
         raise DataError(
             f"{where(labelled, 0)}: Regression expects numbers. Received the {values.type} "
-            f"{values[0].as_py()!r}."
+            f"{str(values[0].as_py())!r}.{way_out}"
         )
     numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     infinite = np.flatnonzero(~np.isfinite(numbers))

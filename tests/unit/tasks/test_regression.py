@@ -3,6 +3,7 @@ import pyarrow as pa
 import pytest
 
 from plait.errors import ConfigError, DataError
+from plait.table import Table
 from plait.tasks import Regression
 from tests.unit.tasks.columns import column_of
 
@@ -74,3 +75,9 @@ def test_dates_are_no_numbers():
 def test_refuses_what_cannot_be(wrong):
     with pytest.raises(ConfigError, match=f"{next(iter(wrong))} is one of .* Received: "):
         Regression(**wrong)
+
+
+def test_a_date_is_no_number_and_the_way_out_is_told():
+    dates = Table.read({"day": pa.array([1, 2], pa.date32())}).column("day")
+    with pytest.raises(DataError, match=r"date32.* '1970-01-02'\. To predict a time, write it as"):
+        Regression().fit(dates)
