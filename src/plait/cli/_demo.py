@@ -109,7 +109,9 @@ def _comparison(
         )
     head = ("task", "score", "trivial answer", "best input alone", "one model")
     note = (
-        "mae is an error: less is better. trivial answer: the most frequent label, or the median."
+        "mae is an error: less is better. trivial answer: the most frequent label, or the median.\n"
+        "Where one input tells all, its own model can be a little ahead: the one model answers every "
+        "task."
     )
     return f"\nOn {len(test)} test rows:\n\n{aligned(head, rows)}\n\n{note}"
 
