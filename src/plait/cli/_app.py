@@ -185,7 +185,7 @@ def predict(
 @app.command()
 def describe(
     what: Annotated[
-        str | None, typer.Argument(metavar="[RUN|SECTION]", help="Nothing: the sections.")
+        str | None, typer.Argument(metavar="[RUN|SECTION|CLASS]", help="Nothing: the sections.")
     ] = None,
     class_name: Annotated[str | None, typer.Argument(metavar="[CLASS]")] = None,
 ) -> None:

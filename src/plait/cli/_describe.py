@@ -14,7 +14,7 @@ def describe(what: str | None, class_name: str | None) -> None:
     """Prints the sections, a section, a class, or a run.
 
     Args:
-        what: a section, or the path of a run or model; None for all sections.
+        what: a section, a class, or the path of a run or model; None for all sections.
         class_name: a class of the section.
 
     Raises:
@@ -35,11 +35,19 @@ def describe(what: str | None, class_name: str | None) -> None:
         print(_class(classes[class_name]))
     elif class_name is None and Path(what).exists():
         show_run(Path(what))
+    elif class_name is None and (named := _by_name(what)):
+        print("\n\n".join(map(_class, named)))
     else:
         raise ConfigError(
             f"'{what}' is neither a section nor a run or model that is there."
             f"{did_you_mean(what, known)}"
         )
+
+
+def _by_name(name: str) -> list[type]:
+    """The classes of that name, whichever section they can stand in."""
+    found = [classes[name] for _, classes in sections().values() if name in classes]
+    return list(dict.fromkeys(found))
 
 
 def _section(name: str, purpose: str, classes: Mapping[str, type]) -> str:
