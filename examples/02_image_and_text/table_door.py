@@ -43,7 +43,8 @@ def main():
     learner = plait.Learner(
         features={
             "image": plait.Image(size=args.size),
-            "text": plait.Text(encoder=plait.TextRNN()),
+            # Embedding(128) and LSTM(64), as in keras_door.py.
+            "text": plait.Text(encoder=plait.TextRNN(width=64, embedding_width=128)),
         },
         tasks={"label": plait.Multiclass()},
         training=plait.Training(epochs=args.epochs, batch_size=args.batch, learning_rate=3e-3),

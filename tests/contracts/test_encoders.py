@@ -91,7 +91,16 @@ CASES = {
     ],
     "TextRNN": [
         case_of(encoders.TextRNN, (7,), ids, "int32", lengths=(7, 1, 3, 5, 6), vocabulary=9),
-        case_of(encoders.TextRNN, (4,), ids, "int32", (4, 1, 3, 2, 4), vocabulary=9, cell="gru"),
+        case_of(
+            encoders.TextRNN,
+            (4,),
+            ids,
+            "int32",
+            (4, 1, 3, 2, 4),
+            vocabulary=9,
+            cell="gru",
+            embedding_width=5,
+        ),
     ],
 }
 EVERY = {f"{name} {i}": case for name, cases in CASES.items() for i, case in enumerate(cases)}

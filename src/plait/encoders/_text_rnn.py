@@ -23,6 +23,7 @@ class TextRNN(Encoder):
     Args:
         width: the size of each token; with `bidirectional`, half of it for each direction.
         cell: "lstm" or "gru".
+        embedding_width: the size of the embeddings that it reads; `width` if None.
         vocabulary: how many ids there are, 0 (padding) and 1 (unknown) included; the feature's if
             None.
         bidirectional: whether a second net reads backwards.
@@ -56,6 +57,7 @@ class TextRNN(Encoder):
         unknown: float = 0.02,
         dropout: float = 0.2,
         seed: int = 0,
+        embedding_width: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(width, **kwargs)
@@ -67,6 +69,8 @@ class TextRNN(Encoder):
             )
         if vocabulary is not None:
             demand_whole("TextRNN", vocabulary=vocabulary)
+        if embedding_width is not None:
+            demand_whole("TextRNN", embedding_width=embedding_width)
         demand_share("TextRNN", all_too=True, unknown=unknown)
         demand_share("TextRNN", dropout=dropout)
         demand_whole("TextRNN", least=0, most=MOST_SEED, seed=seed)
@@ -76,13 +80,15 @@ class TextRNN(Encoder):
         self.unknown = unknown
         self.dropout = dropout
         self.seed = seed
+        self.embedding_width = embedding_width
         self._draws = keras.random.SeedGenerator(seed)
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         self._demand_fitted("tokens there are", "Text")
         policy = self.dtype_policy
+        read = self.embedding_width or self.width
         self.embedding = keras.layers.Embedding(
-            self.vocabulary, self.width, dtype=policy, name="embedding"
+            self.vocabulary, read, dtype=policy, name="embedding"
         )
         self.embedding.build(values_shape)
         units = self.width // 2 if self.bidirectional else self.width
@@ -90,7 +96,7 @@ class TextRNN(Encoder):
         if self.bidirectional:
             net = keras.layers.Bidirectional(net, dtype=policy, name="both_ways")
         self.net = net
-        self.net.build((None, values_shape[-1], self.width))
+        self.net.build((None, values_shape[-1], read))
         self.drop_in = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=policy)
         self.drop_out = keras.layers.Dropout(self.dropout, seed=self.seed + 1, dtype=policy)
 
@@ -121,4 +127,5 @@ class TextRNN(Encoder):
             "unknown": self.unknown,
             "dropout": self.dropout,
             "seed": self.seed,
+            "embedding_width": self.embedding_width,
         }

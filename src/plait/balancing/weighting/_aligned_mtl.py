@@ -1,0 +1,64 @@
+"""Aligned-MTL: the gradients are turned into the nearest system of orthogonal, equally long ones."""
+
+from typing import Any, Literal
+
+import keras
+
+from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
+from plait.balancing._solvers import eigen, on_active
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class AlignedMTL(GramianWeighting):
+    """w = s V L^(-1/2) V^T 1/T, with the Gramian V L V^T and s^2 one of its eigenvalues.
+
+    Eigenvalues that are no more than the rounding of the Gramian count as 0 and are left out.
+
+    Args:
+        scale: s^2 is the smallest ("min", the paper's), the middle ("median") or the mean ("rmse")
+            of the eigenvalues that are not 0.
+        level: see `GramianWeighting`.
+        weight_heads: see `GramianWeighting`.
+
+    References:
+        D. Senushkin et al., "Independent Component Alignment for Multi-Task Learning", CVPR 2023,
+        Algorithm 1.
+    """
+
+    def __init__(
+        self,
+        scale: Literal["min", "median", "rmse"] = "min",
+        *,
+        level: Level = "representation",
+        weight_heads: bool = False,
+    ) -> None:
+        super().__init__(level=level, weight_heads=weight_heads)
+        if scale not in ("min", "median", "rmse"):
+            raise ValueError(f"AlignedMTL: scale is 'min', 'median' or 'rmse'. Received: {scale!r}")
+        self.scale = scale
+
+    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
+        def solve(gramian: Any, ones: Any) -> Any:
+            ops = keras.ops
+            values, vectors = eigen(gramian, ones)
+            there = values > 0
+            inverse = ops.where(there, 1.0 / ops.sqrt(ops.where(there, values, 1.0)), 0.0)
+            mean = ones / ops.maximum(ops.sum(ones), 1.0)
+            along = ops.matmul(ops.transpose(vectors), mean[:, None])[:, 0]
+            turned = ops.matmul(vectors, (inverse * along)[:, None])[:, 0]
+            return ops.sqrt(self._square(values, there)) * turned
+
+        return on_active(solve, evidence.gramian, context.active), []
+
+    def _square(self, values: Any, there: Any) -> Any:
+        ops = keras.ops
+        count = ops.sum(ops.cast(there, "int32"))
+        if self.scale == "rmse":
+            return ops.sum(values) / ops.cast(ops.maximum(count, 1), "float64")
+        # Ascending, so those that are not 0 stand last.
+        behind = 0 if self.scale == "min" else (count - 1) // 2
+        place = ops.clip(values.shape[0] - count + behind, 0, values.shape[0] - 1)
+        return ops.take(values, place)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"scale": self.scale, **super().get_config()}

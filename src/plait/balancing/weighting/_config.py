@@ -1,0 +1,36 @@
+"""ConFIG: the direction has the same cosine with every task's gradient."""
+
+from typing import Any
+
+import keras
+
+from plait.balancing._balancer import Evidence, GramianWeighting, StepContext
+from plait.balancing._solvers import normalised, on_active, pseudo_inverse
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class ConFIG(GramianWeighting):
+    """Conflict-free: d = (sum_i g_i . e) e, with e the unit vector of U^+ 1, U the unit gradients.
+
+    In weights: e is proportional to U^T (U U^T)^+ 1. A zero gradient gets weight 0.
+
+    Args:
+        level: see `GramianWeighting`.
+        weight_heads: see `GramianWeighting`.
+
+    References:
+        Q. Liu, M. Chu, N. Thuerey, "ConFIG: Towards Conflict-free Training of Physics Informed
+        Neural Networks", 2024 (arXiv:2408.11104), equations 3 and 4.
+    """
+
+    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
+        def solve(gramian: Any, ones: Any) -> Any:
+            ops = keras.ops
+            cosines, inverse = normalised(gramian)
+            there = ops.cast(inverse > 0, "float64")
+            best = pseudo_inverse(cosines, there, there) * inverse
+            products = ops.matmul(gramian, best[:, None])[:, 0]
+            square = ops.sum(best * products)
+            return best * ops.sum(products) / ops.where(square > 0, square, 1.0)
+
+        return on_active(solve, evidence.gramian, context.active), []
