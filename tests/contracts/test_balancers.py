@@ -19,13 +19,24 @@ CASES = {
     "PCGrad": plait.PCGrad,
     "FAMO": plait.FAMO,
     "MoDo": plait.MoDo,
+    "MGDA": plait.MGDA,
+    "IMTLG": plait.IMTLG,
+    "CAGrad": plait.CAGrad,
+    "NashMTL": plait.NashMTL,
+    "FairGrad": plait.FairGrad,
+    "AlignedMTL": plait.AlignedMTL,
+    "UPGrad": plait.UPGrad,
+    "DualProj": plait.DualProj,
+    "ConFIG": plait.ConFIG,
 }
+# One of each way through the step: what it is asked for, the level, state of its own, float64.
 VARIANTS = {
-    **CASES,
+    **{name: CASES[name] for name in ("Equal", "Uncertainty", "PCGrad", "FAMO", "MoDo", "UPGrad")},
     "PCGrad at parameters": lambda: plait.PCGrad(level="parameters"),
     "PCGrad with heads": lambda: plait.PCGrad(weight_heads=True),
 }
 pytestmark = pytest.mark.backends
+every_balancer = pytest.mark.parametrize("make", CASES.values(), ids=CASES)
 every_variant = pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS)
 ROWS = 24
 
@@ -135,7 +146,7 @@ def test_learns(make):
     assert losses[-1] < 0.9 * losses[0]
 
 
-@every_variant
+@every_balancer
 def test_configuration_round_trip(make):
     balancer = make()
     plain = json.loads(json.dumps(keras.saving.serialize_keras_object(balancer)))
@@ -145,7 +156,7 @@ def test_configuration_round_trip(make):
     assert set(balancer.get_config()) == set(inspect.signature(type(balancer)).parameters)
 
 
-@every_variant
+@every_balancer
 def test_weights_are_zero_and_finite_without_labels(make):
     balancer = make()
     balancer.build(("a", "b"))

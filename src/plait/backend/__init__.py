@@ -5,23 +5,36 @@ import keras
 from plait.backend._masks import mask_of, set_mask
 
 if keras.backend.backend() == "jax":
-    from plait.backend._jax import apply_gradients, no_gradient, seeded, test_step, train_step, vjp
-elif keras.backend.backend() == "torch":
-    from plait.backend._torch import (
+    from plait.backend._jax import (
         apply_gradients,
+        in_float64,
         no_gradient,
         seeded,
         test_step,
         train_step,
+        until,
+        vjp,
+    )
+elif keras.backend.backend() == "torch":
+    from plait.backend._torch import (
+        apply_gradients,
+        in_float64,
+        no_gradient,
+        seeded,
+        test_step,
+        train_step,
+        until,
         vjp,
     )
 elif keras.backend.backend() == "tensorflow":
     from plait.backend._tensorflow import (
         apply_gradients,
+        in_float64,
         no_gradient,
         seeded,
         test_step,
         train_step,
+        until,
         vjp,
     )
 else:
@@ -32,11 +45,13 @@ else:
 
 __all__ = [
     "apply_gradients",
+    "in_float64",
     "mask_of",
     "no_gradient",
     "seeded",
     "set_mask",
     "test_step",
     "train_step",
+    "until",
     "vjp",
 ]

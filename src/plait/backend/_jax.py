@@ -22,6 +22,36 @@ def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callabl
     return jax.vjp(fn, *primals, has_aux=True)
 
 
+def in_float64(fn: Callable[..., Any], *arrays: Any) -> Any:
+    """`fn` on float64 copies of float tensors; what it gives comes back as float32.
+
+    For problems of a few tasks by a few tasks, whose cost is in their number of operations.
+    """
+    with jax.enable_x64(True):
+        found = fn(*(array.astype("float64") for array in arrays))
+        return keras.tree.map_structure(lambda a: a.astype("float32"), found)
+
+
+def until(
+    done: Callable[..., Any], body: Callable[..., tuple], state: tuple, at_most: int
+) -> tuple:
+    """Repeats `state = body(*state)` until `done(*state)`, a scalar bool, or `at_most` times.
+
+    The loop is part of the compiled step: it stops by itself, with no word to the host.
+    """
+
+    def inner(round_: Any, *held: Any) -> tuple:
+        return round_ + 1, *body(*held)
+
+    def going_on(round_: Any, *held: Any) -> Any:
+        return jax.numpy.logical_and(round_ < at_most, jax.numpy.logical_not(done(*held)))
+
+    loop = jax.lax.while_loop(
+        lambda c: going_on(*c), lambda c: inner(*c), (jax.numpy.int32(0), *state)
+    )
+    return loop[1:]
+
+
 def no_gradient() -> contextlib.AbstractContextManager:
     """A block in which nothing is recorded for differentiation."""
     return contextlib.nullcontext()

@@ -41,6 +41,27 @@ def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callabl
     return outputs, pullback, aux
 
 
+def in_float64(fn: Callable[..., Any], *arrays: Any) -> Any:
+    """`fn` on float64 copies of float tensors; what it gives comes back as float32.
+
+    For problems of a few tasks by a few tasks, whose cost is in their number of operations.
+    """
+    found = fn(*(tf.cast(array, "float64") for array in arrays))
+    return keras.tree.map_structure(lambda a: tf.cast(a, "float32"), found)
+
+
+def until(
+    done: Callable[..., Any], body: Callable[..., tuple], state: tuple, at_most: int
+) -> tuple:
+    """Repeats `state = body(*state)` until `done(*state)`, a scalar bool, or `at_most` times.
+
+    The loop is part of the graph: it stops by itself, with no word to the host.
+    """
+    return tf.while_loop(
+        lambda *held: tf.logical_not(done(*held)), body, state, maximum_iterations=at_most
+    )
+
+
 def no_gradient() -> contextlib.AbstractContextManager:
     """A block in which nothing is recorded for differentiation."""
     return contextlib.nullcontext()

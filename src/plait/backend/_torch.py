@@ -55,6 +55,29 @@ def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callabl
     )
 
 
+def in_float64(fn: Callable[..., Any], *arrays: Any) -> Any:
+    """`fn` on float64 copies of float tensors; what it gives comes back as float32.
+
+    For problems of a few tasks by a few tasks, whose cost is in their number of operations.
+    """
+    with torch.no_grad():
+        found = fn(*(array.double() for array in arrays))
+        return keras.tree.map_structure(lambda a: a.float(), found)
+
+
+def until(
+    done: Callable[..., Any], body: Callable[..., tuple], state: tuple, at_most: int
+) -> tuple:
+    """Repeats `state = body(*state)` until `done(*state)`, a scalar bool, or `at_most` times.
+
+    To ask `done` would wait for the device, so all rounds run here: `body` has to bear that.
+    """
+    del done
+    for _ in range(at_most):
+        state = body(*state)
+    return state
+
+
 def no_gradient() -> contextlib.AbstractContextManager:
     """A block in which nothing is recorded for differentiation."""
     return torch.no_grad()

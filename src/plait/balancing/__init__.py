@@ -7,21 +7,39 @@ from plait.balancing._balancer import (
     LossWeighting,
     StepContext,
 )
+from plait.balancing.weighting._aligned_mtl import AlignedMTL
+from plait.balancing.weighting._cagrad import CAGrad
+from plait.balancing.weighting._config import ConFIG
+from plait.balancing.weighting._dual_proj import DualProj
 from plait.balancing.weighting._equal import Equal
+from plait.balancing.weighting._fairgrad import FairGrad
 from plait.balancing.weighting._famo import FAMO
+from plait.balancing.weighting._imtlg import IMTLG
+from plait.balancing.weighting._mgda import MGDA
 from plait.balancing.weighting._modo import MoDo
+from plait.balancing.weighting._nash_mtl import NashMTL
 from plait.balancing.weighting._pcgrad import PCGrad
 from plait.balancing.weighting._uncertainty import Uncertainty
+from plait.balancing.weighting._upgrad import UPGrad
 
 __all__ = [
     "FAMO",
+    "IMTLG",
+    "MGDA",
+    "AlignedMTL",
     "Balancer",
+    "CAGrad",
+    "ConFIG",
+    "DualProj",
     "Equal",
     "Evidence",
+    "FairGrad",
     "GramianWeighting",
     "LossWeighting",
     "MoDo",
+    "NashMTL",
     "PCGrad",
     "StepContext",
+    "UPGrad",
     "Uncertainty",
 ]

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import LossWeighting, StepContext, mask
+from plait.balancing._balancer import LossWeighting, StepContext
+from plait.balancing._simplex import masked_softmax
 
 _EPSILON = 1e-8
 _BETA_1, _BETA_2 = 0.9, 0.999
@@ -96,15 +97,6 @@ class FAMO(LossWeighting):
     def _excess(self, losses: Any, context: StepContext) -> Any:
         least = keras.ops.convert_to_tensor(self.minimum_losses, dtype="float32")
         return keras.ops.where(context.active, losses - least + _EPSILON, 1.0)
-
-
-def masked_softmax(logits: Any, active: Any) -> Any:
-    """Softmax over the active entries; 0 elsewhere, and everywhere if none is active."""
-    ops = keras.ops
-    top = ops.max(ops.where(active, logits, -1e30))
-    powers = mask(ops.exp(ops.where(active, logits - top, 0.0)), active)
-    total = ops.sum(powers)
-    return powers / ops.where(total > 0, total, 1.0)
 
 
 def _follow(state: keras.Variable, value: Any, beta: float, active: Any) -> Any:
