@@ -15,6 +15,7 @@ import numpy as np
 
 import plait
 from plait._beside import written_beside
+from plait._names import did_you_mean
 from plait.errors import ModelFileError
 
 FORMAT = 1
@@ -78,7 +79,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(self.path)
         except FileNotFoundError as error:
-            raise ModelFileError(f"No saved model at {self.path}.") from error
+            raise ModelFileError(f"No saved model at {self.path}.{_near(path)}") from error
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise self._refusal(f"it is cut short or no saved model ({error})") from error
         try:
@@ -207,3 +208,14 @@ class Archive:
 
     def _refusal(self, reason: str) -> ModelFileError:
         return ModelFileError(f"The saved model {self.path} is refused: {reason}.")
+
+
+def _near(path: Path) -> str:
+    """What else is there: the folds of a run, or runs of nearly that name."""
+    if path.is_dir():
+        folds = sorted(inner.parent for inner in path.glob("*/model.plait"))
+        return f" It is a run of folds; name one of them, such as {folds[0]}." if folds else ""
+    if not path.parent.is_dir():
+        return ""
+    names = [at.name for at in path.parent.iterdir() if (at / "model.plait").is_file()]
+    return did_you_mean(path.name, names) if names else ""

@@ -25,6 +25,7 @@ _NAMES = {
     "dev": "validation",
     "test": "test",
 }
+_MOST_FOLDS = 100
 _MOST_STRATA = 50
 """A target with more distinct values than this is no class to stratify by."""
 
@@ -125,7 +126,8 @@ def folds(
         validation: the share of the rest that chooses.
 
     Raises:
-        ConfigError: fewer than two folds, or more than rows, or than values of `by`.
+        ConfigError: fewer than two folds, or more than rows, or than values of `by`; a column with
+            more than 100 values.
         DataError: no such column.
     """
     group = None if by is None else _codes(table.column(by), missing_apart=True)
@@ -134,6 +136,12 @@ def folds(
         column = table.column(spec)
         code = _codes(column, missing_apart=False)
         names = [str(v) for v in _distinct(column)]
+        if len(names) > _MOST_FOLDS:
+            raise ConfigError(
+                f"folds: the column '{spec}' has {len(names)} values, and each would be a fold that "
+                f"trains a model of its own. At most {_MOST_FOLDS} are taken from a column; for K "
+                "folds of random rows, give the number K."
+            )
     else:
         most = table.num_rows if group is None else len(np.unique(group))
         if not 2 <= spec <= most:

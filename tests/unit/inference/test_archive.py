@@ -69,6 +69,16 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_what_is_there_instead_is_told(tmp_path):
+    for run in ("houses", "cv/fold-0", "cv/fold-1"):
+        (tmp_path / run).mkdir(parents=True)
+        (tmp_path / run / "model.plait").touch()
+    with pytest.raises(ModelFileError, match="Did you mean 'houses'"):
+        Archive(tmp_path / "hoses")
+    with pytest.raises(ModelFileError, match=r"run of folds; name one .*fold-0"):
+        Archive(tmp_path / "cv")
+
+
 def test_no_file(tmp_path):
     with pytest.raises(ModelFileError, match="No saved model"):
         load(tmp_path / "nothing.plait")

@@ -109,6 +109,11 @@ def test_refuses_what_cannot_be(arguments):
         Split(**arguments)
 
 
+def test_a_column_of_numbers_is_no_column_of_folds():
+    with pytest.raises(ConfigError, match=r"'price' has 150 values.*give the number K"):
+        list(folds(Table.read({"price": list(range(150))}), "price"))
+
+
 def test_folds_by_number_and_by_column():
     table = Table.read({"kind": ["x", "y"] * 15, "fold": ["10", "2", "1"] * 10})
     tests = []
