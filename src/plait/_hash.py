@@ -4,6 +4,7 @@ A random choice is a function of what it is for (a seed, a step, a name, a row),
 stored, and leaving one thing out of a problem does not move the choices of the others.
 """
 
+import math
 import zlib
 from typing import Any
 
@@ -32,6 +33,13 @@ def uniform(*words: Any) -> Any:
     """The hash of the words as float32 in [0, 1)."""
     bits = keras.ops.bitwise_and(hash_int32(*words), (1 << _UNIFORM_BITS) - 1)
     return keras.ops.cast(bits, "float32") / float(1 << _UNIFORM_BITS)
+
+
+def normal(*words: Any) -> Any:
+    """The hash of the words as standard normal float32 (G. Box, M. Muller, 1958)."""
+    # 1 - u is never 0.
+    length = keras.ops.sqrt(-2.0 * keras.ops.log(1.0 - uniform(*words, 0)))
+    return length * keras.ops.cos(2.0 * math.pi * uniform(*words, 1))
 
 
 def _mix(x: Any) -> Any:

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from plait._hash import hash_int32, name_key, uniform
+from plait._hash import hash_int32, name_key, normal, uniform
 
 pytestmark = pytest.mark.backends
 
@@ -37,3 +37,10 @@ def test_is_uniform_and_independent_of_its_neighbour():
     counts, _ = np.histogram(draws, bins=20, range=(0, 1))
     assert ((counts - 1000) ** 2 / 1000).sum() < 43.8  # chi-square, 19 degrees, p = 0.001
     assert abs(np.corrcoef(draws[:-1], draws[1:])[0, 1]) < 0.03
+
+
+def test_normal_numbers_are_spread_as_they_should():
+    draws = keras.ops.convert_to_numpy(normal(7, np.arange(20_000, dtype="int32")))
+    np.testing.assert_allclose([draws.mean(), draws.std()], [0, 1], atol=0.02)
+    shares = [(np.abs(draws) < bound).mean() for bound in (1, 2, 3)]
+    np.testing.assert_allclose(shares, [0.6827, 0.9545, 0.9973], atol=0.01)

@@ -28,5 +28,5 @@ def dual_cone_weights(
     normal = gramian / ops.where(there, trace, 1.0) + reg_eps * ops.diag(ones)
     matrix = ops.broadcast_to(normal, (targets.shape[0], *normal.shape))
     # v = u + x with x >= 0.
-    found = nonnegative_qp(matrix, -ops.matmul(targets, normal))
+    found = nonnegative_qp(matrix, -(targets @ normal))
     return targets + ops.where(there, found, 0.0)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from plait.backend import until
-from plait.balancing._solvers import cholesky_solve, normalised, positive_or_one
+from plait.balancing._solvers import cholesky_solve, normalised, positive_or_one, smaller
 
 _STEPS = 40
 _EXACT = 1e-10
@@ -29,27 +29,27 @@ def fair_weights(gramian: Any, alpha: float) -> Any:
     there = inverse > 0
     bonus = ops.where(there, positive_or_one(inverse) ** (1.0 - power), 1.0)
     # A gradient of 0 stands by itself and disturbs nobody.
-    cosines = cosines + ops.diag(ops.where(there, 0.0, 1.0))
+    cosines = cosines + ops.diag(ops.cast(ops.logical_not(there), "float64"))
     lengths = ops.convert_to_tensor(_LENGTHS, dtype="float64")
 
     def cost(x: Any) -> Any:
         """Of each of several points `(points, tasks)`."""
         gain = ops.log(x) if alpha == 1 else x ** (1.0 - power) / (1.0 - power)
-        return ops.sum(0.5 * x * ops.matmul(x, cosines) - bonus * gain, axis=-1)
+        return ops.sum(0.5 * x * (x @ cosines) - bonus * gain, axis=-1)
 
     def error(x: Any) -> Any:
-        return ops.matmul(cosines, x[:, None])[:, 0] - bonus * x**-power
+        return (cosines @ x[:, None])[:, 0] - bonus * x**-power
 
     def step(x: Any) -> tuple:
         curvature = cosines + ops.diag(power * bonus * x ** (-power - 1.0))
         move = -cholesky_solve(ops.cholesky(curvature)[None], error(x)[None])[0]
         room = ops.min(ops.where(move < 0, -x / ops.where(move < 0, move, 1.0), 1e30))
-        tried = x + ops.minimum(0.99 * room, 1.0) * lengths[:, None] * move
+        tried = x + smaller(0.99 * room, 1.0) * lengths[:, None] * move
         costs = cost(tried)
         costs = ops.where(ops.isfinite(costs), costs, 1e300)
         # The mean of equally good ones is as good: the cost is convex.
         best = ops.cast(costs == ops.min(costs), "float64")
-        best = ops.matmul((best / ops.sum(best))[None], tried)[0]
+        best = ((best / ops.sum(best))[None] @ tried)[0]
         return (ops.where(ops.all(ops.isfinite(best)), best, x),)
 
     def done(x: Any) -> Any:

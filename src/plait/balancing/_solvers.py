@@ -74,7 +74,7 @@ def _pivot(matrix: Any, target: Any) -> tuple[Any, Any]:
         # The ridge keeps the factor of a singular block finite; a wrong x then is not accepted.
         factor = ops.cholesky(inside + eye * (1.0 - free + 1e-12)[:, None, :])
         x = cholesky_solve(factor, target * free)
-        slope = ops.matmul(matrix, x[..., None])[..., 0] - target
+        slope = (matrix @ x[..., None])[..., 0] - target
         bad = ops.where(free > 0, x < 0, slope < -small)
         return free, x, ops.where(ops.isfinite(x), bad, free > 0)
 
@@ -83,7 +83,7 @@ def _pivot(matrix: Any, target: Any) -> tuple[Any, Any]:
 
     start = ops.zeros_like(target)
     free, x, bad = until(done, round_, round_(start, start, target > small), PIVOTS)
-    residual = (ops.matmul(matrix, x[..., None])[..., 0] - target) * free
+    residual = ((matrix @ x[..., None])[..., 0] - target) * free
     exact = ops.all(ops.abs(residual) < 1e3 * small, axis=1)
     return x, ops.logical_and(exact, ops.logical_not(ops.any(bad, axis=1)))
 
@@ -95,7 +95,7 @@ def _interior(matrix: Any, target: Any, solved: Any) -> Any:
     size = 1e-12 + ops.max(ops.abs(target), axis=1, keepdims=True)
 
     def step(x: Any, y: Any) -> tuple:
-        residual = ops.matmul(matrix, x[..., None])[..., 0] - target - y
+        residual = (matrix @ x[..., None])[..., 0] - target - y
         gap = ops.mean(x * y, axis=1, keepdims=True)
         factor = ops.cholesky(matrix + eye * (y / x + 1e-12)[:, None, :])
         dx = cholesky_solve(factor, -residual - y)
@@ -135,7 +135,7 @@ def eigen(gramian: Any, ones: Any) -> tuple[Any, Any]:
 
 
 def _combine(matrix: Any, vector: Any) -> Any:
-    return keras.ops.matmul(matrix, vector[:, None])[:, 0]
+    return (matrix @ vector[:, None])[:, 0]
 
 
 def cholesky_solve(factor: Any, right: Any) -> Any:
@@ -152,7 +152,17 @@ def _longest(x: Any, dx: Any, y: Any, dy: Any, share: float) -> Any:
         ops.min(ops.where(d < 0, -v / ops.where(d < 0, d, 1.0), 1e30), axis=1, keepdims=True)
         for v, d in ((x, dx), (y, dy))
     ]
-    return ops.minimum(share * ops.minimum(*room), 1.0)
+    return smaller(share * smaller(*room), 1.0)
+
+
+def larger(one: Any, other: Any) -> Any:
+    """The larger of two. `keras.ops.maximum` of float64 is float32 on torch, and so is `matmul`."""
+    return keras.ops.where(one > other, one, other)
+
+
+def smaller(one: Any, other: Any) -> Any:
+    """The smaller of two; see `larger`."""
+    return keras.ops.where(one < other, one, other)
 
 
 def positive_or_one(values: Any) -> Any:
@@ -170,7 +180,7 @@ def shortest_combination(gramian: Any, ones: Any) -> Any:
     norms = ops.diagonal(gramian)
     # As small as the shortest gradient, so that neither of the two terms drowns the other.
     constant = ops.min(ops.where(ones > 0, norms, ops.max(norms)))
-    constant = ops.maximum(constant, 1e-10 * positive_or_one(ops.max(norms)))
+    constant = larger(constant, 1e-10 * positive_or_one(ops.max(norms)))
     both = constant * ones[:, None] * ones[None, :]
     found = nonnegative_qp((gramian + both)[None], (constant * ones)[None])[0] * ones
     return found / positive_or_one(ops.sum(found))
@@ -178,6 +188,6 @@ def shortest_combination(gramian: Any, ones: Any) -> Any:
 
 def normalised(gramian: Any) -> tuple[Any, Any]:
     """The gradients' cosines `(tasks, tasks)` and one over their norms; 0 for a gradient of 0."""
-    norms = keras.ops.sqrt(keras.ops.maximum(keras.ops.diagonal(gramian), 0.0))
+    norms = keras.ops.sqrt(larger(keras.ops.diagonal(gramian), 0.0))
     inverse = keras.ops.where(norms > 0, 1.0 / positive_or_one(norms), 0.0)
     return gramian * inverse[:, None] * inverse[None, :], inverse

@@ -5,7 +5,14 @@ from typing import Any
 import keras
 
 from plait.backend import until
-from plait.balancing._solvers import cholesky_solve, eigen, normalised, positive_or_one
+from plait.balancing._solvers import (
+    cholesky_solve,
+    eigen,
+    larger,
+    normalised,
+    positive_or_one,
+    smaller,
+)
 
 _STEPS = 30
 _GAP = 1e-11
@@ -29,13 +36,13 @@ def worst_case_shares(gramian: Any, ones: Any, radius: Any) -> Any:
     cosines, inverse = normalised(gramian)
     values, vectors = eigen(cosines, ones)
     rows = positive_or_one(inverse)[:, None] ** -1 * (vectors * ops.sqrt(values)) * ones[:, None]
-    count = ops.maximum(ops.sum(ones), 1.0)
-    size = positive_or_one(ops.max(ops.sqrt(ops.maximum(ops.diagonal(gramian), 0.0))))
+    count = larger(ops.sum(ones), 1.0)
+    size = positive_or_one(ops.max(ops.sqrt(larger(ops.diagonal(gramian), 0.0))))
     rows = rows / size
     radius = radius / size
     # Divided by the radius, so that both cones are of one size. Without one, the least <g_i, g_0>.
-    radius = ops.maximum(radius, 1e-9)
-    start = ops.matmul(rows, ops.sum(rows, axis=0)[:, None])[:, 0] / count / radius
+    radius = larger(radius, 1e-9)
+    start = (rows @ ops.sum(rows, axis=0)[:, None])[:, 0] / count / radius
     # An inactive task's constraint is 0 >= t - far: it never binds.
     far = 1e3 * (1.0 + ops.max(ops.abs(start)))
     start = start + (1.0 - ones) * far
@@ -71,16 +78,16 @@ def _newton(rows: Any, start: Any, point: tuple) -> tuple:
     scaling = _Scaling(cone0, cone1, dual0, dual1)
     ratio, root = share / slack, ops.sqrt(share * slack)
     lambda0, lambda1 = scaling.forth(dual0, dual1)
-    of_z = -ops.matmul(share[None], rows)[0] - dual1
+    of_z = -(share[None] @ rows)[0] - dual1
     of_t = ops.sum(share) - 1.0
-    of_slack = slack - (start + ops.matmul(rows, z[:, None])[:, 0] - t)
+    of_slack = slack - (start + (rows @ z[:, None])[:, 0] - t)
     of_cone0, of_cone1 = cone0 - 1.0, cone1 - z
     gap = _gap(point)
 
     back = scaling.back_matrix(eye)
-    matrix = ops.matmul(ops.transpose(rows) * ratio, rows) + ops.matmul(back, back)[1:, 1:]
+    matrix = (ops.transpose(rows) * ratio @ rows) + (back @ back)[1:, 1:]
     factor = ops.cholesky(matrix + 1e-14 * ops.trace(matrix) * eye)[None]
-    weighed = ops.matmul(ratio[None], rows)[0]
+    weighed = (ratio[None] @ rows)[0]
     answer = cholesky_solve(factor, weighed[None])[0]
     pivot = ops.sum(ratio) - ops.sum(weighed * answer)
 
@@ -89,11 +96,11 @@ def _newton(rows: Any, start: Any, point: tuple) -> tuple:
         a0, a1 = scaling.back(first, rest)
         b0, b1 = scaling.back(*scaling.back(of_cone0, of_cone1))
         known0, known1 = a0 + b0, a1 + b1
-        right = -of_z + ops.matmul(known[None], rows)[0] + known1
+        right = -of_z + (known[None] @ rows)[0] + known1
         solved = cholesky_solve(factor, right[None])[0]
         dt = (-of_t - ops.sum(known) + ops.sum(weighed * solved)) / pivot
         dz = solved + answer * dt
-        turned = ops.matmul(rows, dz[:, None])[:, 0]
+        turned = (rows @ dz[:, None])[:, 0]
         c0, c1 = scaling.back(*scaling.back(ops.zeros_like(dt), -dz))
         return (
             dz,
@@ -107,16 +114,16 @@ def _newton(rows: Any, start: Any, point: tuple) -> tuple:
         )
 
     def longest(move: tuple) -> Any:
-        return ops.minimum(
-            ops.minimum(_room(slack, move[2]), _room(share, move[5])),
-            ops.minimum(
+        return smaller(
+            smaller(_room(slack, move[2]), _room(share, move[5])),
+            smaller(
                 _cone_room(cone0, cone1, move[3], move[4]),
                 _cone_room(dual0, dual1, move[6], move[7]),
             ),
         )
 
     move = direction(-root, -lambda0, -lambda1)
-    sigma = (1.0 - ops.minimum(longest(move), 1.0)) ** 3
+    sigma = (1.0 - smaller(longest(move), 1.0)) ** 3
     linear = (sigma * gap - root**2 - move[2] * move[5]) / root
     u0, u1 = scaling.back(move[3], move[4])
     v0, v1 = scaling.forth(move[6], move[7])
@@ -124,7 +131,7 @@ def _newton(rows: Any, start: Any, point: tuple) -> tuple:
     right1 = -2.0 * lambda0 * lambda1 - u0 * v1 - v0 * u1
     first = (lambda0 * right0 - ops.sum(lambda1 * right1)) / (lambda0**2 - ops.sum(lambda1**2))
     move = direction(linear, first, (right1 - first * lambda1) / lambda0)
-    length = ops.minimum(0.99 * longest(move), 1.0)
+    length = smaller(0.99 * longest(move), 1.0)
     return tuple(part + length * d for part, d in zip(point, move, strict=True))
 
 
@@ -134,7 +141,7 @@ class _Scaling:
     def __init__(self, cone0: Any, cone1: Any, dual0: Any, dual1: Any) -> None:
         ops = keras.ops
         cone, dual = (
-            ops.sqrt(ops.maximum(a**2 - ops.sum(b**2), 1e-300))
+            ops.sqrt(larger(a**2 - ops.sum(b**2), 1e-300))
             for a, b in ((cone0, cone1), (dual0, dual1))
         )
         s0, s1, z0, z1 = cone0 / cone, cone1 / cone, dual0 / dual, dual1 / dual
@@ -172,12 +179,10 @@ def _cone_room(u0: Any, u1: Any, d0: Any, d1: Any) -> Any:
     ops = keras.ops
     square = d0**2 - ops.sum(d1**2)
     half = u0 * d0 - ops.sum(u1 * d1)
-    constant = ops.maximum(u0**2 - ops.sum(u1**2), 0.0)
-    root = ops.sqrt(ops.maximum(half**2 - square * constant, 0.0))
+    constant = larger(u0**2 - ops.sum(u1**2), 0.0)
+    root = ops.sqrt(larger(half**2 - square * constant, 0.0))
     sum_ = ops.where(half > 0, half + root, half - root)
     one = -constant / ops.where(ops.abs(sum_) > 0, sum_, 1e-300)
     other = -sum_ / ops.where(ops.abs(square) > 0, square, 1e-300)
     rooms = [ops.where(a > 0, a, 1e30) for a in (one, other)]
-    return ops.minimum(
-        ops.minimum(*rooms), ops.where(d0 < 0, -u0 / ops.where(d0 < 0, d0, 1.0), 1e30)
-    )
+    return smaller(smaller(*rooms), ops.where(d0 < 0, -u0 / ops.where(d0 < 0, d0, 1.0), 1e30))

@@ -25,13 +25,13 @@ def parts_of(x: Any, labels: Any, labelled: Any) -> list[tuple[Any, Any]]:
         For each part its inputs and its labels.
     """
     ops = keras.ops
-    rows = labelled.shape[0]
-    count = ops.shape(labelled)[0] if rows is None else rows
+    count, known = _count(labelled)
     place = ops.arange(count, dtype="int32")
     # One key a row, so that no backend has a say in the order of equal ones.
     order = ops.argsort(ops.where(labelled, place, place + count))
-    if rows is not None and rows < PARTS:
-        order = ops.take(order, ops.arange(PARTS) % rows)
+    if not known or count < PARTS:
+        most = max(count, PARTS) if known else ops.maximum(count, PARTS)
+        order = ops.take(order, ops.arange(most, dtype="int32") % count)
     dealt = [order[part::PARTS] for part in range(PARTS)]
     return [(_rows(x, places), _rows(labels, places)) for places in dealt]
 
@@ -55,17 +55,23 @@ def together(forwards: list[Forward], known: list[Any], labels: Any) -> tuple[Fo
         known: the parts' labels.
         labels: the whole batch's.
     """
-    rows = next(a.shape[0] for a in keras.tree.flatten(labels) if a is not None)
-    last = rows if rows is not None and rows < PARTS else None
+    count, _ = _count(next(a for a in keras.tree.flatten(labels) if a is not None))
 
     def join(*tensors: Any) -> Any:
-        return None if tensors[0] is None else keras.ops.concatenate(tensors, axis=0)[:last]
+        # Of rows that were dealt again, the first time counts.
+        return None if tensors[0] is None else keras.ops.concatenate(tensors, axis=0)[:count]
 
     predictions = keras.tree.map_structure(join, *(f.predictions for f in forwards))
     added = sum(forward.added for forward in forwards) / len(forwards)
     losses = joined([forward.losses for forward in forwards])
     forward = Forward(losses, predictions, added, forwards[-1].others)
     return forward, keras.tree.map_structure(join, *known)
+
+
+def _count(tensor: Any) -> tuple[Any, bool]:
+    """How many rows, and whether that is a number; TensorFlow may know it only when it runs."""
+    rows = tensor.shape[0]
+    return (keras.ops.shape(tensor)[0], False) if rows is None else (rows, True)
 
 
 def _rows(nest: Any, places: Any) -> Any:

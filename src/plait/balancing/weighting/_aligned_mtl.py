@@ -5,7 +5,7 @@ from typing import Any, Literal
 import keras
 
 from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
-from plait.balancing._solvers import eigen, on_active
+from plait.balancing._solvers import eigen, larger, on_active
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -43,9 +43,9 @@ class AlignedMTL(GramianWeighting):
             values, vectors = eigen(gramian, ones)
             there = values > 0
             inverse = ops.where(there, 1.0 / ops.sqrt(ops.where(there, values, 1.0)), 0.0)
-            mean = ones / ops.maximum(ops.sum(ones), 1.0)
-            along = ops.matmul(ops.transpose(vectors), mean[:, None])[:, 0]
-            turned = ops.matmul(vectors, (inverse * along)[:, None])[:, 0]
+            mean = ones / larger(ops.sum(ones), 1.0)
+            along = (ops.transpose(vectors) @ mean[:, None])[:, 0]
+            turned = (vectors @ (inverse * along)[:, None])[:, 0]
             return ops.sqrt(self._square(values, there)) * turned
 
         return on_active(solve, evidence.gramian, context.active), []
@@ -54,7 +54,7 @@ class AlignedMTL(GramianWeighting):
         ops = keras.ops
         count = ops.sum(ops.cast(there, "int32"))
         if self.scale == "rmse":
-            return ops.sum(values) / ops.cast(ops.maximum(count, 1), "float64")
+            return ops.sum(values) / ops.cast(larger(count, 1), "float64")
         # Ascending, so those that are not 0 stand last.
         behind = 0 if self.scale == "min" else (count - 1) // 2
         place = ops.clip(values.shape[0] - count + behind, 0, values.shape[0] - 1)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
-from plait.balancing._solvers import on_active
+from plait.balancing._solvers import larger, on_active
 from plait.balancing._worst_case import worst_case_shares
 
 
@@ -45,11 +45,11 @@ class CAGrad(GramianWeighting):
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
         def solve(gramian: Any, ones: Any) -> Any:
             ops = keras.ops
-            mean = ones / ops.maximum(ops.sum(ones), 1.0)
-            square = ops.sum(mean * ops.matmul(gramian, mean[:, None])[:, 0])
-            radius = self.c * ops.sqrt(ops.maximum(square, 0.0))
+            mean = ones / larger(ops.sum(ones), 1.0)
+            square = ops.sum(mean * (gramian @ mean[:, None])[:, 0])
+            radius = self.c * ops.sqrt(larger(square, 0.0))
             shares = worst_case_shares(gramian, ones, radius)
-            length = ops.sum(shares * ops.matmul(gramian, shares[:, None])[:, 0])
+            length = ops.sum(shares * (gramian @ shares[:, None])[:, 0])
             moving = length > self.norm_eps * ops.trace(gramian)
             weights = mean + radius / ops.sqrt(ops.where(moving, length, 1.0)) * shares
             return ops.where(moving, weights, 0.0)

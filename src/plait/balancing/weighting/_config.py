@@ -29,7 +29,7 @@ class ConFIG(GramianWeighting):
             cosines, inverse = normalised(gramian)
             there = ops.cast(inverse > 0, "float64")
             best = pseudo_inverse(cosines, there, there) * inverse
-            products = ops.matmul(gramian, best[:, None])[:, 0]
+            products = (gramian @ best[:, None])[:, 0]
             square = ops.sum(best * products)
             return best * ops.sum(products) / ops.where(square > 0, square, 1.0)
 

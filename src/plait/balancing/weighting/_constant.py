@@ -31,7 +31,9 @@ class Constant(LossWeighting):
         self._numbers = as_numbers("Constant", "task_weights", self.task_weights, tasks, 1.0)
 
     def objective(self, losses: Any, context: StepContext) -> Any:
-        return keras.ops.sum(mask(losses * self._numbers, context.active))
+        return keras.ops.sum(
+            mask(losses * keras.ops.convert_to_tensor(self._numbers), context.active)
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {"task_weights": self.task_weights}

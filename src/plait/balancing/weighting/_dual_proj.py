@@ -6,7 +6,7 @@ import keras
 
 from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
 from plait.balancing._dual_cone import dual_cone_weights
-from plait.balancing._solvers import on_active
+from plait.balancing._solvers import larger, on_active
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -38,7 +38,7 @@ class DualProj(GramianWeighting):
 
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
         def solve(gramian: Any, ones: Any) -> Any:
-            mean = ones / keras.ops.maximum(keras.ops.sum(ones), 1.0)
+            mean = ones / larger(keras.ops.sum(ones), 1.0)
             return dual_cone_weights(gramian, ones, mean[None], self.norm_eps, self.reg_eps)[0]
 
         return on_active(solve, evidence.gramian, context.active), []

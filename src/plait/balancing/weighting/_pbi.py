@@ -45,7 +45,7 @@ class PBI(LossWeighting):
         wished = mask(ops.convert_to_tensor(self._preference), context.active)
         length = ops.sqrt(ops.sum(wished**2))
         unit = wished / ops.where(length > 0, length, 1.0)
-        away = mask(losses - self._ideal, context.active)
+        away = mask(losses - ops.convert_to_tensor(self._ideal), context.active)
         along = ops.sum(away * unit)
         square = ops.sum((away - along * unit) ** 2)
         beside = ops.where(square > 0, ops.sqrt(ops.where(square > 0, square, 1.0)), 0.0)

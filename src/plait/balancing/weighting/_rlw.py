@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from plait._hash import name_key, uniform
+from plait._hash import name_key, normal
 from plait.balancing._balancer import LossWeighting, StepContext
 from plait.balancing._simplex import masked_softmax
 
@@ -28,12 +28,9 @@ class RLW(LossWeighting):
         self.seed = seed
 
     def objective(self, losses: Any, context: StepContext) -> Any:
-        ops = keras.ops
         names = np.array([name_key(task) for task in context.tasks], "int32")
-        first, second = (uniform(self.seed, context.step, names, n) for n in (0, 1))
-        # G. Box, M. Muller, 1958; 1 - u is never 0.
-        normal = ops.sqrt(-2.0 * ops.log(1.0 - first)) * ops.cos(2.0 * np.pi * second)
-        return ops.sum(masked_softmax(normal, context.active) * losses)
+        shares = masked_softmax(normal(self.seed, context.step, names), context.active)
+        return keras.ops.sum(shares * losses)
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}

@@ -41,7 +41,11 @@ class STCH(LossWeighting):
     def objective(self, losses: Any, context: StepContext) -> Any:
         ops = keras.ops
         scaled = ops.where(
-            context.active, (losses - self._ideal) * self._preference / self.mu, -1e30
+            context.active,
+            (losses - ops.convert_to_tensor(self._ideal))
+            * ops.convert_to_tensor(self._preference)
+            / self.mu,
+            -1e30,
         )
         top = ops.stop_gradient(ops.max(scaled))
         total = ops.sum(mask(ops.exp(scaled - top), context.active))

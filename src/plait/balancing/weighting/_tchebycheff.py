@@ -38,7 +38,9 @@ class Tchebycheff(LossWeighting):
         return ops.where(ops.any(context.active), worst, 0.0)
 
     def _distance(self, losses: Any) -> Any:
-        return (losses - self._ideal) * self._preference
+        return (losses - keras.ops.convert_to_tensor(self._ideal)) * keras.ops.convert_to_tensor(
+            self._preference
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {"preference": self.preference, "ideal": self.ideal}

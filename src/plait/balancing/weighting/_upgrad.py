@@ -6,7 +6,7 @@ import keras
 
 from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
 from plait.balancing._dual_cone import dual_cone_weights
-from plait.balancing._solvers import on_active
+from plait.balancing._solvers import larger, on_active
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -44,7 +44,7 @@ class UPGrad(GramianWeighting):
 
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
         def solve(gramian: Any, ones: Any) -> Any:
-            targets = keras.ops.diag(ones / keras.ops.maximum(keras.ops.sum(ones), 1.0))
+            targets = keras.ops.diag(ones / larger(keras.ops.sum(ones), 1.0))
             found = dual_cone_weights(gramian, ones, targets, self.norm_eps, self.reg_eps)
             return keras.ops.sum(found, axis=0)
 
