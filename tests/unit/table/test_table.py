@@ -201,8 +201,7 @@ def test_a_frame_is_read_not_wrapped():
 
 
 def test_what_is_one_column_or_of_mixed_types_is_told_so():
-    pandas = pytest.importorskip("pandas")
     with pytest.raises(DataError, match="A Series is one column"):
-        Table.read(pandas.Series([1, 2]))
+        Table.read(pd.Series([1, 2]))
     with pytest.raises(DataError, match=r"column a.*Make all cells of a column of one type"):
-        Table.read(pandas.DataFrame({"a": [1, "x"]}))
+        Table.read(pd.DataFrame({"a": [1, "x"]}))
