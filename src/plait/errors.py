@@ -32,3 +32,16 @@ class ModelFileError(PlaitError):
 
 class BalancingError(PlaitError):
     """A balancer whose needs the model, the loss or the batch cannot meet."""
+
+
+class DivergedError(PlaitError):
+    """A loss that is not finite; the message names the task, the step and the last good weights.
+
+    Args:
+        what: which loss, and when.
+        way_out: what there is to go on from, and what to change.
+    """
+
+    def __init__(self, what: str, way_out: str = "") -> None:
+        super().__init__(f"{what} {way_out}".strip())
+        self.what = what

@@ -206,7 +206,7 @@ class Learner:
             )
             write_run(folder, trained.predictor, trained.history, documents)
         if verbose:
-            tell(outcome(trained.best, trained.history, findings.values()))
+            tell(outcome(trained.best, trained.history, findings.values(), trained.diverged))
 
     @property
     def predictor(self) -> Predictor:

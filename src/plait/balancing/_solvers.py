@@ -28,13 +28,18 @@ def on_active(fn: Callable[[Any, Any], Any], gramian: Any, active: Any) -> Any:
         active: `(tasks,)` bool.
 
     Returns:
-        `(tasks,)` float32, 0 for inactive tasks.
+        `(tasks,)` float32, 0 for inactive tasks; NaN for active ones where the Gramian is not finite.
     """
     inside = keras.ops.cast(active, "float32")
 
     def masked(matrix: Any, ones: Any) -> Any:
-        matrix = 0.5 * (matrix + keras.ops.transpose(matrix))
-        return ones * fn(matrix * ones[:, None] * ones[None, :], ones)
+        ops = keras.ops
+        matrix = 0.5 * (matrix + ops.transpose(matrix)) * ones[:, None] * ones[None, :]
+        # Factorisations of what is not finite raise on torch and TensorFlow, and a step that overflowed
+        # in float16 is to be skipped, not to end the run.
+        finite = ops.all(ops.isfinite(matrix))
+        found = fn(ops.where(finite, matrix, ops.zeros_like(matrix)), ones)
+        return ones * ops.where(finite, found, ops.full_like(found, float("nan")))
 
     return in_float64(masked, gramian, inside)
 

@@ -28,6 +28,7 @@ class CutPass:
 
     Attributes:
         forward: what it gave.
+        frontier: the values of the frontier's tensors.
         rows: for each task, the gradient of its loss at each tensor of the frontier that it reads.
         head_gradients: for each task, the gradients of its own operations' variables, by id.
         trunk_pullback: cotangents of the frontier's tensors (absent ones are 0) and of the trunk's
@@ -37,6 +38,7 @@ class CutPass:
     """
 
     forward: Forward
+    frontier: list[Any]
     rows: dict[str, dict[int, Any]]
     head_gradients: dict[str, dict[int, Any]]
     trunk_pullback: Callable[[dict[int, Any], Any], dict[int, Any]]
@@ -165,6 +167,7 @@ def cut_pass(network: Network, x: Any, labels: Any, state: State, scale: Any) ->
 
     return CutPass(
         Forward(*read_beside(losses, seen), added + penalty, others),
+        frontier,
         {t: dict(zip(cut.uses[t], rows[t], strict=True)) for t in network.tasks},
         {task: by_id(own[task], head_gradients[task]) for task in network.tasks},
         trunk_pullback,

@@ -7,22 +7,28 @@ from typing import Any
 
 import keras
 
-from plait.balancing import Balancer
+from plait.model._asked import Asked, Weighed
 from plait.model._cut_pass import CutPass, cut_pass
 from plait.model._network import (
     Forward,
     Network,
     State,
-    TaskLosses,
     entries,
+    values_of,
     whole_pass,
 )
-from plait.model._parts import joined, parts_of, together
-from plait.model._rows import ById, gramian_of, in_order, only, scaled, stack, stacks, total_of
-
-Weigh = Callable[[TaskLosses, Any, Any], tuple[Any, list[Any]]]
-"""From the losses, the Gramian (or None) and the active tasks to `(tasks,)` weights and the gradients
-of the balancer's own trainable variables."""
+from plait.model._parts import first_rows, joined, parts_of, together
+from plait.model._rows import (
+    ById,
+    gramian_of,
+    in_order,
+    only,
+    scaled,
+    stack,
+    stacks,
+    total_of,
+    weighted_sum,
+)
 
 
 @dataclass(frozen=True)
@@ -33,107 +39,173 @@ class Gradients:
         forward: losses, predictions and changed state.
         labels: the labels in the order of the predictions' rows.
         gradients: one for each of `Network.trainable`, times the scale of the losses.
-        weights: `(tasks,)`.
-        gramian: `(tasks, tasks)` float32, or None.
-        balancer_gradients: of the balancer's trainable variables, times the scale.
+        weighed: what the balancer said.
     """
 
     forward: Forward
     labels: Any
     gradients: list[Any]
-    weights: Any
-    gramian: Any
-    balancer_gradients: list[Any]
+    weighed: Weighed
 
 
 def compute_gradients(
-    network: Network,
-    balancer: Balancer,
-    x: Any,
-    labels: Any,
-    state: State,
-    scale: Any,
-    weigh: Weigh,
+    network: Network, asked: Asked, x: Any, labels: Any, state: State, scale: Any
 ) -> Gradients:
     """The gradients of one batch, by the balancer's `needs` and `level`.
 
     Args:
         network: the model.
-        balancer: only its `needs`, `level` and `weight_heads` are read.
+        asked: the balancer; only its `needs` and how it wants them are read.
         x: the user's inputs.
         labels: of the same rows.
         state: the values of all of the model's variables.
         scale: multiplies every loss; the optimizer divides by it again.
-        weigh: asks the balancer.
     """
-    if "cross_gramian" in balancer.needs:
-        return _across_parts(network, balancer, x, labels, state, scale, weigh)
-    if "gramian" in balancer.needs:
-        batch = cut_pass(network, x, labels, state, scale)
-        at_level = _at_representation if balancer.level == "representation" else _at_parameters
-        total, weights, gramian, own = at_level(network, balancer, batch, scale, weigh)
-        gradients = in_order(total, network.trainable)
-        return Gradients(
-            batch.forward, labels, gradients, weights, gramian, [g * scale for g in own]
+    needs = asked.balancer.needs
+    if "cross_gramian" in needs:
+        return _across_parts(network, asked, x, labels, state, scale)
+    if network.found is None:
+        forward, pullback = whole_pass(network, x, labels, state)
+        weighed = asked.weigh(
+            forward.losses, metrics=lambda: network.metrics(forward.predictions, labels)
         )
-    forward, pullback = whole_pass(network, x, labels, state)
-    weights, own = weigh(forward.losses, None, forward.losses.active)
-    gradients = pullback(weights * scale, keras.ops.ones_like(forward.added) * scale)
-    return Gradients(forward, labels, gradients, weights, None, [g * scale for g in own])
+        gradients = pullback(weighed.weights * scale, keras.ops.ones_like(forward.added) * scale)
+        return Gradients(forward, labels, gradients, weighed)
+    batch = cut_pass(network, x, labels, state, scale)
+    if "gradients" in needs:
+        total, weighed = _aggregated(network, asked, batch, state, scale)
+    elif asked.balancer.level == "parameters":
+
+        def some() -> CutPass:
+            inputs, known = first_rows((x, labels), asked.balancer.gram_batch)
+            return cut_pass(network, inputs, known, state, scale)
+
+        total, weighed = _at_parameters(network, asked, batch, some, scale)
+    else:
+        total, weighed = _at_representation(network, asked, batch, labels, scale)
+    return Gradients(batch.forward, labels, in_order(total, network.trainable), weighed)
 
 
 def _at_representation(
-    network: Network, balancer: Balancer, batch: CutPass, scale: Any, weigh: Weigh
-) -> tuple[ById, Any, Any, list[Any]]:
+    network: Network, asked: Asked, batch: CutPass, labels: Any, scale: Any
+) -> tuple[ById, Weighed]:
     """Rows are the gradients at the frontier; one trunk backward, of their weighted sum."""
-    ops = keras.ops
-    shapes = {i: ops.shape(z) for row in batch.rows.values() for i, z in row.items()}
-    found = {i: stack([batch.rows[t].get(i) for t in network.tasks]) for i in shapes}
-    gramian = gramian_of([part for i in network.compared for part in found[i]], scale)
     losses = batch.forward.losses
-    weights, own = weigh(losses, gramian, losses.active)
-    cotangents = {}
-    for i, parts in found.items():
+
+    def measure() -> Any:
+        return _frontier_gramian(network, batch, asked.balancer.gram_batch, scale)
+
+    if "gramian" in asked.balancer.needs:
+        weighed = asked.weigh_when_due(losses, measure)
+    else:
+        predictions = batch.forward.predictions
+        weighed = asked.weigh(losses, metrics=lambda: network.metrics(predictions, labels))
+        weighed = Weighed(weighed.weights, weighed.own, *asked.observe(measure))
+    ones = keras.ops.ones_like(weighed.weights)
+    whole = asked.balancer.level is None
+    cotangents = {
         # What `shared=` left out of the comparison passes as it is.
-        by = weights if i in network.compared else ops.ones_like(weights)
-        summed = [ops.matmul(by[None, :], part) for part in parts]
-        cotangents[i] = ops.reshape(ops.concatenate(summed, axis=1), shapes[i])
+        i: weighted_sum(rows, weighed.weights if whole or i in network.compared else ones)
+        for i, rows in _frontier_rows(network, batch).items()
+    }
     total = total_of(
         batch.trunk_pullback(cotangents, scale),
         batch.penalties,
         *(
-            scaled(batch.head_gradients[t], _head_weight(balancer, weights, n))
+            scaled(batch.head_gradients[t], _head_weight(asked, weighed.weights, n))
             for n, t in enumerate(network.tasks)
         ),
     )
-    return total, weights, gramian, own
+    return total, weighed
 
 
 def _at_parameters(
-    network: Network, balancer: Balancer, batch: CutPass, scale: Any, weigh: Weigh
-) -> tuple[ById, Any, Any, list[Any]]:
-    """Rows are the gradients of the shared variables; one trunk backward a task."""
-    rows = _variable_rows(network, batch)
-    gramian = gramian_of(stacks(rows), scale)
+    network: Network, asked: Asked, batch: CutPass, some: Callable[[], CutPass], scale: Any
+) -> tuple[ById, Weighed]:
+    """Rows are the gradients of the shared variables; one trunk backward a task.
+
+    Where these are not at hand in every step, or of some of the rows only, the weighted sum of the
+    gradients at the frontier goes back through the trunk instead: one more backward.
+    """
     losses = batch.forward.losses
-    weights, own = weigh(losses, gramian, losses.active)
+    if asked.held is None and asked.balancer.gram_batch is None:
+        rows = _variable_rows(network, batch)
+        weighed = asked.weigh_when_due(losses, lambda: gramian_of(stacks(rows), scale))
+        total = total_of(
+            *(scaled(row, weighed.weights[n]) for n, row in enumerate(rows)),
+            batch.trunk_pullback({}, scale) if batch.trunk_adds else {},
+            batch.penalties,
+            *_private_heads(network, asked, batch, weighed.weights),
+        )
+        return total, weighed
+
+    def measure() -> Any:
+        compared = batch if asked.balancer.gram_batch is None else some()
+        return gramian_of(stacks(_variable_rows(network, compared)), scale)
+
+    weighed = asked.weigh_when_due(losses, measure)
     total = total_of(
-        *(scaled(row, weights[n]) for n, row in enumerate(rows)),
-        batch.trunk_pullback({}, scale) if batch.trunk_adds else {},
+        *_shared_update(network, batch, weighed.weights, scale),
         batch.penalties,
-        *_private_heads(network, balancer, batch, weights),
+        *_private_heads(network, asked, batch, weighed.weights),
     )
-    return total, weights, gramian, own
+    return total, weighed
+
+
+def _aggregated(
+    network: Network, asked: Asked, batch: CutPass, state: State, scale: Any
+) -> tuple[ById, Weighed]:
+    """The balancer makes the update of the shared tensors out of the tasks' rows."""
+    ops = keras.ops
+    at_parameters = asked.balancer.level == "parameters"
+    if at_parameters:
+        variables = shared_variables(network)
+        rows = _variable_rows(network, batch)
+        values = values_of(variables, state)
+        found = [[row.get(id(v)) for row in rows] for v in variables]
+    else:
+        by_place = _frontier_rows(network, batch)
+        values = [batch.frontier[i] for i in network.compared]
+        found = [by_place[i] for i in network.compared]
+    gradients = [
+        ops.stack(
+            [
+                ops.zeros(ops.shape(value), "float32") if r is None else ops.cast(r, "float32")
+                for r in some
+            ]
+        )
+        / scale
+        for some, value in zip(found, values, strict=True)
+    ]
+    parts, weights = asked.parts(batch.forward.losses, gradients, values)
+    moves = [ops.sum(part, axis=0) * scale for part in parts]
+    if at_parameters:
+        heads = _private_heads(network, asked, batch, weights)
+        shared = [
+            {id(v): ops.cast(m, v.dtype) for v, m in zip(variables, moves, strict=True)},
+            batch.trunk_pullback({}, scale) if batch.trunk_adds else {},
+        ]
+    else:
+        ones = ops.ones_like(weights)
+        cotangents = {i: weighted_sum(rows, ones) for i, rows in by_place.items()}
+        cotangents |= dict(zip(network.compared, moves, strict=True))
+        shared = [batch.trunk_pullback(cotangents, scale)]
+        heads = [
+            scaled(batch.head_gradients[t], _head_weight(asked, weights, n))
+            for n, t in enumerate(network.tasks)
+        ]
+    gramian, due = asked.observe(
+        lambda: sum(
+            flat @ ops.transpose(flat)
+            for flat in (ops.reshape(g, (len(network.tasks), -1)) for g in gradients)
+        )
+    )
+    total = total_of(*shared, batch.penalties, *heads)
+    return total, Weighed(weights, [], gramian, due)
 
 
 def _across_parts(
-    network: Network,
-    balancer: Balancer,
-    x: Any,
-    labels: Any,
-    state: State,
-    scale: Any,
-    weigh: Weigh,
+    network: Network, asked: Asked, x: Any, labels: Any, state: State, scale: Any
 ) -> Gradients:
     """Rows of two parts of the batch make the cross-Gramian; the third moves the shared variables.
 
@@ -152,29 +224,57 @@ def _across_parts(
     totals = ops.stack([batch.forward.losses.totals for batch in batches])
     losses = joined([batch.forward.losses for batch in batches])
     # A task that a part has no label of cannot be compared there.
-    weights, own = weigh(losses, gramian, ops.all(totals > 0, axis=0))
+    weighed = asked.weigh(losses, gramian, ops.all(totals > 0, axis=0))
     shares = totals / ops.where(losses.totals > 0, losses.totals, 1.0)
-
-    cotangents: dict[int, Any] = {}
-    for n, task in enumerate(network.tasks):
-        cotangents = total_of(cotangents, scaled(third.rows[task], weights[n]))
-    tied = _tied(network)
     total = total_of(
-        third.trunk_pullback(cotangents, scale),
-        *(
-            scaled(only(third.head_gradients[t], tied), weights[n])
-            for n, t in enumerate(network.tasks)
-        ),
+        *_shared_update(network, third, weighed.weights, scale),
         *(scaled(batch.penalties, 1.0 / len(batches)) for batch in batches),
         *(
             scaled(gradients, shares[part, n])
             for part, batch in enumerate(batches)
-            for n, gradients in enumerate(_private_heads(network, balancer, batch, weights))
+            for n, gradients in enumerate(_private_heads(network, asked, batch, weighed.weights))
         ),
     )
     forward, known = together([batch.forward for batch in batches], [k for _, k in parts], labels)
-    gradients = in_order(total, network.trainable)
-    return Gradients(forward, known, gradients, weights, gramian, [g * scale for g in own])
+    return Gradients(forward, known, in_order(total, network.trainable), weighed)
+
+
+def shared_variables(network: Network) -> list[keras.Variable]:
+    """The trainable variables that two or more tasks reach, in the model's order."""
+    shared = _tied(network) | {id(v) for v in network.cut.trunk_variables}
+    return [v for v in network.trainable if id(v) in shared]
+
+
+def _frontier_rows(network: Network, batch: CutPass) -> dict[int, list[Any]]:
+    """For each tensor of the frontier, each task's gradient there, or None."""
+    places = {i for row in batch.rows.values() for i in row}
+    return {i: [batch.rows[t].get(i) for t in network.tasks] for i in sorted(places)}
+
+
+def _frontier_gramian(network: Network, batch: CutPass, first: int | None, scale: Any) -> Any:
+    """Of the gradients at the frontier; on the first rows of the batch, if so many are given."""
+    found = _frontier_rows(network, batch)
+    rows = [found[i] for i in network.compared]
+    if first is None:
+        return gramian_of([part for some in rows for part in stack(some)], scale)
+    some = [[None if r is None else r[:first] for r in row] for row in rows]
+    gramian = gramian_of([part for row in some for part in stack(row)], scale)
+    size = keras.ops.cast(keras.ops.shape(batch.frontier[network.compared[0]])[0], "float32")
+    return gramian * (size / keras.ops.minimum(float(first), size))
+
+
+def _shared_update(network: Network, batch: CutPass, weights: Any, scale: Any) -> list[ById]:
+    """The weighted sum of the tasks' gradients of the shared variables, by one trunk backward."""
+    rows = _frontier_rows(network, batch)
+    cotangents = {i: weighted_sum(some, weights) for i, some in rows.items()}
+    tied = _tied(network)
+    return [
+        batch.trunk_pullback(cotangents, scale),
+        *(
+            scaled(only(batch.head_gradients[t], tied), weights[n])
+            for n, t in enumerate(network.tasks)
+        ),
+    ]
 
 
 def _variable_rows(network: Network, batch: CutPass) -> list[ById]:
@@ -194,18 +294,16 @@ def _tied(network: Network) -> set[int]:
     return {key for key, count in uses.items() if count > 1}
 
 
-def _private_heads(
-    network: Network, balancer: Balancer, batch: CutPass, weights: Any
-) -> list[ById]:
+def _private_heads(network: Network, asked: Asked, batch: CutPass, weights: Any) -> list[ById]:
     tied = _tied(network)
     return [
         scaled(
             {k: g for k, g in batch.head_gradients[t].items() if k not in tied},
-            _head_weight(balancer, weights, n),
+            _head_weight(asked, weights, n),
         )
         for n, t in enumerate(network.tasks)
     ]
 
 
-def _head_weight(balancer: Balancer, weights: Any, place: int) -> Any:
-    return weights[place] if balancer.weight_heads else 1.0
+def _head_weight(asked: Asked, weights: Any, place: int) -> Any:
+    return weights[place] if asked.weighs_heads else 1.0

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 
 from plait._names import did_you_mean
+from plait.errors import BalancingError
+from plait.model._asked import Weighed
 from plait.model._losses import Labels, same_rank, spread
 
 
@@ -89,6 +91,39 @@ class TaskMetrics(keras.metrics.Metric):
                 _take(metric, known.targets, answers, known.positions)
         self.built = True
 
+    def check_scores(self, tasks: Sequence[str], who: str) -> None:
+        """Refuses a balancer's need of metrics where a task has none of which more is better.
+
+        Raises:
+            BalancingError: names the task.
+        """
+        for task in tasks:
+            first = self._first(task)
+            if first is None or getattr(first, "_direction", None) == "down":
+                received = "none" if first is None else first.name
+                raise BalancingError(
+                    f"{who} needs a metric in [0, 1], of which more is better, as the first of "
+                    f"each output in metrics= or weighted_metrics=. Received for '{task}': {received}."
+                )
+
+    def on_batch(self, labels: Mapping[str, Labels], predictions: Mapping[str, Any]) -> Any:
+        """Each task's first metric over this batch alone, `(tasks,)`; changes no variable."""
+        found = []
+        for task in self._tasks:
+            metric, known = self._first(task), labels.get(task)
+            if metric is None or known is None:
+                found.append(keras.ops.zeros(()))
+                continue
+            weights = known.labelled if task in self._plain else known.positions
+            with keras.StatelessScope([(v, v.value) for v in metric.variables]):
+                metric.reset_state()
+                _take(metric, known.targets, known.where_labelled(predictions[task]), weights)
+                found.append(keras.ops.cast(metric.result(), "float32"))
+        return keras.ops.stack(found)
+
+    def _first(self, task: str) -> keras.metrics.Metric | None:
+        return next(iter([*self._plain.get(task, ()), *self._weighted.get(task, ())]), None)
+
     def reset_state(self) -> None:
         for metric in self.inner:
             metric.reset_state()
@@ -121,17 +156,19 @@ class BalanceMonitor(keras.metrics.Metric):
     def variables(self) -> list[keras.Variable]:
         return [v for metric in self._inner for v in metric.variables]
 
-    def update_state(self, weights: Any, gramian: Any, active: Any) -> None:
-        """Takes one step: `(tasks,)`, `(tasks, tasks)` or None, `(tasks,)` bool."""
-        present = keras.ops.cast(active, "float32")
+    def update_state(self, weighed: Weighed, active: Any) -> None:
+        """Takes one step; `active` is `(tasks,)` bool."""
+        weights = weighed.weights
         # A step that overflowed in float16 moved nothing, and has no weights to tell of.
         finite = keras.ops.isfinite(weights)
-        present = keras.ops.where(finite, present, 0.0)
+        present = keras.ops.cast(keras.ops.logical_and(active, finite), "float32")
         self._weights.update_state(keras.ops.where(finite, weights, 0.0), present)
-        if self._conflicts is not None:
+        if self._conflicts is not None and weighed.gramian is not None:
             pairs = present[:, None] * present[None, :] * (1.0 - keras.ops.eye(len(self._tasks)))
+            if weighed.compared is not None:
+                pairs = pairs * keras.ops.cast(weighed.compared, "float32")
             count = keras.ops.sum(pairs)
-            conflicts = keras.ops.sum(keras.ops.where(gramian < 0, pairs, 0.0))
+            conflicts = keras.ops.sum(keras.ops.where(weighed.gramian < 0, pairs, 0.0))
             rate = keras.ops.divide_no_nan(conflicts, count)
             self._conflicts.update_state(rate[None], count[None])
 

@@ -1,22 +1,28 @@
 """`MultiTaskModel`: a functional Keras model that learns several outputs at once, with gaps."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from plait import backend
-from plait._names import demand
-from plait.balancing import Balancer, Equal
+from plait._names import demand, did_you_mean
+from plait.balancing import Aggregator, Balancer, Equal
+from plait.errors import BalancingError
+from plait.model._asked import Asked, Held
 from plait.model._frontier import Cut, address, compared, find_cut, tensor_at
+from plait.model._gradients import shared_variables
 from plait.model._metrics import BalanceMonitor, TaskMetrics
 from plait.model._network import Network, TaskLosses
 from plait.model._objective import Objective, without_holes
+from plait.model._report import Report
 from plait.model._row_key import augmented, without_row_key
 from plait.model._saved_state import PREFIX, restore, saved_state
 from plait.model._step import build_balancer, take_step
+from plait.model._watch import watched
 
-_COMPARING = frozenset({"gramian", "cross_gramian"})
+_COMPARING = frozenset({"gramian", "cross_gramian", "gradients"})
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -63,7 +69,10 @@ class MultiTaskModel(keras.Model):
             shared=None if shared is None else tuple(self._found(t) for t in shared),
             augment=None,
             balancing=None,
+            auxiliary=(),
+            report=Report((), compares=False),
             _monitor=None,
+            _held=None,
             _made=(None, None),
         )
 
@@ -80,6 +89,7 @@ class MultiTaskModel(keras.Model):
         auto_scale_loss: bool = True,
         *,
         balancing: Balancer | None = None,
+        auxiliary: Sequence[str] = (),
     ) -> None:
         """Configures training, as `keras.Model.compile` does.
 
@@ -95,10 +105,11 @@ class MultiTaskModel(keras.Model):
             jit_compile: as in Keras.
             auto_scale_loss: as in Keras.
             balancing: how the tasks are weighed against each other; None adds the losses.
+            auxiliary: the outputs that only serve the others, for balancers that tell them apart.
 
         Raises:
             ValueError: a loss, weight or metric for an output that is not there; a `balancing`
-                that is no balancer.
+                that is no balancer; an `auxiliary` that is no output with a loss.
             BalancingError: a balancer with fewer than two tasks, or whose needs the model cannot
                 meet.
         """
@@ -112,14 +123,23 @@ class MultiTaskModel(keras.Model):
             auto_scale_loss=auto_scale_loss,
         )
         objective = Objective(self.task_names, loss, loss_weights)
+        for name in auxiliary:
+            if name not in objective.tasks:
+                raise ValueError(
+                    f"auxiliary: there is no output '{name}' with a loss."
+                    f"{did_you_mean(name, objective.tasks)}"
+                )
         self.loss = loss
         self._keep(
             balancing=balancing,
+            auxiliary=tuple(auxiliary),
             objective=objective,
             _compile_metrics=TaskMetrics(
                 objective.outputs, objective.tasks, metrics, weighted_metrics
             ),
+            report=Report(objective.tasks, compares=False),
             _monitor=None,
+            _held=None,
             _made=(None, None),
             _compiled_with={
                 "optimizer": self.optimizer,
@@ -131,6 +151,7 @@ class MultiTaskModel(keras.Model):
                 "steps_per_execution": steps_per_execution,
                 "jit_compile": jit_compile,
                 "balancing": balancing,
+                "auxiliary": list(auxiliary),
             },
         )
         if balancing is not None:
@@ -159,8 +180,29 @@ class MultiTaskModel(keras.Model):
     def metrics_variables(self) -> list[keras.Variable]:
         # A balancer's state lives as long as the metrics' in Keras' training loop, and is reset by
         # nobody. It is no weight of the model: get_weights and clone_model do not see it.
-        state = self.balancing.variables if self.balancing else []
-        return [*(v for metric in self.metrics for v in metric.variables), *state]
+        metrics = [v for metric in self.metrics for v in metric.variables]
+        return [*metrics, *self.report.variables, *self._balancing_state()]
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: Any = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Trains as `keras.Model.fit` does, with the same arguments.
+
+        The history also holds, where gradients are compared, the mean cosine between each two tasks'
+        gradients (`cosine_<a>_<b>`) and each task's share of the update (`<task>_share`).
+
+        Raises:
+            DivergedError: a loss is not finite; names the task, the step and the last checkpoint.
+        """
+        return super().fit(x, y, batch_size, epochs, verbose, watched(callbacks), *args, **kwargs)
 
     def train_step(self, *args: Any) -> Any:
         return backend.train_step(self, *args)
@@ -177,10 +219,12 @@ class MultiTaskModel(keras.Model):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         labels = self.objective.by_name(y, sample_weight)
         x = self._without_holes(augmented(x, self.augment), labels)
-        balancer = self.balancing or Equal()
-        done = take_step(self._network, balancer, self.optimizer, x, labels)
+        # A copy: torch counts on in place.
+        step = keras.ops.cast(self.optimizer.iterations, "int32") + 0
+        done = take_step(self._network, self._asked(step), self.optimizer, x, labels)
+        self.report.update(done.losses, done.added, done.weighed, step)
         if self._monitor is not None:
-            self._monitor.update_state(done.weights, done.gramian, done.losses.active)
+            self._monitor.update_state(done.weighed, done.losses.active)
         self._take(done.losses, done.added, done.labels, done.predictions)
         return self.get_metrics_result()
 
@@ -262,21 +306,50 @@ class MultiTaskModel(keras.Model):
     def _unsaved_by_keras(self) -> dict[str, keras.Variable]:
         weights = {id(v) for v in self.weights}
         seeds = [v for v in self.non_trainable_variables if id(v) not in weights]
-        return saved_state(seeds, self.balancing)
+        return saved_state(seeds, self.balancing, self._balancing_state())
 
     def _keep(self, **attributes: Any) -> None:
         for name, value in attributes.items():
             object.__setattr__(self, name, value)
 
+    def _balancing_state(self) -> list[keras.Variable]:
+        state = self.balancing.variables if self.balancing else []
+        return [*state, *(self._held.variables if self._held else [])]
+
     def _start_balancing(self, balancing: Balancer) -> None:
         tasks = self.objective.tasks
         build_balancer(balancing, tasks, self.optimizer)
+        if "metrics" in balancing.needs:
+            self._compile_metrics.check_scores(tasks, type(balancing).__name__)
+        if "auxiliary" in balancing.needs and not set(self.auxiliary) & set(tasks):
+            raise BalancingError(
+                f"{type(balancing).__name__} needs an auxiliary task. Name those outputs in "
+                f"compile(auxiliary=[...]). There is: {', '.join(tasks)}."
+            )
         # Refuses here, not in the first step, a model that cannot give what the balancer needs.
-        _ = self._network
+        network = self._network
+        if isinstance(balancing, Aggregator) and balancing.level == "parameters":
+            balancing.build_rows([tuple(v.shape) for v in shared_variables(network)])
         if balancing.trainable_variables and not self.optimizer.built:
             self.optimizer.build(self._optimized())
-        compares = bool(_COMPARING & balancing.needs)
-        self._keep(_monitor=BalanceMonitor(tasks, compares))
+        compares = network.found is not None
+        self._keep(
+            report=Report(tasks, compares and "cross_gramian" not in balancing.needs),
+            _monitor=BalanceMonitor(tasks, compares),
+            _held=Held(len(tasks)) if balancing.refresh_every > 1 else None,
+        )
+
+    def _asked(self, step: Any) -> Asked:
+        tasks = self.objective.tasks
+        return Asked(
+            self.balancing or Equal(),
+            tasks,
+            step,
+            keras.ops.convert_to_tensor(self.report.epoch),
+            tuple(task in self.auxiliary for task in tasks),
+            self.report.unseen,
+            self._held,
+        )
 
     def _optimized(self) -> list[keras.Variable]:
         learnt = self.balancing.trainable_variables if self.balancing else []
@@ -292,12 +365,10 @@ class MultiTaskModel(keras.Model):
 
     def _as_network(self) -> Network:
         tasks, outputs = self.objective.tasks, self._by_name()
-        needs = self.balancing.needs if self.balancing else frozenset()
         cut: Cut | None = None
         chosen: tuple[int, ...] = ()
-        if _COMPARING & needs and len(tasks) > 1:
-            cut = find_cut(self.inputs, outputs, tasks)
-            chosen = compared(cut, self.shared, self.balancing.level)
+        if self.balancing is not None:
+            cut, chosen = self._cut(outputs)
         return Network(
             self.inputs,
             outputs,
@@ -307,10 +378,27 @@ class MultiTaskModel(keras.Model):
             self._standardize_inputs,
             lambda x: self._named(self(x, training=True)),
             self.objective.losses,
+            lambda predictions, labels: self._compile_metrics.on_batch(
+                self.objective.labels(predictions, labels), predictions
+            ),
             lambda labels: self.objective.labelled_rows(outputs, labels),
             cut,
             chosen,
         )
+
+    def _cut(self, outputs: dict[str, Any]) -> tuple[Cut | None, tuple[int, ...]]:
+        """Where gradients are compared; None for a balancer without the need, where it cannot be."""
+        tasks, balancing = self.objective.tasks, self.balancing
+        if _COMPARING & balancing.needs:
+            cut = find_cut(self.inputs, outputs, tasks)
+            return cut, compared(cut, self.shared, balancing.level)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                cut = find_cut(self.inputs, outputs, tasks)
+                return cut, compared(cut, self.shared, "representation")
+        except BalancingError:
+            return None, ()
 
     def _by_name(self) -> dict[str, Any]:
         return dict(zip(self.task_names, self._output_list(), strict=True))

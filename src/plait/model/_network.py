@@ -50,6 +50,7 @@ class Network:
         flatten: from the user's inputs to values in the order of `inputs`.
         forward: from the user's inputs to predictions by name, in training mode.
         losses: from predictions and labels of the same rows to the tasks' losses.
+        metrics: from predictions and labels of the same rows to each task's first metric, `(tasks,)`.
         labelled: from labels to `(batch,)` bool, the rows that have one of any output.
         found: where the trunk ends; None where no balancer asks for it.
         compared: the indices of the frontier's tensors that gradients are compared at.
@@ -63,6 +64,7 @@ class Network:
     flatten: Callable[[Any], list[Any]]
     forward: Callable[[Any], dict[str, Any]]
     losses: Callable[[dict[str, Any], Any], TaskLosses]
+    metrics: Callable[[dict[str, Any], Any], Any]
     labelled: Callable[[Any], Any]
     found: Cut | None = None
     compared: tuple[int, ...] = ()

@@ -68,6 +68,11 @@ def together(forwards: list[Forward], known: list[Any], labels: Any) -> tuple[Fo
     return forward, keras.tree.map_structure(join, *known)
 
 
+def first_rows(nest: Any, count: int | None) -> Any:
+    """The first rows of nested tensors `(batch, ...)`; None stays None."""
+    return keras.tree.map_structure(lambda a: None if a is None else a[:count], nest)
+
+
 def _count(tensor: Any) -> tuple[Any, bool]:
     """How many rows, and whether that is a number; TensorFlow may know it only when it runs."""
     rows = tensor.shape[0]

@@ -12,16 +12,21 @@ PREFIX = "state_"
 
 
 def saved_state(
-    seeds: list[keras.Variable], balancing: Balancer | None
+    seeds: list[keras.Variable], balancing: Balancer | None, state: list[keras.Variable]
 ) -> dict[str, keras.Variable]:
     """Variables by the name they are stored under.
+
+    Args:
+        seeds: of dropout and other random layers.
+        balancing: the balancer.
+        state: its variables, and those that the step keeps for it.
 
     A balancer's names hold its class and its tasks, so that its state fits no other one's.
     """
     named = {f"{PREFIX}seed_{n}": seed for n, seed in enumerate(seeds)}
     if balancing is not None:
         tasks = zlib.crc32(repr(balancing.tasks).encode())
-        for n, variable in enumerate(balancing.variables):
+        for n, variable in enumerate(state):
             named[f"{PREFIX}{type(balancing).__name__}_{tasks:08x}_{n}_{variable.name}"] = variable
     return named
 

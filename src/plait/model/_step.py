@@ -7,9 +7,10 @@ import keras
 
 from plait import backend
 from plait._names import did_you_mean
-from plait.balancing import Balancer, Evidence, StepContext
+from plait.balancing import Balancer
 from plait.balancing._balancer import Need
 from plait.errors import BalancingError
+from plait.model._asked import Asked, Weighed
 from plait.model._gradients import compute_gradients
 from plait.model._network import Network, TaskLosses, entries, losses_at
 
@@ -23,62 +24,45 @@ class Outcome:
         added: the sum of `add_loss` terms and regularisers.
         labels: the user's labels in the order of the predictions' rows.
         predictions: each output's values.
-        weights: `(tasks,)` given by the balancer.
-        gramian: `(tasks, tasks)`, or None.
+        weighed: what the balancer said.
     """
 
     losses: TaskLosses
     added: Any
     labels: Any
     predictions: dict[str, Any]
-    weights: Any
-    gramian: Any
+    weighed: Weighed
 
 
-def take_step(network: Network, balancer: Balancer, optimizer: Any, x: Any, labels: Any) -> Outcome:
+def take_step(network: Network, asked: Asked, optimizer: Any, x: Any, labels: Any) -> Outcome:
     """Moves the model, the optimizer and the balancer by one batch; assigns their variables.
 
     Args:
         network: the model.
-        balancer: asked for the tasks' weights.
+        asked: the balancer, asked for the tasks' weights.
         optimizer: built with `network.trainable` and the balancer's trainable variables.
         x: the user's inputs.
         labels: of the same rows.
     """
     held = [*network.trainable, *network.others]
     state = entries(held, [v.value for v in held])
-    step = keras.ops.cast(optimizer.iterations, "int32")
-
-    def weigh(losses: TaskLosses, gramian: Any, active: Any) -> tuple[Any, list[Any]]:
-        context = StepContext(network.tasks, active, step)
-        with backend.no_gradient():
-            return balancer.weights(Evidence(losses.values, gramian), context)
-
     scale = optimizer.scale_loss(keras.ops.ones(()))
-    found = compute_gradients(network, balancer, x, labels, state, scale, weigh)
+    found = compute_gradients(network, asked, x, labels, state, scale)
     forward = found.forward
     backend.apply_gradients(
         optimizer,
-        [*found.gradients, *found.balancer_gradients],
-        [*network.trainable, *balancer.trainable_variables],
+        [*found.gradients, *(g * scale for g in found.weighed.own)],
+        [*network.trainable, *asked.balancer.trainable_variables],
     )
-    if "losses_after" in balancer.needs:
+    if "losses_after" in asked.balancer.needs:
         # The same rows and the same seeds: only the weights have moved.
         moved = entries(network.trainable, [v.value for v in network.trainable])
         with backend.no_gradient():
             after = losses_at(network, x, labels, state | moved)
-        context = StepContext(network.tasks, forward.losses.active, step)
-        balancer.after_step(forward.losses.values, after.values, context)
+        asked.after_step(forward.losses, after)
     for variable, value in zip(network.others, forward.others, strict=True):
         variable.assign(value)
-    return Outcome(
-        forward.losses,
-        forward.added,
-        found.labels,
-        forward.predictions,
-        found.weights,
-        found.gramian,
-    )
+    return Outcome(forward.losses, forward.added, found.labels, forward.predictions, found.weighed)
 
 
 def build_balancer(balancer: Balancer, tasks: tuple[str, ...], optimizer: Any) -> None:

@@ -48,9 +48,14 @@ def choices(
     return lines
 
 
-def outcome(best: Epoch, history: Sequence[Epoch], findings: Iterable[Findings]) -> list[str]:
-    """Lines about what was kept, and about cells that were broken or cut."""
-    lines = []
+def outcome(
+    best: Epoch,
+    history: Sequence[Epoch],
+    findings: Iterable[Findings],
+    diverged: str | None = None,
+) -> list[str]:
+    """Lines about what ended training, what was kept, and cells that were broken or cut."""
+    lines = [] if diverged is None else [diverged]
     if best.mean_gain is not None:
         lines.append(
             f"kept epoch {best.number} of {len(history)}: mean gain {best.mean_gain:.4f} "

@@ -1,6 +1,5 @@
 """After each epoch: scores on the validation rows, the best weights so far, and when to stop."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ import keras
 import numpy as np
 
 from plait.data import FeatureRows
-from plait.errors import PlaitError
 from plait.inference import Predictor, Scores, gains, mean_gain, score
 from plait.table import Table
 
@@ -109,9 +107,6 @@ class Selection(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         plain = {name: float(value) for name, value in (logs or {}).items()}
         loss = plain.pop("loss")
-        if not math.isfinite(loss):
-            self._diverged(epoch + 1, plain)
-            return
         scores: Scores = {}
         if self.validation is not None:
             answers = self.predictor.answers(self.validation.rows)
@@ -145,12 +140,3 @@ class Selection(keras.callbacks.Callback):
 
     def _values(self) -> list[np.ndarray]:
         return [keras.ops.convert_to_numpy(v.value) for v in self.predictor.model.weights]
-
-    def _diverged(self, number: int, logs: dict[str, float]) -> None:
-        worst = [name for name, value in logs.items() if not math.isfinite(value)]
-        if not self.history:
-            raise PlaitError(
-                f"The loss is not finite after epoch {number} ({', '.join(worst) or 'loss'}). "
-                "Lower Training(learning_rate=...), or look for extreme numbers in the table."
-            )
-        self.model.stop_training = True

@@ -9,6 +9,7 @@ import keras
 from plait.backend import seeded
 from plait.balancing import Balancer
 from plait.data import Batches
+from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
 from plait.model import ModalityDropout, MultiTaskModel
 from plait.tasks import Task
@@ -28,12 +29,14 @@ class Trained:
         model: the compiled Keras model, with the same weights.
         history: every epoch.
         best: the epoch whose weights were kept.
+        diverged: what ended training early, if a loss was not finite.
     """
 
     predictor: Predictor
     model: MultiTaskModel
     history: tuple[Epoch, ...]
     best: Epoch
+    diverged: str | None = None
 
 
 def train(
@@ -60,7 +63,7 @@ def train(
         on_epoch: called with each epoch that is over.
 
     Raises:
-        PlaitError: the loss is not finite in the first epoch.
+        DivergedError: a loss is not finite in the first epoch.
         BalancingError: the balancer asks for what the model cannot give.
     """
     inputs, outputs = declaration.connect(seed)
@@ -76,16 +79,22 @@ def train(
         settings.patience or 1,
         on_epoch,
     )
-    with seeded(seed):
-        model.fit(
-            batches,
-            epochs=settings.epochs,
-            shuffle=False,
-            verbose=0,
-            callbacks=[selection, *callbacks],
-        )
+    diverged = None
+    try:
+        with seeded(seed):
+            model.fit(
+                batches,
+                epochs=settings.epochs,
+                shuffle=False,
+                verbose=0,
+                callbacks=[selection, *callbacks],
+            )
+    except DivergedError as error:
+        if not selection.history:
+            raise
+        diverged = error.what
     selection.restore()
-    return Trained(predictor, model, tuple(selection.history), selection.best)
+    return Trained(predictor, model, tuple(selection.history), selection.best, diverged)
 
 
 def compile_model(

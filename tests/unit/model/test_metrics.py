@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from plait.model._asked import Weighed
 from plait.model._metrics import BalanceMonitor, Means, TaskMetrics
 
 pytestmark = pytest.mark.backends
@@ -33,8 +34,12 @@ def test_a_loss_counts_by_the_rows_that_have_its_label():
 def test_weights_and_conflicts_count_the_steps_in_which_a_task_was_there():
     monitor = BalanceMonitor(["a", "b", "c"], gramian=True)
     conflict = [[1.0, -1.0, 1.0], [-1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
-    monitor.update_state(array(1, 2, 3), array(*conflict), array(1, 1, 1))  # one pair of three
-    monitor.update_state(array(3, 4, 0), array(*conflict), array(1, 1, 0))  # the one pair there is
+    said = Weighed(array(1, 2, 3), [], array(*conflict))
+    monitor.update_state(said, array(1, 1, 1))  # one pair of three
+    said = Weighed(array(3, 4, 0), [], array(*conflict))
+    monitor.update_state(said, array(1, 1, 0))  # the one pair there is
+    said = Weighed(array(2, 3, 0), [], 0 * array(*conflict), compared=array(0)[0])
+    monitor.update_state(said, array(1, 1, 0))  # a step in which no gradients were compared
     found = {name: float(value) for name, value in monitor.result().items()}
     assert found == pytest.approx(
         {"a_weight": 2.0, "b_weight": 3.0, "c_weight": 3.0, "conflict_rate": 0.5}

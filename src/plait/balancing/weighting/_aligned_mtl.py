@@ -17,8 +17,7 @@ class AlignedMTL(GramianWeighting):
     Args:
         scale: s^2 is the smallest ("min", the paper's), the middle ("median") or the mean ("rmse")
             of the eigenvalues that are not 0.
-        level: see `GramianWeighting`.
-        weight_heads: see `GramianWeighting`.
+        level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
         D. Senushkin et al., "Independent Component Alignment for Multi-Task Learning", CVPR 2023,
@@ -31,8 +30,15 @@ class AlignedMTL(GramianWeighting):
         *,
         level: Level = "representation",
         weight_heads: bool = False,
+        refresh_every: int = 1,
+        gram_batch: int | None = None,
     ) -> None:
-        super().__init__(level=level, weight_heads=weight_heads)
+        super().__init__(
+            level=level,
+            weight_heads=weight_heads,
+            refresh_every=refresh_every,
+            gram_batch=gram_batch,
+        )
         if scale not in ("min", "median", "rmse"):
             raise ValueError(f"AlignedMTL: scale is 'min', 'median' or 'rmse'. Received: {scale!r}")
         self.scale = scale

@@ -20,8 +20,7 @@ class CAGrad(GramianWeighting):
         c: the radius, as a share of g_0's length.
         norm_eps: where ||g_w||^2 is at most this share of the Gramian's trace, the point is Pareto
             stationary and all weights are 0.
-        level: see `GramianWeighting`.
-        weight_heads: see `GramianWeighting`.
+        level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
         B. Liu, X. Liu, X. Jin, P. Stone, Q. Liu, "Conflict-Averse Gradient Descent for Multi-task
@@ -35,8 +34,15 @@ class CAGrad(GramianWeighting):
         *,
         level: Level = "representation",
         weight_heads: bool = False,
+        refresh_every: int = 1,
+        gram_batch: int | None = None,
     ) -> None:
-        super().__init__(level=level, weight_heads=weight_heads)
+        super().__init__(
+            level=level,
+            weight_heads=weight_heads,
+            refresh_every=refresh_every,
+            gram_batch=gram_batch,
+        )
         if not c >= 0:
             raise ValueError(f"CAGrad: c is at least 0. Received: {c!r}")
         self.c = c

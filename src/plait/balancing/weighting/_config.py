@@ -15,8 +15,7 @@ class ConFIG(GramianWeighting):
     In weights: e is proportional to U^T (U U^T)^+ 1. A zero gradient gets weight 0.
 
     Args:
-        level: see `GramianWeighting`.
-        weight_heads: see `GramianWeighting`.
+        level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
         Q. Liu, M. Chu, N. Thuerey, "ConFIG: Towards Conflict-free Training of Physics Informed

@@ -16,8 +16,7 @@ class DualProj(GramianWeighting):
     Args:
         norm_eps: see `UPGrad`.
         reg_eps: see `UPGrad`.
-        level: see `GramianWeighting`.
-        weight_heads: see `GramianWeighting`.
+        level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
         D. Lopez-Paz, M. Ranzato, "Gradient Episodic Memory for Continual Learning", NeurIPS 2017,
@@ -31,8 +30,15 @@ class DualProj(GramianWeighting):
         *,
         level: Level = "representation",
         weight_heads: bool = False,
+        refresh_every: int = 1,
+        gram_batch: int | None = None,
     ) -> None:
-        super().__init__(level=level, weight_heads=weight_heads)
+        super().__init__(
+            level=level,
+            weight_heads=weight_heads,
+            refresh_every=refresh_every,
+            gram_batch=gram_batch,
+        )
         self.norm_eps = norm_eps
         self.reg_eps = reg_eps
 

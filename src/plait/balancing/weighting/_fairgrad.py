@@ -18,8 +18,7 @@ class FairGrad(GramianWeighting):
 
     Args:
         alpha: greater than 0.
-        level: see `GramianWeighting`.
-        weight_heads: see `GramianWeighting`.
+        level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
         H. Ban, K. Ji, "Fair Resource Allocation in Multi-Task Learning", ICML 2024, equation 4,
@@ -32,8 +31,15 @@ class FairGrad(GramianWeighting):
         *,
         level: Level = "representation",
         weight_heads: bool = False,
+        refresh_every: int = 1,
+        gram_batch: int | None = None,
     ) -> None:
-        super().__init__(level=level, weight_heads=weight_heads)
+        super().__init__(
+            level=level,
+            weight_heads=weight_heads,
+            refresh_every=refresh_every,
+            gram_batch=gram_batch,
+        )
         if not alpha > 0:
             raise ValueError(f"FairGrad: alpha is greater than 0. Received: {alpha!r}")
         self.alpha = alpha

@@ -17,8 +17,7 @@ class IMTLG(GramianWeighting):
     Where the weights sum to 0, and no multiple of them to 1, they are all 0.
 
     Args:
-        level: see `GramianWeighting`.
-        weight_heads: see `GramianWeighting`.
+        level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
         L. Liu et al., "Towards Impartial Multi-task Learning", ICLR 2021, equation 5.

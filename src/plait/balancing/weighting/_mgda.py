@@ -16,8 +16,7 @@ class MGDA(GramianWeighting):
     all losses) the combination is 0.
 
     Args:
-        level: see `GramianWeighting`.
-        weight_heads: see `GramianWeighting`.
+        level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
         J.-A. Désidéri, "Multiple-Gradient Descent Algorithm (MGDA)", Comptes Rendus Mathématique

@@ -4,47 +4,30 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
+from plait.balancing._balancer import CrossGramianWeighting, Evidence, StepContext
 from plait.balancing._simplex import simplex_projection, within
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class MoDo(GramianWeighting):
+class MoDo(CrossGramianWeighting):
     """Moves weights on the simplex along an unbiased estimate of the min-norm problem's gradient.
 
     lambda <- projection of lambda - gamma (J_1 J_2^T + rho I) lambda onto the simplex, with J_1 and
     J_2 the tasks' gradients on two independent batches; the model then moves by J_3^T lambda on a
-    third. The three are parts of the batch that the step receives, its labelled rows dealt in turn.
-
-    Inner products of gradients of different rows mean something for the variables only, so the level
-    is always "parameters". Heads keep their gradients over all labelled rows.
+    third.
 
     Args:
         gamma: the step size of lambda.
         rho: the regularisation.
-        weight_heads: whether lambda also multiplies the heads' own gradients.
+        weight_heads: see `CrossGramianWeighting`, which says what the three batches are.
 
     References:
         L. Chen, H. Fernando, Y. Ying, T. Chen, "Three-Way Trade-Off in Multi-Objective Learning:
         Optimization, Generalization and Conflict-Avoidance", NeurIPS 2023, Algorithm 1.
     """
 
-    needs = frozenset({"cross_gramian"})
-
-    def __init__(
-        self,
-        gamma: float = 0.1,
-        rho: float = 0.1,
-        *,
-        level: Level = "parameters",
-        weight_heads: bool = False,
-    ) -> None:
-        super().__init__(level=level, weight_heads=weight_heads)
-        if level != "parameters":
-            raise ValueError(
-                "MoDo: gradients of different batches can be compared only with respect to the "
-                f"shared variables: level='parameters'. Received: level={level!r}"
-            )
+    def __init__(self, gamma: float = 0.1, rho: float = 0.1, *, weight_heads: bool = False) -> None:
+        super().__init__(weight_heads=weight_heads)
         self.gamma = gamma
         self.rho = rho
 

@@ -19,8 +19,7 @@ class NashMTL(GramianWeighting):
 
     Args:
         normalise: divides the Gramian by its Frobenius norm first, as the authors' code does.
-        level: see `GramianWeighting`.
-        weight_heads: see `GramianWeighting`.
+        level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
         A. Navon et al., "Multi-Task Learning as a Bargaining Game", ICML 2022, Algorithm 1. The
@@ -34,8 +33,15 @@ class NashMTL(GramianWeighting):
         *,
         level: Level = "representation",
         weight_heads: bool = False,
+        refresh_every: int = 1,
+        gram_batch: int | None = None,
     ) -> None:
-        super().__init__(level=level, weight_heads=weight_heads)
+        super().__init__(
+            level=level,
+            weight_heads=weight_heads,
+            refresh_every=refresh_every,
+            gram_batch=gram_batch,
+        )
         self.normalise = normalise
 
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:

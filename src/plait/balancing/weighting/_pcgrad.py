@@ -20,8 +20,7 @@ class PCGrad(GramianWeighting):
     Args:
         seed: of the order; it also depends on the step and on the tasks' names, so it is the same on
             every backend and leaving a task out does not change the order of the others.
-        level: see `GramianWeighting`.
-        weight_heads: see `GramianWeighting`.
+        level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
         T. Yu, S. Kumar, A. Gupta, S. Levine, K. Hausman, C. Finn, "Gradient Surgery for Multi-Task
@@ -29,9 +28,20 @@ class PCGrad(GramianWeighting):
     """
 
     def __init__(
-        self, seed: int = 0, *, level: Level = "representation", weight_heads: bool = False
+        self,
+        seed: int = 0,
+        *,
+        level: Level = "representation",
+        weight_heads: bool = False,
+        refresh_every: int = 1,
+        gram_batch: int | None = None,
     ) -> None:
-        super().__init__(level=level, weight_heads=weight_heads)
+        super().__init__(
+            level=level,
+            weight_heads=weight_heads,
+            refresh_every=refresh_every,
+            gram_batch=gram_batch,
+        )
         self.seed = seed
 
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:

@@ -22,8 +22,7 @@ class UPGrad(GramianWeighting):
         reg_eps: added to the diagonal of the Gramian divided by its trace; it makes the solution
             unique where gradients are linearly dependent. It is as small as the rounding of the
             Gramian allows: a task whose gradient is shorter than its root is not protected.
-        level: see `GramianWeighting`.
-        weight_heads: see `GramianWeighting`.
+        level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
         P. Quinton, V. Rey, "Jacobian Descent for Multi-Objective Optimization", 2024
@@ -37,8 +36,15 @@ class UPGrad(GramianWeighting):
         *,
         level: Level = "representation",
         weight_heads: bool = False,
+        refresh_every: int = 1,
+        gram_batch: int | None = None,
     ) -> None:
-        super().__init__(level=level, weight_heads=weight_heads)
+        super().__init__(
+            level=level,
+            weight_heads=weight_heads,
+            refresh_every=refresh_every,
+            gram_batch=gram_batch,
+        )
         self.norm_eps = norm_eps
         self.reg_eps = reg_eps
 

@@ -1,0 +1,172 @@
+"""The balancer as one step asks it: what it is told, and in which steps."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from plait import backend
+from plait.balancing import Aggregator, Balancer, Evidence, StepContext
+from plait.balancing._balancer import mask
+from plait.model._network import TaskLosses
+
+OBSERVE_EVERY = 16
+"""Steps from one look at the gradients to the next, where the balancer itself asks for none."""
+
+
+class Held:
+    """The last weights, for the steps in which a balancer does not weigh anew.
+
+    Args:
+        tasks: how many.
+    """
+
+    def __init__(self, tasks: int) -> None:
+        def variable(name: str) -> keras.Variable:
+            return keras.Variable(
+                "zeros", shape=(tasks,), dtype="float32", trainable=False, name=name
+            )
+
+        self.weights = variable("held_weights")
+        self.known = variable("held_tasks")
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return [self.weights, self.known]
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What the balancer said.
+
+    Attributes:
+        weights: `(tasks,)`.
+        own: the gradients of the balancer's trainable variables.
+        gramian: `(tasks, tasks)` float32, or None where no gradients were compared.
+        compared: scalar bool, whether `gramian` is of this step; None for always.
+    """
+
+    weights: Any
+    own: list[Any]
+    gramian: Any = None
+    compared: Any = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One step's conversation with the balancer.
+
+    Attributes:
+        balancer: who is asked.
+        tasks: the tasks' names.
+        step: scalar int32.
+        epoch: scalar int32.
+        auxiliary: for each task, whether it only serves the others.
+        unseen: scalar bool, whether no gradients were compared in this epoch yet.
+        held: the last weights, where the balancer does not weigh in every step.
+    """
+
+    balancer: Balancer
+    tasks: tuple[str, ...]
+    step: Any
+    epoch: Any
+    auxiliary: tuple[bool, ...]
+    unseen: Any
+    held: Held | None = None
+
+    @property
+    def weighs_heads(self) -> bool:
+        """Whether the weights are of whole losses, heads included."""
+        return self.balancer.weight_heads or self.balancer.level is None
+
+    def weigh(
+        self,
+        losses: TaskLosses,
+        gramian: Any = None,
+        active: Any = None,
+        metrics: Callable[[], Any] | None = None,
+    ) -> Weighed:
+        """The weights of this step."""
+        active = losses.active if active is None else active
+        scores = metrics() if metrics and "metrics" in self.balancer.needs else None
+        evidence = Evidence(losses.values, gramian, metrics=scores)
+        with backend.no_gradient():
+            weights, own = self.balancer.weights(evidence, self._context(active))
+        return Weighed(weights, own, gramian)
+
+    def weigh_when_due(self, losses: TaskLosses, measure: Callable[[], Any]) -> Weighed:
+        """The weights of this step, or the last ones of a balancer that weighs in some steps only.
+
+        Args:
+            losses: the tasks' losses.
+            measure: gives the Gramian; what it costs is spent in the steps that need it.
+        """
+        if self.held is None:
+            gramian = measure()
+            return self.weigh(losses, gramian, self._seen(losses, gramian))
+        ops, held, variables = keras.ops, self.held, self.balancer.variables
+        active = losses.active
+        known = ops.convert_to_tensor(held.known) > 0
+        due = ops.logical_or(
+            self.step % self.balancer.refresh_every == 0,
+            ops.any(ops.logical_and(active, ops.logical_not(known))),
+        )
+
+        def anew() -> tuple[Any, ...]:
+            gramian = measure()
+            with keras.StatelessScope([(v, v.value) for v in variables]) as scope:
+                found = self.weigh(losses, gramian, self._seen(losses, gramian))
+            state = [scope.get_current_value(v) for v in variables]
+            return ops.cast(found.weights, "float32"), gramian, ops.cast(active, "float32"), state
+
+        def again() -> tuple[Any, ...]:
+            size = len(self.tasks)
+            return (
+                ops.convert_to_tensor(held.weights),
+                ops.zeros((size, size), "float32"),
+                ops.convert_to_tensor(held.known),
+                [ops.convert_to_tensor(v) for v in variables],
+            )
+
+        weights, gramian, met, state = ops.cond(due, anew, again)
+        held.weights.assign(weights)
+        held.known.assign(met)
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
+        return Weighed(mask(weights, active), [], gramian, due)
+
+    def observe(self, measure: Callable[[], Any]) -> tuple[Any, Any]:
+        """What `measure` gives in an epoch's first and every sixteenth step, and whether this is one.
+
+        In the other steps zeros.
+        """
+        ops = keras.ops
+        due = ops.logical_or(self.step % OBSERVE_EVERY == 0, self.unseen)
+        size = len(self.tasks)
+        return ops.cond(due, measure, lambda: ops.zeros((size, size), "float32")), due
+
+    def parts(
+        self, losses: TaskLosses, gradients: Sequence[Any], shared: Sequence[Any]
+    ) -> tuple[list[Any], Any]:
+        """Each task's part of the update of each shared tensor, and the heads' weights."""
+        if not isinstance(self.balancer, Aggregator):
+            raise TypeError(
+                f"{type(self.balancer).__name__} needs 'gradients' and is no Aggregator."
+            )
+        evidence = Evidence(losses.values, gradients=gradients, shared=shared)
+        with backend.no_gradient():
+            return self.balancer.parts(evidence, self._context(losses.active))
+
+    def after_step(self, before: TaskLosses, after: TaskLosses) -> None:
+        """Tells the losses of the same rows before and after the weights moved."""
+        self.balancer.after_step(before.values, after.values, self._context(before.active))
+
+    def _context(self, active: Any) -> StepContext:
+        return StepContext(self.tasks, active, self.step, self.epoch, self.auxiliary)
+
+    def _seen(self, losses: TaskLosses, gramian: Any) -> Any:
+        """The tasks that can be compared: some may have no label among the rows compared."""
+        if self.balancer.gram_batch is None:
+            return losses.active
+        return keras.ops.logical_and(losses.active, keras.ops.diagonal(gramian) > 0)

@@ -1,0 +1,105 @@
+"""What an epoch tells of the tasks' gradients, and of a loss that is no number."""
+
+import keras
+import numpy as np
+import pytest
+
+import plait
+from plait.errors import DivergedError
+
+from .graphs import GRAPHS, data_for
+from .test_step import Fixed
+
+pytestmark = pytest.mark.backends
+
+
+def linear(tasks="ab", rows=8):
+    """Two answers of one linear layer: the gradients at it are known."""
+    draw = np.random.default_rng(0)
+    x = keras.Input((3,), name="x")
+    z = keras.layers.Dense(2, use_bias=False, kernel_initializer="ones", name="z")(x)
+    heads = {
+        t: keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", name=t)(z)
+        for t in tasks
+    }
+    data = draw.normal(size=(rows, 3)).astype("float32")
+    labels = {t: draw.normal(size=(rows, 1)).astype("float32") for t in tasks}
+    return x, heads, data, labels
+
+
+def test_cosines_and_shares_by_hand():
+    x, heads, data, labels = linear()
+    model = plait.MultiTaskModel(x, heads)
+    model.compile(keras.optimizers.SGD(0.0), loss="mse", balancing=Fixed([2.0, 1.0]))
+    logs = model.fit(data, labels, batch_size=8, epochs=1, verbose=0).history
+    # The answers are 2 (x1 + x2 + x3); the gradient at z is 2 (answer - label) / 8 on both of its
+    # numbers, so only the residuals count.
+    answers = 2 * data.sum(axis=1, keepdims=True)
+    a, b = (2 * (answers - labels[t]).ravel() / 8 for t in "ab")
+    d = 2 * a + b
+    assert logs["cosine_a_b"] == [pytest.approx(a @ b / np.sqrt(a @ a * (b @ b)), rel=1e-5)]
+    assert logs["a_share"] == [pytest.approx(2 * a @ d / (d @ d), rel=1e-4)]
+    assert logs["b_share"] == [pytest.approx(b @ d / (d @ d), rel=1e-4)]
+
+
+@pytest.mark.parametrize("make", [plait.Equal, plait.FAMO, plait.UPGrad, plait.GradDrop])
+def test_every_balanced_run_tells_them(make):
+    inputs, outputs, _ = GRAPHS["plain_trunk"]()
+    x, y = data_for(inputs, outputs)
+    model = plait.MultiTaskModel(inputs, outputs)
+    model.compile("adam", loss="mse", balancing=make())
+    logs = model.fit(x, y, batch_size=5, epochs=2, verbose=0).history
+    told = {"a_weight", "b_weight", "a_share", "b_share", "cosine_a_b", "conflict_rate"}
+    assert told <= set(logs)
+    assert all(len(logs[name]) == 2 and np.isfinite(logs[name]).all() for name in told)
+    assert all(-1.0001 <= c <= 1.0001 for c in logs["cosine_a_b"])
+
+
+def test_pairs_stay_out_of_the_progress_bar(capsys):
+    x, heads, data, labels = linear()
+    model = plait.MultiTaskModel(x, heads)
+    model.compile("sgd", loss="mse", balancing=plait.PCGrad())
+    seen = []
+    csv = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(set(logs)))
+    model.fit(data, labels, epochs=1, verbose=2, callbacks=[csv])
+    assert "cosine_a_b" in seen[0]
+    printed = capsys.readouterr().out
+    assert "a_loss" in printed
+    assert "cosine" not in printed
+
+
+def test_losses_without_a_shared_trunk_are_weighed_and_not_compared():
+    heads = {}
+    inputs = [keras.Input((3,), name=t) for t in "xy"]
+    for name, x in zip("ab", inputs, strict=True):
+        heads[name] = keras.layers.Dense(1, name=name)(x)
+    model = plait.MultiTaskModel(inputs, heads)
+    model.compile("sgd", loss="mse", balancing=plait.Uncertainty())
+    one = np.ones((4, 3), "float32")
+    logs = model.fit([one, one], dict.fromkeys("ab", one[:, :1]), verbose=0).history
+    assert "a_weight" in logs
+    assert "cosine_a_b" not in logs
+
+
+@pytest.mark.parametrize("make", [lambda: None, plait.Uncertainty, plait.UPGrad, plait.MoDo])
+def test_a_loss_that_is_no_number_ends_the_run_and_is_named(make, tmp_path):
+    x, heads, data, labels = linear(rows=16)
+    model = plait.MultiTaskModel(x, heads)
+    model.compile(keras.optimizers.SGD(1e-3), loss="mse", balancing=make())
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        tmp_path / "at-{epoch}.weights.h5", save_weights_only=True
+    )
+    # From the second epoch on the first step throws the weights far away: the next one meets inf.
+    wild = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate if epoch < 1 else 1e30)
+    with pytest.raises(DivergedError, match=r"Task 'a': the loss is not finite at step 5") as error:
+        model.fit(data, labels, batch_size=4, epochs=5, verbose=0, callbacks=[wild, checkpoint])
+    assert str(tmp_path / "at-1.weights.h5") in str(error.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["at-1.weights.h5"]
+
+
+def test_a_run_that_diverges_at_once_says_that_there_is_nothing_to_go_back_to():
+    x, heads, data, labels = linear()
+    model = plait.MultiTaskModel(x, heads)
+    model.compile("sgd", loss="mse", balancing=plait.MGDA())
+    with pytest.raises(DivergedError, match=r"Task 'a'.*step 0.*No epoch had ended before"):
+        model.fit(data, {**labels, "a": 1e30 * labels["a"]}, verbose=0)
