@@ -20,7 +20,14 @@ __version__ = "0.1.0"
 
 # Where each public name is, stage by stage.
 _PUBLIC: dict[str, tuple[str, ...]] = {
-    "plait.errors": ("PlaitError", "BalancingError", "ConfigError", "DataError", "ModelFileError"),
+    "plait.errors": (
+        "PlaitError",
+        "BalancingError",
+        "DivergedError",
+        "ConfigError",
+        "DataError",
+        "ModelFileError",
+    ),
     "plait.table": ("Table", "Split"),
     "plait.features": ("Feature", "Image", "Audio", "Number", "Category", "Text"),
     "plait.encoders": (
@@ -64,6 +71,16 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "UPGrad",
         "DualProj",
         "ConFIG",
+        "DBMTL",
+        "ExcessMTL",
+        "GradDrop",
+        "MoCo",
+        "TrimmedMean",
+        "CosineGating",
+        "DTP",
+        "DWA",
+        "CrossGramianWeighting",
+        "Aggregator",
     ),
     "plait.tasks": ("Task", "Targets", "Binary", "Multiclass", "Multilabel", "Regression"),
     "plait.model": ("MultiTaskModel", "ModalityDropout"),

@@ -37,12 +37,24 @@ CASES = {
     "UPGrad": plait.UPGrad,
     "DualProj": plait.DualProj,
     "ConFIG": plait.ConFIG,
+    "DWA": plait.DWA,
+    "DTP": plait.DTP,
+    "CosineGating": plait.CosineGating,
+    "GradDrop": plait.GradDrop,
+    "MoCo": plait.MoCo,
+    "ExcessMTL": plait.ExcessMTL,
+    "DBMTL": plait.DBMTL,
+    "TrimmedMean": plait.TrimmedMean,
 }
 # One of each way through the step: what it is asked for, the level, state of its own, float64.
 VARIANTS = {
     **{name: CASES[name] for name in ("Equal", "Uncertainty", "PCGrad", "FAMO", "MoDo", "UPGrad")},
     "PCGrad at parameters": lambda: plait.PCGrad(level="parameters"),
     "PCGrad with heads": lambda: plait.PCGrad(weight_heads=True),
+    "PCGrad now and then": lambda: plait.PCGrad(refresh_every=2),
+    "PCGrad on some rows": lambda: plait.PCGrad(level="parameters", gram_batch=6),
+    "GradDrop": plait.GradDrop,
+    "MoCo": plait.MoCo,
 }
 pytestmark = pytest.mark.backends
 every_balancer = pytest.mark.parametrize("make", CASES.values(), ids=CASES)
@@ -169,8 +181,17 @@ def test_configuration_round_trip(make):
 def test_weights_are_zero_and_finite_without_labels(make):
     balancer = make()
     balancer.build(("a", "b"))
-    context = StepContext(("a", "b"), keras.ops.zeros((2,), "bool"), keras.ops.zeros((), "int32"))
-    evidence = Evidence(keras.ops.zeros((2,)), keras.ops.zeros((2, 2)))
+    if isinstance(balancer, balancing.Aggregator):
+        balancer.build_rows([(3, 2)])
+    nobody, zero = keras.ops.zeros((2,), "bool"), keras.ops.zeros((), "int32")
+    context = StepContext(("a", "b"), nobody, zero, zero, (False, True))
+    evidence = Evidence(
+        keras.ops.zeros((2,)),
+        keras.ops.zeros((2, 2)),
+        [keras.ops.zeros((2, 3, 2))],
+        [keras.ops.zeros((3, 2))],
+        keras.ops.zeros((2,)),
+    )
     weights, gradients = balancer.weights(evidence, context)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(weights), [0, 0])
     for gradient in gradients:

@@ -1,17 +1,27 @@
 """How the tasks are weighed against each other: one small class a method."""
 
 from plait.balancing._balancer import (
+    Aggregator,
     Balancer,
+    CrossGramianWeighting,
     Evidence,
     GramianWeighting,
     LossWeighting,
     StepContext,
 )
+from plait.balancing.aggregation._db_mtl import DBMTL
+from plait.balancing.aggregation._excess_mtl import ExcessMTL
+from plait.balancing.aggregation._graddrop import GradDrop
+from plait.balancing.aggregation._moco import MoCo
+from plait.balancing.aggregation._trimmed_mean import TrimmedMean
 from plait.balancing.weighting._aligned_mtl import AlignedMTL
 from plait.balancing.weighting._cagrad import CAGrad
 from plait.balancing.weighting._config import ConFIG
 from plait.balancing.weighting._constant import Constant
+from plait.balancing.weighting._cosine_gating import CosineGating
+from plait.balancing.weighting._dtp import DTP
 from plait.balancing.weighting._dual_proj import DualProj
+from plait.balancing.weighting._dwa import DWA
 from plait.balancing.weighting._equal import Equal
 from plait.balancing.weighting._fairgrad import FairGrad
 from plait.balancing.weighting._famo import FAMO
@@ -32,6 +42,9 @@ from plait.balancing.weighting._upgrad import UPGrad
 from plait.balancing.weighting._uwso import UWSO
 
 __all__ = [
+    "DBMTL",
+    "DTP",
+    "DWA",
     "FAMO",
     "GLS",
     "IMTLG",
@@ -41,23 +54,30 @@ __all__ = [
     "RLW",
     "STCH",
     "UWSO",
+    "Aggregator",
     "AlignedMTL",
     "Balancer",
     "CAGrad",
     "ConFIG",
     "Constant",
+    "CosineGating",
+    "CrossGramianWeighting",
     "DualProj",
     "Equal",
     "Evidence",
+    "ExcessMTL",
     "FairGrad",
+    "GradDrop",
     "GramianWeighting",
     "LossWeighting",
+    "MoCo",
     "MoDo",
     "NashMTL",
     "PCGrad",
     "ScaleInvariant",
     "StepContext",
     "Tchebycheff",
+    "TrimmedMean",
     "UPGrad",
     "Uncertainty",
 ]

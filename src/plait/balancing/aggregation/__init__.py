@@ -1,0 +1,1 @@
+"""Balancers that make the update out of the tasks' gradients themselves, one file a method."""

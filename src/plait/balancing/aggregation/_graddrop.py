@@ -1,0 +1,92 @@
+"""GradDrop: where the tasks disagree about a sign, one sign is drawn and the rest dropped."""
+
+from typing import Any
+
+import keras
+
+from plait._hash import name_key, uniform
+from plait.balancing._balancer import Aggregator, Evidence, Level, StepContext
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class GradDrop(Aggregator):
+    """Keeps, number by number, the gradients of one sign, drawn by how much of it there is.
+
+    P = (1 + sum_i g_i / sum_i |g_i|) / 2 is the purity of the positive sign. With U uniform in [0, 1),
+    g_i > 0 is kept where P > U and g_i < 0 where P < U; what is dropped leaks through by `leak`.
+
+    At the representation the paper's rule for tensors with a batch axis: purity is that of
+    sign(z) g_i summed over the batch, and a place is kept or dropped for all rows alike. At the
+    parameters, which have no batch axis, it is that of g_i itself.
+
+    Args:
+        leak: the share of a dropped gradient that passes.
+        seed: of the draws, which also depend on the step.
+        level: see `Aggregator`.
+        weight_heads: has no effect, as no task has a weight.
+
+    Raises:
+        ValueError: a leak outside [0, 1].
+
+    References:
+        Z. Chen, J. Ngiam, Y. Huang, T. Luong, H. Kretzschmar, Y. Chai, D. Anguelov, "Just Pick a
+        Sign: Optimizing Deep Multitask Models with Gradient Sign Dropout", NeurIPS 2020, Algorithm 1.
+    """
+
+    def __init__(
+        self,
+        leak: float = 0.0,
+        seed: int = 0,
+        *,
+        level: Level = "representation",
+        weight_heads: bool = False,
+    ) -> None:
+        super().__init__(level=level, weight_heads=weight_heads)
+        if not 0 <= leak <= 1:
+            raise ValueError(f"GradDrop: leak is between 0 and 1. Received: {leak!r}")
+        self.leak = leak
+        self.seed = seed
+
+    def parts(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
+        ops = keras.ops
+        found = []
+        for place, (rows, value) in enumerate(
+            zip(evidence.gradients, evidence.shared, strict=True)
+        ):
+            signed = rows
+            if self.level == "representation":
+                signs = ops.sign(ops.cast(value, "float32"))
+                signed = ops.sum(rows * signs[None], axis=1, keepdims=True)
+            draws = _uniform_like(signed[0], self.seed, context.step, place)
+            kept = signs_kept(signed, draws)
+            found.append(rows * (self.leak + (1.0 - self.leak) * kept))
+        return found, ops.cast(context.active, "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"leak": self.leak, "seed": self.seed, **super().get_config()}
+
+
+def signs_kept(gradients: Any, draws: Any) -> Any:
+    """1.0 where a task's gradient has the sign that was drawn, else 0.0.
+
+    Args:
+        gradients: `(tasks, *shape)`.
+        draws: `(*shape)` in [0, 1).
+    """
+    ops = keras.ops
+    size = ops.sum(ops.abs(gradients), axis=0)
+    balance = ops.sum(gradients, axis=0) / ops.where(size > 0, size, 1.0)
+    purity = 0.5 * (1.0 + balance)
+    positive = ops.cast(purity > draws, "float32")[None] * ops.cast(gradients > 0, "float32")
+    negative = ops.cast(purity < draws, "float32")[None] * ops.cast(gradients < 0, "float32")
+    return positive + negative
+
+
+def _uniform_like(tensor: Any, seed: int, step: Any, place: int) -> Any:
+    ops = keras.ops
+    shape = ops.shape(tensor)
+    count = 1
+    for axis in shape:
+        count = count * axis
+    drawn = uniform(seed, step, name_key("graddrop"), place, ops.arange(count, dtype="int32"))
+    return ops.reshape(drawn, shape)

@@ -1,0 +1,38 @@
+"""What the methods that keep a row a task have in common."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from plait.balancing._balancer import mask
+
+
+def kept(tasks: int, shapes: Sequence[tuple[int, ...]], name: str) -> list[keras.Variable]:
+    """A variable `(tasks, *shape)` of zeros for each shared variable."""
+    return [
+        keras.Variable(
+            "zeros", shape=(tasks, *shape), dtype="float32", trainable=False, name=f"{name}_{n}"
+        )
+        for n, shape in enumerate(shapes)
+    ]
+
+
+def flat(row: Any) -> Any:
+    """`(tasks, *shape)` as `(tasks, size)`."""
+    return keras.ops.reshape(row, (row.shape[0], -1))
+
+
+def squared_lengths(rows: Sequence[Any]) -> Any:
+    """`(tasks,)`: of each task's gradient over all shared tensors."""
+    return sum(keras.ops.sum(flat(row) ** 2, axis=1) for row in rows)
+
+
+def times(row: Any, weights: Any) -> Any:
+    """`(tasks, *shape)`, each task's times its weight."""
+    return row * keras.ops.reshape(weights, (-1,) + (1,) * (len(row.shape) - 1))
+
+
+def where_active(active: Any, new: Any, old: Any) -> Any:
+    """The active tasks' rows of `new`, the others' of `old`; both `(tasks, *shape)`."""
+    return mask(new, active) + mask(old, keras.ops.logical_not(active))
