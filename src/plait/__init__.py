@@ -53,6 +53,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "PBI",
         "Uncertainty",
         "PCGrad",
+        "GradVac",
         "FAMO",
         "MoDo",
         "MGDA",

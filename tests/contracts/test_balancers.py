@@ -17,6 +17,7 @@ CASES = {
     "Equal": plait.Equal,
     "Uncertainty": plait.Uncertainty,
     "PCGrad": plait.PCGrad,
+    "GradVac": plait.GradVac,
     "FAMO": plait.FAMO,
     "MoDo": plait.MoDo,
     "Constant": plait.Constant,

@@ -61,14 +61,14 @@ def test_pcgrad_leaves_agreeing_and_zero_gradients_alone():
 def test_pcgrad_is_algorithm_1_on_vectors(size):
     draw = np.random.default_rng(size)
     vectors = draw.normal(size=(size, 7))
-    keys = draw.permuted(np.tile(np.arange(size), (size, 1)), axis=1).astype("int32")
+    order = draw.permuted(np.tile(np.arange(size), (size, 1)), axis=1).astype("int32")
     expected = vectors.copy()
     for i in range(size):
-        for j in np.argsort(keys[i]):
+        for j in order[i]:
             if j != i and (product := expected[i] @ vectors[j]) < 0:
                 expected[i] -= product / (vectors[j] @ vectors[j]) * vectors[j]
     gramian = keras.ops.convert_to_tensor(vectors @ vectors.T, "float32")
-    found = surgery(gramian, keras.ops.convert_to_tensor(keys), keras.ops.ones((size,), "bool"))
+    found = surgery(gramian, keras.ops.convert_to_tensor(order), keras.ops.ones((size,), "bool"))
     np.testing.assert_allclose(numpy(found) @ vectors, expected, atol=1e-5)
 
 

@@ -1,0 +1,35 @@
+"""The weights of TorchJD, in float64, for the same gradients in the same order.
+
+Runs where torch is installed: with `make test-backends`.
+"""
+
+import numpy as np
+import pytest
+from tests.unit.balancing.with_memory import gramians_of, take_steps
+
+import plait
+
+torch = pytest.importorskip("torch")
+aggregation = pytest.importorskip("torchjd.aggregation")
+pytestmark = pytest.mark.backends
+STEPS, TASKS = 4, 5
+
+
+def theirs(weighting, matrices):
+    return np.array([weighting(torch.tensor(m, dtype=torch.float64)).numpy() for m in matrices])
+
+
+def close(found, expected, rtol=1e-4):
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("count", [2, TASKS])
+def test_gradvac(monkeypatch, count):
+    monkeypatch.setattr(
+        "plait.balancing.weighting._gradvac.random_meetings",
+        lambda seed, context: np.tile(np.arange(count, dtype="int32"), (count, 1)),
+    )
+    monkeypatch.setattr(torch, "randperm", torch.arange)
+    gramians = gramians_of(STEPS, count, agree=0.7)
+    expected = theirs(aggregation.GradVacWeighting(beta=0.5), gramians)
+    close(take_steps(plait.GradVac(beta=0.5, seed=99), gramians), expected)
