@@ -54,6 +54,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Uncertainty",
         "PCGrad",
         "GradVac",
+        "PCD",
         "FAMO",
         "MoDo",
         "MGDA",

@@ -18,6 +18,7 @@ CASES = {
     "Uncertainty": plait.Uncertainty,
     "PCGrad": plait.PCGrad,
     "GradVac": plait.GradVac,
+    "PCD": lambda: plait.PCD(primary="a"),
     "FAMO": plait.FAMO,
     "MoDo": plait.MoDo,
     "Constant": plait.Constant,

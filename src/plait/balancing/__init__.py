@@ -23,6 +23,7 @@ from plait.balancing.weighting._mgda import MGDA
 from plait.balancing.weighting._modo import MoDo
 from plait.balancing.weighting._nash_mtl import NashMTL
 from plait.balancing.weighting._pbi import PBI
+from plait.balancing.weighting._pcd import PCD
 from plait.balancing.weighting._pcgrad import PCGrad
 from plait.balancing.weighting._rlw import RLW
 from plait.balancing.weighting._scale_invariant import ScaleInvariant
@@ -39,6 +40,7 @@ __all__ = [
     "IMTLL",
     "MGDA",
     "PBI",
+    "PCD",
     "RLW",
     "STCH",
     "UWSO",

@@ -9,6 +9,7 @@ import plait
 pytestmark = pytest.mark.backends
 METHODS = {
     "GradVac": lambda: plait.GradVac(beta=0.5),
+    "PCD": lambda: plait.PCD(primary="a", tau=0.4, beta=0.9, eps=0.0),
 }
 every_method = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
 LOSSES = np.random.default_rng(7).uniform(0.5, 2.0, (4, 5))
@@ -51,7 +52,7 @@ def test_gradients_of_zero_and_repeated_ones_give_finite_weights(make, gramian):
     assert np.isfinite(take_steps(make(), np.tile(gramian, (3, 1, 1)))).all()
 
 
-@pytest.mark.parametrize("name", ["GradVac"])
+@pytest.mark.parametrize("name", ["GradVac", "PCD"])
 def test_one_scale_of_all_gradients_does_not_matter(name):
     gramians = gramians_of(3, 4)
     found = take_steps(METHODS[name](), 1e4 * gramians)
@@ -96,8 +97,48 @@ def test_gradvac_brings_the_last_pair_to_its_usual_cosine():
     assert 4 < turned < 20
 
 
+def test_pcd_by_hand():
+    # g_1 = (2, 0) and g_2 = (0, 3) at length 1: d = (1, 3/4), which is 5/4 long and made 2.
+    gramians = [[[4, 0], [0, 9]]]
+    found = take_steps(plait.PCD(primary="a", tau=0.75, beta=0.0, eps=0.0), gramians)
+    np.testing.assert_allclose(found, [[0.8, 0.4]], rtol=1e-6)
+    # As primary, g_2 stands the other way round.
+    found = take_steps(plait.PCD(primary="b", tau=0.75, beta=0.0, eps=0.0), gramians)
+    np.testing.assert_allclose(found, [[0.9, 0.8]], rtol=1e-6)
+
+
+def test_pcd_normalises_by_the_mean_of_all_steps_alike():
+    # After squared lengths 1 and then 4 of g_1, and 9 of g_2, the means with beta = 1/2 are
+    # (1/4 + 2) / (3/4) = 3 and 9: d = (2 / sqrt 3, 3/4), made 2 long.
+    gramians = [[[1, 0], [0, 9]], [[4, 0], [0, 9]]]
+    found = take_steps(plait.PCD(primary="a", tau=0.75, beta=0.5, eps=0.0), gramians)[1]
+    stretch = 2 / np.hypot(2 / np.sqrt(3), 0.75)
+    np.testing.assert_allclose(found, [stretch / np.sqrt(3), stretch * 0.25], rtol=1e-6)
+
+
+def test_pcd_follows_the_primary_alone_where_the_others_contradict_each_other():
+    rows = np.array([[1.0, 0, 0], [0, 1, 0], [0, -2, 0], [0, 0, 1]])
+    found = take_steps(plait.PCD(primary="a", beta=0.0), [rows @ rows.T])
+    np.testing.assert_allclose(found, [[1, 0, 0, 0]], rtol=1e-6)
+
+
+def test_pcd_without_its_primary_task_moves_nothing():
+    active = np.array([[False, True, True]])
+    found = take_steps(plait.PCD(primary="a"), gramians_of(1, 3), active=active)
+    np.testing.assert_array_equal(found, [[0, 0, 0]])
+
+
 @pytest.mark.parametrize(
-    ("make", "message"), [(lambda: plait.GradVac(beta=1.5), "beta is from 0 to 1")]
+    ("make", "message"),
+    [
+        (lambda: plait.GradVac(beta=1.5), "beta is from 0 to 1"),
+        (lambda: plait.PCD(primary="a", tau=2), "tau is from 0 to 1"),
+        (lambda: plait.PCD(primary="a", beta=1), "beta is at least 0 and less than 1"),
+        (
+            lambda: plait.PCD(primary="prize").build(("price", "kind")),
+            "primary names 'prize', which no task is called. Did you mean 'price'",
+        ),
+    ],
 )
 def test_says_what_is_wrong(make, message):
     with pytest.raises(ValueError, match=message):

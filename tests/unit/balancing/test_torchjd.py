@@ -5,7 +5,7 @@ Runs where torch is installed: with `make test-backends`.
 
 import numpy as np
 import pytest
-from tests.unit.balancing.with_memory import gramians_of, take_steps
+from tests.unit.balancing.with_memory import gramians_of, rows_of, take_steps
 
 import plait
 
@@ -33,3 +33,21 @@ def test_gradvac(monkeypatch, count):
     gramians = gramians_of(STEPS, count, agree=0.7)
     expected = theirs(aggregation.GradVacWeighting(beta=0.5), gramians)
     close(take_steps(plait.GradVac(beta=0.5, seed=99), gramians), expected)
+
+
+@pytest.mark.parametrize("count", [2, 3, TASKS, 10])
+@pytest.mark.parametrize("agree", [0.0, 1.0])
+def test_pcd(count, agree):
+    gramians = gramians_of(STEPS, count, agree=agree)
+    expected = theirs(aggregation.PCDWeighting(tau=0.3, beta=0.9), gramians)
+    close(take_steps(plait.PCD(primary="a", tau=0.3, beta=0.9), gramians), expected)
+
+
+def test_pcd_of_linearly_dependent_gradients():
+    """Of which the weights are not unique, but their direction is."""
+    rows = rows_of(STEPS, 8)
+    rows[:, 1::2] = 1.5 * rows[:, ::2]
+    gramians = rows @ rows.transpose(0, 2, 1)
+    expected = theirs(aggregation.PCDWeighting(tau=0.3), gramians)
+    found = take_steps(plait.PCD(primary="a", tau=0.3), gramians)
+    close(np.einsum("st,stp->sp", found, rows), np.einsum("st,stp->sp", expected, rows))
