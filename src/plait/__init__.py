@@ -55,6 +55,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "PCGrad",
         "GradVac",
         "PCD",
+        "GradNorm",
         "FAMO",
         "MoDo",
         "MGDA",

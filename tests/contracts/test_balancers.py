@@ -19,6 +19,7 @@ CASES = {
     "PCGrad": plait.PCGrad,
     "GradVac": plait.GradVac,
     "PCD": lambda: plait.PCD(primary="a"),
+    "GradNorm": plait.GradNorm,
     "FAMO": plait.FAMO,
     "MoDo": plait.MoDo,
     "Constant": plait.Constant,

@@ -16,6 +16,7 @@ from plait.balancing.weighting._equal import Equal
 from plait.balancing.weighting._fairgrad import FairGrad
 from plait.balancing.weighting._famo import FAMO
 from plait.balancing.weighting._gls import GLS
+from plait.balancing.weighting._gradnorm import GradNorm
 from plait.balancing.weighting._gradvac import GradVac
 from plait.balancing.weighting._imtlg import IMTLG
 from plait.balancing.weighting._imtll import IMTLL
@@ -53,6 +54,7 @@ __all__ = [
     "Equal",
     "Evidence",
     "FairGrad",
+    "GradNorm",
     "GradVac",
     "GramianWeighting",
     "LossWeighting",

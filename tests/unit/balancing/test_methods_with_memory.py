@@ -10,6 +10,7 @@ pytestmark = pytest.mark.backends
 METHODS = {
     "GradVac": lambda: plait.GradVac(beta=0.5),
     "PCD": lambda: plait.PCD(primary="a", tau=0.4, beta=0.9, eps=0.0),
+    "GradNorm": lambda: plait.GradNorm(learning_rate=0.1),
 }
 every_method = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
 LOSSES = np.random.default_rng(7).uniform(0.5, 2.0, (4, 5))
@@ -52,7 +53,7 @@ def test_gradients_of_zero_and_repeated_ones_give_finite_weights(make, gramian):
     assert np.isfinite(take_steps(make(), np.tile(gramian, (3, 1, 1)))).all()
 
 
-@pytest.mark.parametrize("name", ["GradVac", "PCD"])
+@pytest.mark.parametrize("name", ["GradVac", "PCD", "GradNorm"])
 def test_one_scale_of_all_gradients_does_not_matter(name):
     gramians = gramians_of(3, 4)
     found = take_steps(METHODS[name](), 1e4 * gramians)
@@ -128,12 +129,60 @@ def test_pcd_without_its_primary_task_moves_nothing():
     np.testing.assert_array_equal(found, [[0, 0, 0]])
 
 
+def test_gradnorm_by_hand():
+    # Lengths 1 and 3, both of which should be 2: Adam's first step is its learning rate, +-.
+    found = take_steps(plait.GradNorm(learning_rate=0.1), np.tile(np.diag([1.0, 9.0]), (2, 1, 1)))
+    np.testing.assert_allclose(found, [[1, 1], [1.1, 0.9]], rtol=1e-5)
+    # The first loss fell to a half and the other stayed: r = (2/3, 4/3), so that of equally long
+    # gradients the second should be twice as long as the first.
+    losses = [[4.0, 1.0], [2.0, 1.0], [2.0, 1.0]]
+    gramians = np.tile(np.eye(2), (3, 1, 1))
+    found = take_steps(plait.GradNorm(alpha=1.0, learning_rate=0.1), gramians, losses)
+    np.testing.assert_array_equal(found[1], [1, 1])
+    assert found[2][0] < 1 < found[2][1]
+    np.testing.assert_allclose(found[2].sum(), 2, rtol=1e-6)
+
+
+def test_gradnorm_is_algorithm_1():
+    draw = np.random.default_rng(2)
+    losses, lengths = draw.uniform(0.5, 3, (6, 3)), draw.uniform(0.5, 3, (6, 3))
+    gramians = lengths[:, :, None] ** 2 * np.eye(3)
+    found = take_steps(plait.GradNorm(alpha=1.5, learning_rate=0.2), gramians, losses)
+    w, mean, square = np.ones(3), np.zeros(3), np.zeros(3)
+    for step, (loss, length) in enumerate(zip(losses, lengths, strict=True), start=1):
+        np.testing.assert_allclose(found[step - 1], w, rtol=1e-4)
+        left = loss / losses[0]
+        target = (w * length).mean() * (left / left.mean()) ** 1.5
+        slope = np.sign(w * length - target) * length
+        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+        w = w - 0.2 * (mean / (1 - 0.9**step)) / np.sqrt(square / (1 - 0.999**step))
+        w = 3 * w / w.sum()
+
+
+def test_gradnorm_makes_all_gradients_of_one_length_and_stays_positive():
+    gramians = np.tile(np.diag([100.0, 1.0, 0.01]), (400, 1, 1))
+    found = take_steps(plait.GradNorm(alpha=0.0), gramians)
+    assert (found > 0).all()
+    lengths = found[-1] * [10, 1, 0.1]
+    np.testing.assert_allclose(lengths, lengths.mean(), rtol=0.4)
+
+
+def test_gradnorm_measures_a_late_task_from_its_own_first_loss():
+    active = np.array([[True, True, False], [True, True, True], [True, True, True]])
+    losses = [[1.0, 1.0, 9.0], [0.5, 0.5, 8.0], [0.5, 0.5, 4.0]]
+    found = take_steps(plait.GradNorm(), np.tile(np.eye(3), (3, 1, 1)), losses, active)
+    np.testing.assert_allclose(found[:2], [[1, 1, 0], [1, 1, 1]])
+    # In the second step its loss is all that it was at first, so that it is the slowest.
+    assert found[2][2] > 1 > found[2][0]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: plait.GradVac(beta=1.5), "beta is from 0 to 1"),
         (lambda: plait.PCD(primary="a", tau=2), "tau is from 0 to 1"),
         (lambda: plait.PCD(primary="a", beta=1), "beta is at least 0 and less than 1"),
+        (lambda: plait.GradNorm(alpha=-1), "alpha is at least 0"),
         (
             lambda: plait.PCD(primary="prize").build(("price", "kind")),
             "primary names 'prize', which no task is called. Did you mean 'price'",
