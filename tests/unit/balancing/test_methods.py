@@ -6,7 +6,7 @@ import pytest
 
 import plait
 from plait.balancing import Evidence, StepContext
-from plait.balancing.weighting._modo import simplex_projection
+from plait.balancing._simplex import simplex_projection
 from plait.balancing.weighting._pcgrad import surgery
 
 pytestmark = pytest.mark.backends

@@ -4,12 +4,13 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
-from plait.balancing._simplex import simplex_projection, within
+from plait.balancing._across_batches import SharesAcrossBatches
+from plait.balancing._balancer import Level
+from plait.balancing._simplex import simplex_projection
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class MoDo(GramianWeighting):
+class MoDo(SharesAcrossBatches):
     """Moves weights on the simplex along an unbiased estimate of the min-norm problem's gradient.
 
     lambda <- projection of lambda - gamma (J_1 J_2^T + rho I) lambda onto the simplex, with J_1 and
@@ -22,14 +23,13 @@ class MoDo(GramianWeighting):
     Args:
         gamma: the step size of lambda.
         rho: the regularisation.
+        level: "parameters".
         weight_heads: whether lambda also multiplies the heads' own gradients.
 
     References:
         L. Chen, H. Fernando, Y. Ying, T. Chen, "Three-Way Trade-Off in Multi-Objective Learning:
         Optimization, Generalization and Conflict-Avoidance", NeurIPS 2023, Algorithm 1.
     """
-
-    needs = frozenset({"cross_gramian"})
 
     def __init__(
         self,
@@ -40,35 +40,13 @@ class MoDo(GramianWeighting):
         weight_heads: bool = False,
     ) -> None:
         super().__init__(level=level, weight_heads=weight_heads)
-        if level != "parameters":
-            raise ValueError(
-                "MoDo: gradients of different batches can be compared only with respect to the "
-                f"shared variables: level='parameters'. Received: level={level!r}"
-            )
         self.gamma = gamma
         self.rho = rho
 
-    def build(self, tasks: tuple[str, ...]) -> None:
-        super().build(tasks)
-        self._shares = keras.Variable(
-            keras.initializers.Constant(1.0 / len(tasks)),
-            shape=(len(tasks),),
-            dtype="float32",
-            name="shares",
-        )
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        return [self._shares] if self.tasks else []
-
-    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
-        ops = keras.ops
-        held = ops.convert_to_tensor(self._shares)
-        now = within(held, context.active)
-        slope = ops.matmul(evidence.gramian, now[:, None])[:, 0] + self.rho * now
-        now = simplex_projection(now - self.gamma * slope, context.active)
-        self._shares.assign(ops.where(context.active, now, held))
-        return now, []
+    def move(self, shares: Any, cross_gramian: Any, active: Any) -> tuple[Any, Any]:
+        slope = keras.ops.matmul(cross_gramian, shares[:, None])[:, 0] + self.rho * shares
+        moved = simplex_projection(shares - self.gamma * slope, active)
+        return moved, moved
 
     def get_config(self) -> dict[str, Any]:
         return {"gamma": self.gamma, "rho": self.rho, **super().get_config()}
