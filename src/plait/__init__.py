@@ -58,6 +58,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "GradNorm",
         "FAMO",
         "MoDo",
+        "SDMGrad",
         "MGDA",
         "IMTLG",
         "CAGrad",

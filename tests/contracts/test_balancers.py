@@ -22,6 +22,7 @@ CASES = {
     "GradNorm": plait.GradNorm,
     "FAMO": plait.FAMO,
     "MoDo": plait.MoDo,
+    "SDMGrad": plait.SDMGrad,
     "Constant": plait.Constant,
     "RLW": plait.RLW,
     "ScaleInvariant": plait.ScaleInvariant,

@@ -28,6 +28,7 @@ from plait.balancing.weighting._pcd import PCD
 from plait.balancing.weighting._pcgrad import PCGrad
 from plait.balancing.weighting._rlw import RLW
 from plait.balancing.weighting._scale_invariant import ScaleInvariant
+from plait.balancing.weighting._sdmgrad import SDMGrad
 from plait.balancing.weighting._stch import STCH
 from plait.balancing.weighting._tchebycheff import Tchebycheff
 from plait.balancing.weighting._uncertainty import Uncertainty
@@ -61,6 +62,7 @@ __all__ = [
     "MoDo",
     "NashMTL",
     "PCGrad",
+    "SDMGrad",
     "ScaleInvariant",
     "StepContext",
     "Tchebycheff",

@@ -11,6 +11,7 @@ METHODS = {
     "GradVac": lambda: plait.GradVac(beta=0.5),
     "PCD": lambda: plait.PCD(primary="a", tau=0.4, beta=0.9, eps=0.0),
     "GradNorm": lambda: plait.GradNorm(learning_rate=0.1),
+    "SDMGrad": lambda: plait.SDMGrad(learning_rate=0.2),
 }
 every_method = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
 LOSSES = np.random.default_rng(7).uniform(0.5, 2.0, (4, 5))
@@ -53,7 +54,7 @@ def test_gradients_of_zero_and_repeated_ones_give_finite_weights(make, gramian):
     assert np.isfinite(take_steps(make(), np.tile(gramian, (3, 1, 1)))).all()
 
 
-@pytest.mark.parametrize("name", ["GradVac", "PCD", "GradNorm"])
+@pytest.mark.parametrize("name", METHODS)
 def test_one_scale_of_all_gradients_does_not_matter(name):
     gramians = gramians_of(3, 4)
     found = take_steps(METHODS[name](), 1e4 * gramians)
@@ -176,6 +177,21 @@ def test_gradnorm_measures_a_late_task_from_its_own_first_loss():
     assert found[2][2] > 1 > found[2][0]
 
 
+def test_sdmgrad_by_hand():
+    # The roots of the diagonal have the mean 2: A = [[1, 1], [-1, 1]]. With w = w_0 = (1/2, 1/2) and
+    # lambda = 1 the slope is (2, 0); (1/2 - 1/4, 1/2) projected onto the simplex is (3/8, 5/8).
+    found = take_steps(
+        plait.SDMGrad(lambda_=1.0, learning_rate=0.125, iterations=1), [[[4, 4], [-4, 4]]]
+    )
+    np.testing.assert_allclose(found, [[7 / 16, 9 / 16]], rtol=1e-6)
+
+
+def test_sdmgrad_nears_the_shortest_combination():
+    gramians = np.tile([[1.0, 0.2], [0.2, 4.0]], (60, 1, 1))
+    found = take_steps(plait.SDMGrad(lambda_=0.0, learning_rate=0.1), gramians)[-1]
+    np.testing.assert_allclose(found, take_steps(plait.MGDA(), gramians[:1])[0], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -183,6 +199,9 @@ def test_gradnorm_measures_a_late_task_from_its_own_first_loss():
         (lambda: plait.PCD(primary="a", tau=2), "tau is from 0 to 1"),
         (lambda: plait.PCD(primary="a", beta=1), "beta is at least 0 and less than 1"),
         (lambda: plait.GradNorm(alpha=-1), "alpha is at least 0"),
+        (lambda: plait.SDMGrad(lambda_=-1), "lambda_ is at least 0"),
+        (lambda: plait.SDMGrad(momentum=1), "momentum is at least 0"),
+        (lambda: plait.SDMGrad(level="representation"), "level='parameters'"),
         (
             lambda: plait.PCD(primary="prize").build(("price", "kind")),
             "primary names 'prize', which no task is called. Did you mean 'price'",

@@ -51,3 +51,11 @@ def test_pcd_of_linearly_dependent_gradients():
     expected = theirs(aggregation.PCDWeighting(tau=0.3), gramians)
     found = take_steps(plait.PCD(primary="a", tau=0.3), gramians)
     close(np.einsum("st,stp->sp", found, rows), np.einsum("st,stp->sp", expected, rows))
+
+
+@pytest.mark.parametrize("learning_rate", [0.3, 10.0])
+def test_sdmgrad(learning_rate):
+    one, other = rows_of(STEPS, TASKS, agree=1.0), rows_of(STEPS, TASKS, seed=1, agree=1.0)
+    matrices = one @ other.transpose(0, 2, 1)
+    expected = theirs(aggregation.SDMGradWeighting(lr=learning_rate), matrices)
+    close(take_steps(plait.SDMGrad(learning_rate=learning_rate), matrices), expected)
