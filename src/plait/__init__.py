@@ -68,6 +68,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "UPGrad",
         "DualProj",
         "ConFIG",
+        "CRMOGM",
     ),
     "plait.tasks": ("Task", "Targets", "Binary", "Multiclass", "Multilabel", "Regression"),
     "plait.model": ("MultiTaskModel", "ModalityDropout"),

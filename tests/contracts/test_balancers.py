@@ -41,12 +41,15 @@ CASES = {
     "UPGrad": plait.UPGrad,
     "DualProj": plait.DualProj,
     "ConFIG": plait.ConFIG,
+    "CRMOGM": lambda: plait.CRMOGM(plait.MGDA()),
 }
-# One of each way through the step: what it is asked for, the level, state of its own, float64.
+# One of each way through the step: what it is asked for, the level, state of its own, float64, one
+# balancer within another.
 VARIANTS = {
     **{name: CASES[name] for name in ("Equal", "Uncertainty", "PCGrad", "FAMO", "MoDo", "UPGrad")},
     "PCGrad at parameters": lambda: plait.PCGrad(level="parameters"),
     "PCGrad with heads": lambda: plait.PCGrad(weight_heads=True),
+    "CRMOGM of one with state": lambda: plait.CRMOGM(plait.GradVac(beta=0.5)),
 }
 pytestmark = pytest.mark.backends
 every_balancer = pytest.mark.parametrize("make", CASES.values(), ids=CASES)

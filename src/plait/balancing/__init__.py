@@ -11,6 +11,7 @@ from plait.balancing.weighting._aligned_mtl import AlignedMTL
 from plait.balancing.weighting._cagrad import CAGrad
 from plait.balancing.weighting._config import ConFIG
 from plait.balancing.weighting._constant import Constant
+from plait.balancing.weighting._crmogm import CRMOGM
 from plait.balancing.weighting._dual_proj import DualProj
 from plait.balancing.weighting._equal import Equal
 from plait.balancing.weighting._fairgrad import FairGrad
@@ -36,6 +37,7 @@ from plait.balancing.weighting._upgrad import UPGrad
 from plait.balancing.weighting._uwso import UWSO
 
 __all__ = [
+    "CRMOGM",
     "FAMO",
     "GLS",
     "IMTLG",

@@ -7,7 +7,7 @@ rest, so that a batch without labels for a task is a batch of the problem withou
 
 import abc
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import keras
 
@@ -56,7 +56,7 @@ class Balancer(abc.ABC):
         weight_heads: whether a method that looks at gradients also weighs the heads' gradients.
     """
 
-    needs: ClassVar[frozenset[Need]]
+    needs: frozenset[Need]
     level: Level | None = None
     weight_heads: bool = False
 

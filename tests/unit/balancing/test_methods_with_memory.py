@@ -12,6 +12,7 @@ METHODS = {
     "PCD": lambda: plait.PCD(primary="a", tau=0.4, beta=0.9, eps=0.0),
     "GradNorm": lambda: plait.GradNorm(learning_rate=0.1),
     "SDMGrad": lambda: plait.SDMGrad(learning_rate=0.2),
+    "CRMOGM": lambda: plait.CRMOGM(plait.UPGrad(), alpha=0.5),
 }
 every_method = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
 LOSSES = np.random.default_rng(7).uniform(0.5, 2.0, (4, 5))
@@ -192,6 +193,42 @@ def test_sdmgrad_nears_the_shortest_combination():
     np.testing.assert_allclose(found, take_steps(plait.MGDA(), gramians[:1])[0], atol=1e-5)
 
 
+def test_crmogm_by_hand():
+    # MGDA gives (1/2, 1/2), then (3/4, 1/4).
+    found = take_steps(plait.CRMOGM(plait.MGDA(), alpha=0.6), [np.eye(2), np.diag([1.0, 3.0])])
+    np.testing.assert_allclose(found, [[0.5, 0.5], [0.6, 0.4]], rtol=1e-5)
+
+
+def test_crmogm_keeps_the_weight_of_a_task_without_labels():
+    active = np.array([[True, True, False], [True, False, False], [True, True, True]])
+    gramians = [np.diag([1.0, 3.0, 1.0])] * 3
+    found = take_steps(plait.CRMOGM(plait.MGDA(), alpha=0.5), gramians, active=active)
+    # Of all three MGDA makes (3, 1, 3) / 7, which is also where the third one starts.
+    expected = [[3 / 4, 1 / 4, 0], [7 / 8, 0, 0], [(7 / 8 + 3 / 7) / 2, (1 / 4 + 1 / 7) / 2, 3 / 7]]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_wrapper_is_as_what_it_is_around():
+    inner = plait.PCGrad(level="parameters", weight_heads=True)
+    outer = plait.CRMOGM(inner)
+    assert (outer.needs, outer.level, outer.weight_heads) == (inner.needs, "parameters", True)
+    learns = plait.CRMOGM(plait.Uncertainty())
+    learns.build(("a", "b"))
+    assert learns.trainable_variables == learns.weighting.trainable_variables
+    assert [v.name for v in learns.variables] == [
+        "log_variances",
+        "Uncertainty_kept",
+        "Uncertainty_known",
+    ]
+
+
+def test_one_balancer_is_within_one_other_only():
+    inner = plait.MGDA()
+    plait.CRMOGM(inner).build(("a", "b"))
+    with pytest.raises(ValueError, match=r"this MGDA already balances \['a', 'b'\]"):
+        plait.CRMOGM(inner).build(("c", "d"))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -199,6 +236,8 @@ def test_sdmgrad_nears_the_shortest_combination():
         (lambda: plait.PCD(primary="a", tau=2), "tau is from 0 to 1"),
         (lambda: plait.PCD(primary="a", beta=1), "beta is at least 0 and less than 1"),
         (lambda: plait.GradNorm(alpha=-1), "alpha is at least 0"),
+        (lambda: plait.CRMOGM(plait.MGDA(), alpha=2), "alpha is from 0 to 1"),
+        (lambda: plait.CRMOGM(plait.MGDA), r"CRMOGM: weighting: expected .* Write MGDA\(\)"),
         (lambda: plait.SDMGrad(lambda_=-1), "lambda_ is at least 0"),
         (lambda: plait.SDMGrad(momentum=1), "momentum is at least 0"),
         (lambda: plait.SDMGrad(level="representation"), "level='parameters'"),

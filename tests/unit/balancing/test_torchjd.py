@@ -59,3 +59,9 @@ def test_sdmgrad(learning_rate):
     matrices = one @ other.transpose(0, 2, 1)
     expected = theirs(aggregation.SDMGradWeighting(lr=learning_rate), matrices)
     close(take_steps(plait.SDMGrad(learning_rate=learning_rate), matrices), expected)
+
+
+def test_crmogm():
+    gramians = gramians_of(STEPS, TASKS)
+    expected = theirs(aggregation.CRMOGMWeighting(aggregation.PCDWeighting(tau=0.3), 0.7), gramians)
+    close(take_steps(plait.CRMOGM(plait.PCD("a", tau=0.3), alpha=0.7), gramians), expected)
