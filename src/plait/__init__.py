@@ -69,6 +69,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "DualProj",
         "ConFIG",
         "CRMOGM",
+        "PSMGD",
     ),
     "plait.tasks": ("Task", "Targets", "Binary", "Multiclass", "Multilabel", "Regression"),
     "plait.model": ("MultiTaskModel", "ModalityDropout"),

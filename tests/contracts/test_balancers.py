@@ -42,6 +42,7 @@ CASES = {
     "DualProj": plait.DualProj,
     "ConFIG": plait.ConFIG,
     "CRMOGM": lambda: plait.CRMOGM(plait.MGDA()),
+    "PSMGD": plait.PSMGD,
 }
 # One of each way through the step: what it is asked for, the level, state of its own, float64, one
 # balancer within another.
@@ -50,6 +51,7 @@ VARIANTS = {
     "PCGrad at parameters": lambda: plait.PCGrad(level="parameters"),
     "PCGrad with heads": lambda: plait.PCGrad(weight_heads=True),
     "CRMOGM of one with state": lambda: plait.CRMOGM(plait.GradVac(beta=0.5)),
+    "PSMGD of one with state": lambda: plait.PSMGD(plait.GradVac(beta=0.5), refresh_every=3),
 }
 pytestmark = pytest.mark.backends
 every_balancer = pytest.mark.parametrize("make", CASES.values(), ids=CASES)

@@ -27,6 +27,7 @@ from plait.balancing.weighting._nash_mtl import NashMTL
 from plait.balancing.weighting._pbi import PBI
 from plait.balancing.weighting._pcd import PCD
 from plait.balancing.weighting._pcgrad import PCGrad
+from plait.balancing.weighting._psmgd import PSMGD
 from plait.balancing.weighting._rlw import RLW
 from plait.balancing.weighting._scale_invariant import ScaleInvariant
 from plait.balancing.weighting._sdmgrad import SDMGrad
@@ -45,6 +46,7 @@ __all__ = [
     "MGDA",
     "PBI",
     "PCD",
+    "PSMGD",
     "RLW",
     "STCH",
     "UWSO",

@@ -13,6 +13,7 @@ METHODS = {
     "GradNorm": lambda: plait.GradNorm(learning_rate=0.1),
     "SDMGrad": lambda: plait.SDMGrad(learning_rate=0.2),
     "CRMOGM": lambda: plait.CRMOGM(plait.UPGrad(), alpha=0.5),
+    "PSMGD": lambda: plait.PSMGD(plait.GradVac(beta=0.5), refresh_every=2),
 }
 every_method = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
 LOSSES = np.random.default_rng(7).uniform(0.5, 2.0, (4, 5))
@@ -208,6 +209,34 @@ def test_crmogm_keeps_the_weight_of_a_task_without_labels():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+def test_psmgd_by_hand():
+    # MGDA gives (1/2, 1/2), and (3/4, 1/4) from then on.
+    gramians = [np.eye(2), *[np.diag([1.0, 3.0])] * 3]
+    found = take_steps(plait.PSMGD(refresh_every=2), gramians)
+    np.testing.assert_allclose(found, [[1 / 2] * 2, [1 / 2] * 2, [3 / 4, 1 / 4], [3 / 4, 1 / 4]])
+
+
+def test_psmgd_of_every_step_is_what_it_is_around():
+    gramians = gramians_of(4, 4)
+    found = take_steps(plait.PSMGD(plait.GradVac(beta=0.5), refresh_every=1), gramians)
+    np.testing.assert_array_equal(found, take_steps(plait.GradVac(beta=0.5), gramians))
+
+
+def test_psmgd_leaves_the_state_of_what_it_is_around_between_refreshes():
+    """GradVac orders the tasks by the step, and of two there is but one order."""
+    gramians = gramians_of(6, 2, agree=1.0)
+    found = take_steps(plait.PSMGD(plait.GradVac(beta=0.5), refresh_every=3), gramians)
+    expected = take_steps(plait.GradVac(beta=0.5), gramians[[0, 3]])
+    np.testing.assert_allclose(found, np.repeat(expected, 3, axis=0), rtol=1e-6)
+
+
+def test_psmgd_weighs_a_late_task_at_once():
+    active = np.array([[True, True, False], [True, True, True], [True, False, True]])
+    gramians = [np.diag([1.0, 1.0, 2.0])] * 3
+    found = take_steps(plait.PSMGD(refresh_every=100), gramians, active=active)
+    np.testing.assert_allclose(found, [[0.5, 0.5, 0], [0.4, 0.4, 0.2], [0.4, 0, 0.2]], rtol=1e-6)
+
+
 def test_a_wrapper_is_as_what_it_is_around():
     inner = plait.PCGrad(level="parameters", weight_heads=True)
     outer = plait.CRMOGM(inner)
@@ -238,6 +267,8 @@ def test_one_balancer_is_within_one_other_only():
         (lambda: plait.GradNorm(alpha=-1), "alpha is at least 0"),
         (lambda: plait.CRMOGM(plait.MGDA(), alpha=2), "alpha is from 0 to 1"),
         (lambda: plait.CRMOGM(plait.MGDA), r"CRMOGM: weighting: expected .* Write MGDA\(\)"),
+        (lambda: plait.PSMGD(refresh_every=0), "refresh_every is at least 1"),
+        (lambda: plait.PSMGD(plait.FAMO()), "FAMO looks at losses only"),
         (lambda: plait.SDMGrad(lambda_=-1), "lambda_ is at least 0"),
         (lambda: plait.SDMGrad(momentum=1), "momentum is at least 0"),
         (lambda: plait.SDMGrad(level="representation"), "level='parameters'"),
