@@ -17,8 +17,12 @@ CASES = {
     "Equal": plait.Equal,
     "Uncertainty": plait.Uncertainty,
     "PCGrad": plait.PCGrad,
+    "GradVac": plait.GradVac,
+    "PCD": lambda: plait.PCD(primary="a"),
+    "GradNorm": plait.GradNorm,
     "FAMO": plait.FAMO,
     "MoDo": plait.MoDo,
+    "SDMGrad": plait.SDMGrad,
     "Constant": plait.Constant,
     "RLW": plait.RLW,
     "ScaleInvariant": plait.ScaleInvariant,
@@ -45,8 +49,11 @@ CASES = {
     "ExcessMTL": plait.ExcessMTL,
     "DBMTL": plait.DBMTL,
     "TrimmedMean": plait.TrimmedMean,
+    "CRMOGM": lambda: plait.CRMOGM(plait.MGDA()),
+    "PSMGD": plait.PSMGD,
 }
-# One of each way through the step: what it is asked for, the level, state of its own, float64.
+# One of each way through the step: what it is asked for, the level, state of its own, float64, one
+# balancer within another.
 VARIANTS = {
     **{name: CASES[name] for name in ("Equal", "Uncertainty", "PCGrad", "FAMO", "MoDo", "UPGrad")},
     "PCGrad at parameters": lambda: plait.PCGrad(level="parameters"),
@@ -55,6 +62,8 @@ VARIANTS = {
     "PCGrad on some rows": lambda: plait.PCGrad(level="parameters", gram_batch=6),
     "GradDrop": plait.GradDrop,
     "MoCo": plait.MoCo,
+    "CRMOGM of one with state": lambda: plait.CRMOGM(plait.GradVac(beta=0.5)),
+    "PSMGD of one with state": lambda: plait.PSMGD(plait.GradVac(beta=0.5), refresh_every=3),
 }
 pytestmark = pytest.mark.backends
 every_balancer = pytest.mark.parametrize("make", CASES.values(), ids=CASES)

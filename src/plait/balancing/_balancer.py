@@ -8,7 +8,7 @@ rest, so that a batch without labels for a task is a batch of the problem withou
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
 import keras
 
@@ -72,7 +72,7 @@ class Balancer(abc.ABC):
         gram_batch: how many rows of a batch the gradients are compared on; None for all.
     """
 
-    needs: ClassVar[frozenset[Need]]
+    needs: frozenset[Need]
     level: Level | None = None
     weight_heads: bool = False
     refresh_every: int = 1
@@ -84,6 +84,11 @@ class Balancer(abc.ABC):
     def build(self, tasks: tuple[str, ...]) -> None:
         """Makes the balancer's variables for these tasks, once."""
         self.tasks = tasks
+
+    @property
+    def signature(self) -> str:
+        """What its state belongs to: the state of another signature is not restored into it."""
+        return type(self).__name__
 
     @property
     def variables(self) -> list[keras.Variable]:

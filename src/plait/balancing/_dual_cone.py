@@ -1,10 +1,53 @@
 """Projections of weighted gradients onto the cone of directions that harm no task."""
 
+import abc
 from typing import Any
 
 import keras
 
-from plait.balancing._solvers import nonnegative_qp
+from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
+from plait.balancing._solvers import larger, nonnegative_qp, on_active
+
+
+class DualConeWeighting(GramianWeighting):
+    """The sum of the projections of some weighted gradients onto the dual cone.
+
+    The dual cone holds the directions that increase no task's loss to first order.
+    """
+
+    def __init__(
+        self,
+        norm_eps: float = 1e-12,
+        reg_eps: float = 1e-7,
+        *,
+        level: Level = "representation",
+        weight_heads: bool = False,
+        refresh_every: int = 1,
+        gram_batch: int | None = None,
+    ) -> None:
+        super().__init__(
+            level=level,
+            weight_heads=weight_heads,
+            refresh_every=refresh_every,
+            gram_batch=gram_batch,
+        )
+        self.norm_eps = norm_eps
+        self.reg_eps = reg_eps
+
+    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
+        def solve(gramian: Any, ones: Any) -> Any:
+            targets = self.projected(ones / larger(keras.ops.sum(ones), 1.0))
+            found = dual_cone_weights(gramian, ones, targets, self.norm_eps, self.reg_eps)
+            return keras.ops.sum(found, axis=0)
+
+        return on_active(solve, evidence.gramian, context.active), []
+
+    @abc.abstractmethod
+    def projected(self, mean: Any) -> Any:
+        """The weights `(problems, tasks)` of what is projected, from those of the mean `(tasks,)`."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {"norm_eps": self.norm_eps, "reg_eps": self.reg_eps, **super().get_config()}
 
 
 def dual_cone_weights(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from plait._names import did_you_mean
+from plait.errors import BalancingError
 
 Preference = Mapping[str, float] | Sequence[float] | float | None
 """A number for each task: by name, in the order of the model's outputs, or one for all."""
@@ -24,14 +25,14 @@ def as_numbers(
         default: for None.
 
     Raises:
-        ValueError: a name that no task has, another count, or what is no number.
+        BalancingError: a name that no task has, another count, or what is no number.
     """
     if given is None:
         given = default
     if isinstance(given, Mapping):
         for name in given:
             if name not in tasks:
-                raise ValueError(
+                raise BalancingError(
                     f"{owner}: {argument} names '{name}', which no task is called."
                     f"{did_you_mean(str(name), tasks)}"
                 )
@@ -40,7 +41,7 @@ def as_numbers(
     if numbers.ndim == 0:
         return np.full(len(tasks), numbers, "float32")
     if numbers.shape != (len(tasks),):
-        raise ValueError(
+        raise BalancingError(
             f"{owner}: {argument} has {numbers.size} values for {len(tasks)} tasks: {list(tasks)}"
         )
     return numbers

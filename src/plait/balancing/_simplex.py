@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from plait.balancing._balancer import mask
+from plait.balancing._solvers import larger
 
 
 def masked_softmax(logits: Any, active: Any) -> Any:
@@ -27,19 +28,18 @@ def within(shares: Any, active: Any) -> Any:
 
 
 def simplex_projection(point: Any, active: Any) -> Any:
-    """The nearest point of the simplex over the active entries; 0 elsewhere.
+    """The nearest point of the simplex over the active entries; 0 elsewhere. In float32 or 64.
 
-    Sorts and thresholds (J. Duchi et al., "Efficient Projections onto the l1-Ball", ICML 2008).
+    Sorts and thresholds (J. Duchi et al., "Efficient Projections onto the l1-Ball", ICML 2008): of
+    the thresholds that make the k largest entries sum to 1, the largest is the one.
     """
     ops = keras.ops
-    size = point.shape[0]
-    count = ops.sum(ops.cast(active, "float32"))
+    dtype = keras.backend.standardize_dtype(point.dtype)
+    place = ops.arange(1, point.shape[0] + 1, dtype=dtype)
+    inside = place <= ops.sum(ops.cast(active, dtype))
     descending = -ops.sort(-ops.where(active, point, -1e30))
-    place = ops.arange(1, size + 1, dtype="float32")
-    inside = place <= count
-    sums = ops.cumsum(ops.where(inside, descending, 0.0))
-    thresholds = (sums - 1.0) / place
-    kept = ops.logical_and(inside, descending > thresholds)
-    last = ops.sum(ops.cast(kept, "int32")) - 1
-    threshold = ops.take(thresholds, ops.maximum(last, 0))
-    return mask(ops.maximum(point - threshold, 0.0), active)
+    # `cumsum` of float64 is float32 on torch.
+    upto = ops.where(place[None, :] <= place[:, None], descending[None, :], 0.0)
+    sums = ops.sum(upto, axis=1)
+    threshold = ops.max(ops.where(inside, (sums - 1.0) / place, -1e30))
+    return mask(larger(point - threshold, 0.0), active)

@@ -196,3 +196,14 @@ def normalised(gramian: Any) -> tuple[Any, Any]:
     norms = keras.ops.sqrt(larger(keras.ops.diagonal(gramian), 0.0))
     inverse = keras.ops.where(norms > 0, 1.0 / positive_or_one(norms), 0.0)
     return gramian * inverse[:, None] * inverse[None, :], inverse
+
+
+def equal_angles(gramian: Any) -> Any:
+    """Weights of a direction that stands at one angle to every gradient, 0 for a gradient of 0.
+
+    They are C^+ 1 / n, with C the gradients' cosines and n their norms: the least-norm solution
+    where gradients are linearly dependent.
+    """
+    cosines, inverse = normalised(gramian)
+    there = keras.ops.cast(inverse > 0, "float64")
+    return pseudo_inverse(cosines, there, there) * inverse

@@ -118,7 +118,10 @@ class Asked:
             with keras.StatelessScope([(v, v.value) for v in variables]) as scope:
                 found = self.weigh(losses, gramian, self._seen(losses, gramian))
             state = [scope.get_current_value(v) for v in variables]
-            return ops.cast(found.weights, "float32"), gramian, ops.cast(active, "float32"), state
+            # A task without labels in this step keeps its weight for the steps to come.
+            weights = ops.where(active, found.weights, ops.convert_to_tensor(held.weights))
+            met = ops.cast(ops.logical_or(active, known), "float32")
+            return weights, gramian, met, state
 
         def again() -> tuple[Any, ...]:
             size = len(self.tasks)

@@ -27,7 +27,7 @@ def saved_state(
     if balancing is not None:
         tasks = zlib.crc32(repr(balancing.tasks).encode())
         for n, variable in enumerate(state):
-            named[f"{PREFIX}{type(balancing).__name__}_{tasks:08x}_{n}_{variable.name}"] = variable
+            named[f"{PREFIX}{balancing.signature}_{tasks:08x}_{n}_{variable.name}"] = variable
     return named
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import plait
 from plait.balancing import Evidence, StepContext
-from plait.balancing.weighting._modo import simplex_projection
+from plait.balancing._simplex import simplex_projection
 from plait.balancing.weighting._pcgrad import surgery
 
 pytestmark = pytest.mark.backends
@@ -61,14 +61,14 @@ def test_pcgrad_leaves_agreeing_and_zero_gradients_alone():
 def test_pcgrad_is_algorithm_1_on_vectors(size):
     draw = np.random.default_rng(size)
     vectors = draw.normal(size=(size, 7))
-    keys = draw.permuted(np.tile(np.arange(size), (size, 1)), axis=1).astype("int32")
+    order = draw.permuted(np.tile(np.arange(size), (size, 1)), axis=1).astype("int32")
     expected = vectors.copy()
     for i in range(size):
-        for j in np.argsort(keys[i]):
+        for j in order[i]:
             if j != i and (product := expected[i] @ vectors[j]) < 0:
                 expected[i] -= product / (vectors[j] @ vectors[j]) * vectors[j]
     gramian = keras.ops.convert_to_tensor(vectors @ vectors.T, "float32")
-    found = surgery(gramian, keras.ops.convert_to_tensor(keys), keras.ops.ones((size,), "bool"))
+    found = surgery(gramian, keras.ops.convert_to_tensor(order), keras.ops.ones((size,), "bool"))
     np.testing.assert_allclose(numpy(found) @ vectors, expected, atol=1e-5)
 
 
@@ -115,11 +115,6 @@ def test_modo_by_hand():
     # projected onto the simplex: (1/4, 3/4).
     weights, _ = weigh(plait.MoDo(gamma=0.5, rho=0.0), gramian=[[2, 0], [0, 0]])
     np.testing.assert_allclose(weights, [0.25, 0.75], rtol=1e-6)
-
-
-def test_modo_refuses_the_representation():
-    with pytest.raises(ValueError, match="level='parameters'"):
-        plait.MoDo(level="representation")
 
 
 @pytest.mark.parametrize("seed", range(5))

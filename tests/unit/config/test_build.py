@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from plait import balancing
+from plait._names import from_plain, to_plain
 from plait.balancing import Balancer, PCGrad, Uncertainty
 from plait.config._build import Builder
 from plait.config._source import parse_source
@@ -40,6 +42,17 @@ def test_a_class_with_empty_arguments():
     assert isinstance(build("balancing:\n  PCGrad:\n")["balancing"], PCGrad)
 
 
+@pytest.mark.parametrize(
+    "inner", ["MGDA", "{MGDA: {level: parameters}}", "{CRMOGM: {weighting: MGDA}}"]
+)
+def test_a_class_within_a_class(inner):
+    built = build(f"balancing: {{CRMOGM: {{weighting: {inner}, alpha: 0.5}}}}")["balancing"]
+    assert built.alpha == 0.5
+    plain = to_plain(built)
+    assert plain == parse_source(f"{{CRMOGM: {{weighting: {inner}, alpha: 0.5}}}}", "").document
+    assert from_plain(plain, balancing).get_config() == built.get_config()
+
+
 def test_null_where_null_may_stand():
     assert build("balancing: null")["balancing"] is None
 
@@ -67,6 +80,11 @@ def test_lists_become_tuples_and_whole_numbers_become_floats():
         ("balancing: PCGrd", "c.yaml:1:12: balancing has no 'PCGrd'. Did you mean 'PCGrad'?"),
         ("balancing: Balancer", "c.yaml:1:12: balancing has no 'Balancer'."),
         ("balancing: StepContext", "c.yaml:1:12: balancing has no 'StepContext'"),
+        (
+            "balancing:\n  CRMOGM:\n    weighting: MGD",
+            "c.yaml:3:16: balancing has no 'MGD'. Did you mean 'MGDA'?",
+        ),
+        ("balancing: CRMOGM", "c.yaml:1:1: CRMOGM needs the argument 'weighting'"),
         ("balancing: 3", "c.yaml:1:12: expected ClassName or {ClassName: {argument: value}}"),
         ("balancing: {PCGrad: 3}", "c.yaml:1:21: expected PCGrad: {argument: value}"),
         (

@@ -6,6 +6,8 @@ import pytest
 
 import plait
 from plait.balancing import GramianWeighting
+from plait.model._asked import Asked, Held
+from plait.model._network import TaskLosses
 
 from .graphs import GRAPHS, data_for
 from .test_step import stepped
@@ -120,3 +122,53 @@ def test_a_task_without_a_label_among_the_compared_rows_is_not_compared(level):
 def test_numbers_below_one_are_refused(argument):
     with pytest.raises(ValueError, match=f"PCGrad: {argument} is at least 1"):
         plait.PCGrad(**{argument: -1})
+
+
+def in_steps(balancer, gramians, active=None):
+    """The weights that the step takes, one step after the other."""
+    size = len(gramians[0])
+    tasks = tuple("abc"[:size])
+    balancer.build(tasks)
+    held, found = Held(size), []
+    active = np.ones((len(gramians), size)) if active is None else active
+    for step, (gramian, labelled) in enumerate(zip(gramians, active, strict=True)):
+        there = keras.ops.convert_to_tensor(np.array(labelled), "float32")
+        inside = keras.ops.convert_to_tensor(gramian, "float32") * there[:, None] * there[None]
+        number = keras.ops.convert_to_tensor(step, "int32")
+        asked = Asked(balancer, tasks, number, number, (), False, held)
+        losses = TaskLosses(there, there, there)
+        weighed = asked.weigh_when_due(losses, lambda inside=inside: inside)
+        found.append(keras.ops.convert_to_numpy(weighed.weights))
+    return np.array(found)
+
+
+def test_psmgd_by_hand():
+    # MGDA gives (1/2, 1/2), and (3/4, 1/4) from then on.
+    gramians = [np.eye(2), *[np.diag([1.0, 3.0])] * 3]
+    found = in_steps(plait.PSMGD(refresh_every=2), gramians)
+    expected = [[1 / 2] * 2, [1 / 2] * 2, [3 / 4, 1 / 4], [3 / 4, 1 / 4]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_between_refreshes_the_state_of_what_psmgd_is_around_stays():
+    """GradVac orders the tasks by the step, and of two there is but one order."""
+    draw = np.random.default_rng(0)
+    rows = draw.normal(size=(6, 2, 5)) + 1.0
+    gramians = rows @ rows.transpose(0, 2, 1)
+    found = in_steps(plait.PSMGD(plait.GradVac(beta=0.5), refresh_every=3), gramians)
+    expected = in_steps(plait.PSMGD(plait.GradVac(beta=0.5), refresh_every=1), gramians[[0, 3]])
+    np.testing.assert_allclose(found, np.repeat(expected, 3, axis=0), rtol=1e-6)
+
+
+def test_psmgd_weighs_a_late_task_at_once_and_keeps_the_weight_of_one_that_is_away():
+    active = np.array([[1, 1, 0], [1, 1, 1], [1, 0, 1], [1, 0, 1], [1, 1, 1]])
+    gramians = [np.diag([1.0, 1.0, 2.0])] * 5
+    found = in_steps(plait.PSMGD(refresh_every=3), gramians, active)
+    expected = [
+        [0.5, 0.5, 0],
+        [0.4, 0.4, 0.2],
+        [0.4, 0, 0.2],
+        [2 / 3, 0, 1 / 3],
+        [2 / 3, 0.4, 1 / 3],
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from plait.balancing._balancer import Evidence, GramianWeighting, StepContext
-from plait.balancing._solvers import normalised, on_active, pseudo_inverse
+from plait.balancing._solvers import equal_angles, on_active
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -25,9 +25,7 @@ class ConFIG(GramianWeighting):
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
         def solve(gramian: Any, ones: Any) -> Any:
             ops = keras.ops
-            cosines, inverse = normalised(gramian)
-            there = ops.cast(inverse > 0, "float64")
-            best = pseudo_inverse(cosines, there, there) * inverse
+            best = equal_angles(gramian)
             products = (gramian @ best[:, None])[:, 0]
             square = ops.sum(best * products)
             return best * ops.sum(products) / ops.where(square > 0, square, 1.0)

@@ -4,13 +4,11 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
-from plait.balancing._dual_cone import dual_cone_weights
-from plait.balancing._solvers import larger, on_active
+from plait.balancing._dual_cone import DualConeWeighting
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class DualProj(GramianWeighting):
+class DualProj(DualConeWeighting):
     """The projection of the mean gradient onto the dual cone: v minimises v^T G v over v >= 1 / T.
 
     Args:
@@ -23,31 +21,5 @@ class DualProj(GramianWeighting):
         equation 11, for the mean of all tasks' gradients as in TorchJD.
     """
 
-    def __init__(
-        self,
-        norm_eps: float = 1e-12,
-        reg_eps: float = 1e-7,
-        *,
-        level: Level = "representation",
-        weight_heads: bool = False,
-        refresh_every: int = 1,
-        gram_batch: int | None = None,
-    ) -> None:
-        super().__init__(
-            level=level,
-            weight_heads=weight_heads,
-            refresh_every=refresh_every,
-            gram_batch=gram_batch,
-        )
-        self.norm_eps = norm_eps
-        self.reg_eps = reg_eps
-
-    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
-        def solve(gramian: Any, ones: Any) -> Any:
-            mean = ones / larger(keras.ops.sum(ones), 1.0)
-            return dual_cone_weights(gramian, ones, mean[None], self.norm_eps, self.reg_eps)[0]
-
-        return on_active(solve, evidence.gramian, context.active), []
-
-    def get_config(self) -> dict[str, Any]:
-        return {"norm_eps": self.norm_eps, "reg_eps": self.reg_eps, **super().get_config()}
+    def projected(self, mean: Any) -> Any:
+        return mean[None]

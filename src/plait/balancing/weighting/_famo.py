@@ -4,11 +4,11 @@ from typing import Any
 
 import keras
 
+from plait.balancing._adam import TaskAdam
 from plait.balancing._balancer import LossWeighting, StepContext
 from plait.balancing._simplex import masked_softmax
 
 _EPSILON = 1e-8
-_BETA_1, _BETA_2 = 0.9, 0.999
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -51,16 +51,12 @@ class FAMO(LossWeighting):
             raise ValueError(
                 f"FAMO: minimum_losses has {len(self.minimum_losses)} values for {len(tasks)} tasks."
             )
-        # Adam's own state and step count are kept for each task, so that a task without labels
-        # stands still and leaves the others where they would be without it.
-        self._logits, self._mean, self._square, self._count = (
-            keras.Variable("zeros", shape=(len(tasks),), dtype="float32", name=name)
-            for name in ("logits", "mean", "square", "count")
-        )
+        self._logits = keras.Variable("zeros", shape=(len(tasks),), dtype="float32", name="logits")
+        self._adam = TaskAdam(len(tasks))
 
     @property
     def variables(self) -> list[keras.Variable]:
-        return [self._logits, self._mean, self._square, self._count] if self.tasks else []
+        return [self._logits, *self._adam.variables] if self.tasks else []
 
     def objective(self, losses: Any, context: StepContext) -> Any:
         excess = self._excess(losses, context)
@@ -76,16 +72,8 @@ class FAMO(LossWeighting):
         fall = ops.log(self._excess(before, context)) - ops.log(self._excess(after, context))
         shares = masked_softmax(logits, context.active)
         gradient = shares * (fall - ops.sum(shares * fall)) + self.decay * logits
-        moving = ops.cast(context.active, "float32")
-        count = ops.convert_to_tensor(self._count) + moving
-        mean = _follow(self._mean, gradient, _BETA_1, context.active)
-        square = _follow(self._square, gradient**2, _BETA_2, context.active)
-        steps = ops.maximum(count, 1.0)
-        step = (mean / (1 - _BETA_1**steps)) / (ops.sqrt(square / (1 - _BETA_2**steps)) + _EPSILON)
-        self._logits.assign(logits - self.learning_rate * moving * step)
-        self._mean.assign(mean)
-        self._square.assign(square)
-        self._count.assign(count)
+        move = self._adam.move(gradient, context.active)
+        self._logits.assign(logits - self.learning_rate * move)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -97,8 +85,3 @@ class FAMO(LossWeighting):
     def _excess(self, losses: Any, context: StepContext) -> Any:
         least = keras.ops.convert_to_tensor(self.minimum_losses, dtype="float32")
         return keras.ops.where(context.active, losses - least + _EPSILON, 1.0)
-
-
-def _follow(state: keras.Variable, value: Any, beta: float, active: Any) -> Any:
-    held = keras.ops.convert_to_tensor(state)
-    return keras.ops.where(active, beta * held + (1 - beta) * value, held)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from plait.balancing._balancer import Evidence, GramianWeighting, StepContext
-from plait.balancing._solvers import normalised, on_active, pseudo_inverse
+from plait.balancing._solvers import equal_angles, on_active
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -26,9 +26,7 @@ class IMTLG(GramianWeighting):
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
         def solve(gramian: Any, ones: Any) -> Any:
             ops = keras.ops
-            cosines, inverse = normalised(gramian)
-            there = ops.cast(inverse > 0, "float64")
-            found = pseudo_inverse(cosines, there, there) * inverse
+            found = equal_angles(gramian)
             total = ops.sum(found)
             defined = ops.abs(total) > 1e-9 * ops.sum(ops.abs(found))
             return ops.where(defined, found / ops.where(defined, total, 1.0), 0.0)

@@ -4,12 +4,12 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import CrossGramianWeighting, Evidence, StepContext
-from plait.balancing._simplex import simplex_projection, within
+from plait.balancing._across_batches import SharesAcrossBatches
+from plait.balancing._simplex import simplex_projection
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class MoDo(CrossGramianWeighting):
+class MoDo(SharesAcrossBatches):
     """Moves weights on the simplex along an unbiased estimate of the min-norm problem's gradient.
 
     lambda <- projection of lambda - gamma (J_1 J_2^T + rho I) lambda onto the simplex, with J_1 and
@@ -31,27 +31,10 @@ class MoDo(CrossGramianWeighting):
         self.gamma = gamma
         self.rho = rho
 
-    def build(self, tasks: tuple[str, ...]) -> None:
-        super().build(tasks)
-        self._shares = keras.Variable(
-            keras.initializers.Constant(1.0 / len(tasks)),
-            shape=(len(tasks),),
-            dtype="float32",
-            name="shares",
-        )
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        return [self._shares] if self.tasks else []
-
-    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
-        ops = keras.ops
-        held = ops.convert_to_tensor(self._shares)
-        now = within(held, context.active)
-        slope = ops.matmul(evidence.gramian, now[:, None])[:, 0] + self.rho * now
-        now = simplex_projection(now - self.gamma * slope, context.active)
-        self._shares.assign(ops.where(context.active, now, held))
-        return now, []
+    def move(self, shares: Any, cross_gramian: Any, active: Any) -> tuple[Any, Any]:
+        slope = keras.ops.matmul(cross_gramian, shares[:, None])[:, 0] + self.rho * shares
+        moved = simplex_projection(shares - self.gamma * slope, active)
+        return moved, moved
 
     def get_config(self) -> dict[str, Any]:
         return {"gamma": self.gamma, "rho": self.rho, **super().get_config()}

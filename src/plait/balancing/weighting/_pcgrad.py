@@ -3,10 +3,9 @@
 from typing import Any
 
 import keras
-import numpy as np
 
-from plait._hash import hash_int32, name_key
 from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext, mask
+from plait.balancing._meetings import random_meetings
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -45,21 +44,20 @@ class PCGrad(GramianWeighting):
         self.seed = seed
 
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
-        names = np.array([name_key(task) for task in context.tasks], "int32")
-        keys = hash_int32(self.seed, context.step, names[:, None], names[None, :])
-        coordinates = surgery(evidence.gramian, keys, context.active)
+        order = random_meetings(self.seed, context)
+        coordinates = surgery(evidence.gramian, order, context.active)
         return mask(keras.ops.sum(coordinates, axis=0), context.active), []
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed, **super().get_config()}
 
 
-def surgery(gramian: Any, keys: Any, active: Any) -> Any:
+def surgery(gramian: Any, order: Any, active: Any) -> Any:
     """The projected gradients in coordinates of the original ones.
 
     Args:
         gramian: `(tasks, tasks)`.
-        keys: `(tasks, tasks)` int32; task i meets the others in the ascending order of row i.
+        order: `(tasks, tasks)` int32: row i holds the tasks that task i meets, itself among them.
         active: `(tasks,)` bool.
 
     Returns:
@@ -68,7 +66,6 @@ def surgery(gramian: Any, keys: Any, active: Any) -> Any:
     ops = keras.ops
     size = gramian.shape[0]
     eye = ops.eye(size, dtype="float32")
-    order = ops.argsort(keys, axis=1)
     length = ops.diagonal(gramian)
     # A zero gradient conflicts with nothing; dividing by it must not make a NaN on the other branch.
     inverse = ops.where(length > 0, 1.0 / ops.where(length > 0, length, 1.0), 0.0)

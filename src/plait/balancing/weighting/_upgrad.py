@@ -4,13 +4,11 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
-from plait.balancing._dual_cone import dual_cone_weights
-from plait.balancing._solvers import larger, on_active
+from plait.balancing._dual_cone import DualConeWeighting
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class UPGrad(GramianWeighting):
+class UPGrad(DualConeWeighting):
     """The mean of the projections of all tasks' gradients onto the dual cone.
 
     The dual cone holds the directions that increase no task's loss to first order. For each task i,
@@ -29,32 +27,5 @@ class UPGrad(GramianWeighting):
         (arXiv:2406.16232), equation 5. The authors' TorchJD takes norm_eps = reg_eps = 1e-4.
     """
 
-    def __init__(
-        self,
-        norm_eps: float = 1e-12,
-        reg_eps: float = 1e-7,
-        *,
-        level: Level = "representation",
-        weight_heads: bool = False,
-        refresh_every: int = 1,
-        gram_batch: int | None = None,
-    ) -> None:
-        super().__init__(
-            level=level,
-            weight_heads=weight_heads,
-            refresh_every=refresh_every,
-            gram_batch=gram_batch,
-        )
-        self.norm_eps = norm_eps
-        self.reg_eps = reg_eps
-
-    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
-        def solve(gramian: Any, ones: Any) -> Any:
-            targets = keras.ops.diag(ones / larger(keras.ops.sum(ones), 1.0))
-            found = dual_cone_weights(gramian, ones, targets, self.norm_eps, self.reg_eps)
-            return keras.ops.sum(found, axis=0)
-
-        return on_active(solve, evidence.gramian, context.active), []
-
-    def get_config(self) -> dict[str, Any]:
-        return {"norm_eps": self.norm_eps, "reg_eps": self.reg_eps, **super().get_config()}
+    def projected(self, mean: Any) -> Any:
+        return keras.ops.diag(mean)

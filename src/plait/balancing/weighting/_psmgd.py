@@ -1,0 +1,53 @@
+"""PSMGD: the weights of another balancer, taken anew every few steps only."""
+
+from typing import Any
+
+import keras
+
+from plait.balancing._balancer import Balancer, Evidence, StepContext
+from plait.balancing._wrapper import Wrapper
+from plait.balancing.weighting._mgda import MGDA
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class PSMGD(Wrapper):
+    """Periodic multi-gradient descent: in the steps 0, R, 2 R and so on, w is what `weighting` gives.
+
+    In between, w stays, and so does the state of `weighting`; such a step costs a plain one. A step
+    in which a task has labels and no w yet takes all of them anew. A task without labels in such a
+    step keeps its w.
+
+    Args:
+        weighting: the balancer whose weights these are; `MGDA` if None. It looks at their Gramian.
+        refresh_every: R, in steps.
+
+    Raises:
+        ValueError: refresh_every is less than 1, or `weighting` looks at no Gramian.
+
+    Example:
+        >>> import plait
+        >>> plait.PSMGD(plait.UPGrad(), refresh_every=4).refresh_every
+        4
+
+    References:
+        M. Xu, P. Ju, J. Liu, H. Yang, "PSMGD: Periodic Stochastic Multi-Gradient Descent for Fast
+        Multi-Objective Optimization", AAAI 2025, Algorithm 1. The authors' code takes R = 8 and
+        multiplies the weights, which sum to 1, by the number of tasks.
+    """
+
+    def __init__(self, weighting: Balancer | None = None, refresh_every: int = 8) -> None:
+        super().__init__(MGDA() if weighting is None else weighting)
+        if not refresh_every >= 1:
+            raise ValueError(f"PSMGD: refresh_every is at least 1. Received: {refresh_every!r}")
+        if "gramian" not in self.needs:
+            raise ValueError(
+                "PSMGD spares steps the Gramian of the tasks' gradients, and "
+                f"{type(self.weighting).__name__} looks at none. Use it without PSMGD."
+            )
+        self.refresh_every = refresh_every
+
+    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
+        return self.weighting.weights(evidence, context)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "refresh_every": self.refresh_every}
