@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from plait.backend import until
+from plait.backend import cholesky, until
 from plait.balancing._solvers import cholesky_solve, normalised, positive_or_one, smaller
 
 _STEPS = 40
@@ -42,7 +42,7 @@ def fair_weights(gramian: Any, alpha: float) -> Any:
 
     def step(x: Any) -> tuple:
         curvature = cosines + ops.diag(power * bonus * x ** (-power - 1.0))
-        move = -cholesky_solve(ops.cholesky(curvature)[None], error(x)[None])[0]
+        move = -cholesky_solve(cholesky(curvature)[None], error(x)[None])[0]
         room = ops.min(ops.where(move < 0, -x / ops.where(move < 0, move, 1.0), 1e30))
         tried = x + smaller(0.99 * room, 1.0) * lengths[:, None] * move
         costs = cost(tried)

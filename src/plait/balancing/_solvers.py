@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from plait.backend import in_float64, until
+from plait.backend import cholesky, in_float64, until
 
 PIVOTS = 8
 STEPS = 25
@@ -72,7 +72,7 @@ def _pivot(matrix: Any, target: Any) -> tuple[Any, Any]:
         free = ops.where(bad, 1.0 - free, free)
         inside = matrix * free[:, :, None] * free[:, None, :]
         # The ridge keeps the factor of a singular block finite; a wrong x then is not accepted.
-        factor = ops.cholesky(inside + eye * (1.0 - free + 1e-12)[:, None, :])
+        factor = cholesky(inside + eye * (1.0 - free + 1e-12)[:, None, :])
         x = cholesky_solve(factor, target * free)
         slope = (matrix @ x[..., None])[..., 0] - target
         bad = ops.where(free > 0, x < 0, slope < -small)
@@ -97,7 +97,7 @@ def _interior(matrix: Any, target: Any, solved: Any) -> Any:
     def step(x: Any, y: Any) -> tuple:
         residual = (matrix @ x[..., None])[..., 0] - target - y
         gap = ops.mean(x * y, axis=1, keepdims=True)
-        factor = ops.cholesky(matrix + eye * (y / x + 1e-12)[:, None, :])
+        factor = cholesky(matrix + eye * (y / x + 1e-12)[:, None, :])
         dx = cholesky_solve(factor, -residual - y)
         dy = -y - y / x * dx
         length = _longest(x, dx, y, dy, 1.0)

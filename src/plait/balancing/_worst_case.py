@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from plait.backend import until
+from plait.backend import cholesky, until
 from plait.balancing._solvers import (
     cholesky_solve,
     eigen,
@@ -86,7 +86,7 @@ def _newton(rows: Any, start: Any, point: tuple) -> tuple:
 
     back = scaling.back_matrix(eye)
     matrix = (ops.transpose(rows) * ratio @ rows) + (back @ back)[1:, 1:]
-    factor = ops.cholesky(matrix + 1e-14 * ops.trace(matrix) * eye)[None]
+    factor = cholesky(matrix + 1e-14 * ops.trace(matrix) * eye)[None]
     weighed = (ratio[None] @ rows)[0]
     answer = cholesky_solve(factor, weighed[None])[0]
     pivot = ops.sum(ratio) - ops.sum(weighed * answer)
