@@ -126,12 +126,13 @@ def pseudo_inverse(gramian: Any, ones: Any, right: Any) -> Any:
     return _combine(vectors, inverse * _combine(keras.ops.transpose(vectors), right))
 
 
-def eigen(gramian: Any, ones: Any) -> tuple[Any, Any]:
-    """Eigenvalues `(tasks,)`, 0 where they are rounding or of inactive tasks, and eigenvectors."""
+def eigen(gramian: Any, ones: Any, least: float = _RANK) -> tuple[Any, Any]:
+    """Eigenvalues `(tasks,)`, 0 for inactive tasks and below `least` of the largest, and vectors."""
     ops = keras.ops
-    # Inactive tasks get eigenvalues of their own, below all others.
-    values, vectors = ops.eigh(gramian - ops.diag(1.0 - ones))
-    return ops.where(values > _RANK * ops.max(values), values, 0.0), vectors
+    # Inactive tasks get eigenvalues of their own, below all others and of their size.
+    below = positive_or_one(ops.max(ops.diagonal(gramian)))
+    values, vectors = ops.eigh(gramian - below * ops.diag(1.0 - ones))
+    return ops.where(values > least * ops.max(values), values, 0.0), vectors
 
 
 def _combine(matrix: Any, vector: Any) -> Any:

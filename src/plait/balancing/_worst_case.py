@@ -16,6 +16,8 @@ from plait.balancing._solvers import (
 
 _STEPS = 30
 _GAP = 1e-11
+_LEAST = 1e-13
+"""Unlike an inverse, the shares are continuous in the eigenvalues: those near 0 are kept."""
 
 
 def worst_case_shares(gramian: Any, ones: Any, radius: Any) -> Any:
@@ -34,7 +36,7 @@ def worst_case_shares(gramian: Any, ones: Any, radius: Any) -> Any:
     ops = keras.ops
     # The gradients in coordinates of their own span, each to the relative accuracy of its length.
     cosines, inverse = normalised(gramian)
-    values, vectors = eigen(cosines, ones)
+    values, vectors = eigen(cosines, ones, _LEAST)
     rows = positive_or_one(inverse)[:, None] ** -1 * (vectors * ops.sqrt(values)) * ones[:, None]
     count = larger(ops.sum(ones), 1.0)
     size = positive_or_one(ops.max(ops.sqrt(larger(ops.diagonal(gramian), 0.0))))
