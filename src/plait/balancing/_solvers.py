@@ -120,10 +120,15 @@ def _interior(matrix: Any, target: Any, solved: Any) -> Any:
 
 
 def pseudo_inverse(gramian: Any, ones: Any, right: Any) -> Any:
-    """The least-norm solution of G x = right, over what stands out of float32's rounding."""
+    """The least-norm solution of G x = right, over what stands out of float32's rounding.
+
+    It is 0 where nothing of `right` does: gradients against each other have no direction in common.
+    """
+    ops = keras.ops
     values, vectors = eigen(gramian, ones)
-    inverse = keras.ops.where(values > 0, 1.0 / positive_or_one(values), 0.0)
-    return _combine(vectors, inverse * _combine(keras.ops.transpose(vectors), right))
+    along = ops.where(values > 0, _combine(ops.transpose(vectors), right), 0.0)
+    there = ops.sum(along**2) > _RANK**2 * ops.sum(right**2)
+    return _combine(vectors, ops.where(there, along / positive_or_one(values), 0.0))
 
 
 def eigen(gramian: Any, ones: Any, least: float = _RANK) -> tuple[Any, Any]:

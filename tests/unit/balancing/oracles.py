@@ -109,11 +109,20 @@ def fair(rows, alpha):
     return w
 
 
+def _svd(rows):
+    left, values, _ = np.linalg.svd(rows, full_matrices=False)
+    rank = np.sum(values**2 > RANK * values.max() ** 2)
+    return left[:, :rank], values[:rank]
+
+
 def _impartial(rows):
     """Least-norm coordinates of a direction at one angle to all gradients that are not 0."""
-    norms = norms_or_one(rows)
-    inverse = np.linalg.pinv(rows / norms[:, None], rcond=np.sqrt(RANK))
-    return inverse.T @ (inverse @ rows.any(axis=1)) / norms
+    norms, there = norms_or_one(rows), rows.any(axis=1)
+    left, values = _svd(rows / norms[:, None])
+    along = there @ left
+    if np.sum(along**2) <= RANK**2 * np.sum(there):
+        return np.zeros(len(rows))
+    return left @ (along / values**2) / norms
 
 
 def imtlg(rows):
@@ -130,9 +139,8 @@ def config(rows):
 
 
 def alignedmtl(rows, scale):
-    left, values, _ = np.linalg.svd(rows, full_matrices=False)
-    rank = np.sum(values**2 > RANK * values.max() ** 2)
-    left, values = left[:, :rank], values[:rank]
+    left, values = _svd(rows)
+    rank = len(values)
     if not rank:
         return np.zeros(len(rows))
     length = {
