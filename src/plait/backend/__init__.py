@@ -7,6 +7,7 @@ from plait.backend._masks import mask_of, set_mask
 if keras.backend.backend() == "jax":
     from plait.backend._jax import (
         apply_gradients,
+        cholesky,
         in_float64,
         no_gradient,
         seeded,
@@ -18,6 +19,7 @@ if keras.backend.backend() == "jax":
 elif keras.backend.backend() == "torch":
     from plait.backend._torch import (
         apply_gradients,
+        cholesky,
         in_float64,
         no_gradient,
         seeded,
@@ -29,6 +31,7 @@ elif keras.backend.backend() == "torch":
 elif keras.backend.backend() == "tensorflow":
     from plait.backend._tensorflow import (
         apply_gradients,
+        cholesky,
         in_float64,
         no_gradient,
         seeded,
@@ -45,6 +48,7 @@ else:
 
 __all__ = [
     "apply_gradients",
+    "cholesky",
     "in_float64",
     "mask_of",
     "no_gradient",

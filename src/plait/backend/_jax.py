@@ -32,6 +32,11 @@ def in_float64(fn: Callable[..., Any], *arrays: Any) -> Any:
         return keras.tree.map_structure(lambda a: a.astype("float32"), found)
 
 
+def cholesky(matrices: Any) -> Any:
+    """The lower triangular factors of symmetric matrices; not finite where one is not positive."""
+    return jax.numpy.linalg.cholesky(matrices)
+
+
 def until(
     done: Callable[..., Any], body: Callable[..., tuple], state: tuple, at_most: int
 ) -> tuple:

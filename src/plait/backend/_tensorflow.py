@@ -50,6 +50,12 @@ def in_float64(fn: Callable[..., Any], *arrays: Any) -> Any:
     return keras.tree.map_structure(lambda a: tf.cast(a, "float32"), found)
 
 
+def cholesky(matrices: Any) -> Any:
+    """The lower triangular factors of symmetric matrices; not finite where one is not positive."""
+    # Keras' own raises an error where TensorFlow's gives NaN.
+    return tf.linalg.cholesky(matrices)
+
+
 def until(
     done: Callable[..., Any], body: Callable[..., tuple], state: tuple, at_most: int
 ) -> tuple:

@@ -65,6 +65,13 @@ def in_float64(fn: Callable[..., Any], *arrays: Any) -> Any:
         return keras.tree.map_structure(lambda a: a.float(), found)
 
 
+def cholesky(matrices: Any) -> Any:
+    """The lower triangular factors of symmetric matrices; not finite where one is not positive."""
+    # `torch.linalg.cholesky` would wait for the device in order to raise an error.
+    factors, failed = torch.linalg.cholesky_ex(matrices)
+    return torch.where((failed > 0)[..., None, None], torch.nan, factors)
+
+
 def until(
     done: Callable[..., Any], body: Callable[..., tuple], state: tuple, at_most: int
 ) -> tuple:

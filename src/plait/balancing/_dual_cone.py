@@ -17,7 +17,7 @@ class DualConeWeighting(GramianWeighting):
 
     def __init__(
         self,
-        norm_eps: float = 1e-12,
+        norm_eps: float = 1e-30,
         reg_eps: float = 1e-7,
         *,
         level: Level = "representation",

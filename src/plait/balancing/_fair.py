@@ -4,16 +4,21 @@ from typing import Any
 
 import keras
 
-from plait.backend import until
+from plait.backend import cholesky, until
 from plait.balancing._solvers import cholesky_solve, normalised, positive_or_one, smaller
 
 _STEPS = 40
 _EXACT = 1e-10
+_ROUNDING = 1e-5
+"""A sum of float32 gradients this much shorter than its parts is mostly their rounding."""
 _LENGTHS = tuple(0.5**n for n in range(8))
 
 
 def fair_weights(gramian: Any, alpha: float) -> Any:
     """The w > 0 with G w = w^(-1 / alpha), 0 for a zero gradient; all in float64.
+
+    Without a direction that serves all tasks there is no such w: x then grows without end while C x
+    goes to 0, and all weights are 0.
 
     With x the weights times the gradients' norms n, C their cosines, p = 1 / alpha and b = n^(p - 1),
     this is C x = b x^(-p): the minimum of x^T C x / 2 minus the integral of b x^(-p), which is convex.
@@ -42,7 +47,7 @@ def fair_weights(gramian: Any, alpha: float) -> Any:
 
     def step(x: Any) -> tuple:
         curvature = cosines + ops.diag(power * bonus * x ** (-power - 1.0))
-        move = -cholesky_solve(ops.cholesky(curvature)[None], error(x)[None])[0]
+        move = -cholesky_solve(cholesky(curvature)[None], error(x)[None])[0]
         room = ops.min(ops.where(move < 0, -x / ops.where(move < 0, move, 1.0), 1e30))
         tried = x + smaller(0.99 * room, 1.0) * lengths[:, None] * move
         costs = cost(tried)
@@ -56,4 +61,6 @@ def fair_weights(gramian: Any, alpha: float) -> Any:
         return ops.max(ops.abs(error(x)) / (bonus * x**-power)) < _EXACT
 
     (x,) = until(done, step, (bonus ** (1.0 / (1.0 + power)),), _STEPS)
-    return ops.where(there, x * inverse, 0.0)
+    x = ops.where(there, x, 0.0)
+    served = ops.sum(x * (cosines @ x[:, None])[:, 0]) > (_ROUNDING * ops.sum(x)) ** 2
+    return ops.where(served, x * inverse, 0.0)

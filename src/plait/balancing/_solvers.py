@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from plait.backend import in_float64, until
+from plait.backend import cholesky, in_float64, until
 
 PIVOTS = 8
 STEPS = 25
@@ -77,7 +77,7 @@ def _pivot(matrix: Any, target: Any) -> tuple[Any, Any]:
         free = ops.where(bad, 1.0 - free, free)
         inside = matrix * free[:, :, None] * free[:, None, :]
         # The ridge keeps the factor of a singular block finite; a wrong x then is not accepted.
-        factor = ops.cholesky(inside + eye * (1.0 - free + 1e-12)[:, None, :])
+        factor = cholesky(inside + eye * (1.0 - free + 1e-12)[:, None, :])
         x = cholesky_solve(factor, target * free)
         slope = (matrix @ x[..., None])[..., 0] - target
         bad = ops.where(free > 0, x < 0, slope < -small)
@@ -102,7 +102,7 @@ def _interior(matrix: Any, target: Any, solved: Any) -> Any:
     def step(x: Any, y: Any) -> tuple:
         residual = (matrix @ x[..., None])[..., 0] - target - y
         gap = ops.mean(x * y, axis=1, keepdims=True)
-        factor = ops.cholesky(matrix + eye * (y / x + 1e-12)[:, None, :])
+        factor = cholesky(matrix + eye * (y / x + 1e-12)[:, None, :])
         dx = cholesky_solve(factor, -residual - y)
         dy = -y - y / x * dx
         length = _longest(x, dx, y, dy, 1.0)
@@ -125,18 +125,24 @@ def _interior(matrix: Any, target: Any, solved: Any) -> Any:
 
 
 def pseudo_inverse(gramian: Any, ones: Any, right: Any) -> Any:
-    """The least-norm solution of G x = right, over what stands out of float32's rounding."""
-    values, vectors = eigen(gramian, ones)
-    inverse = keras.ops.where(values > 0, 1.0 / positive_or_one(values), 0.0)
-    return _combine(vectors, inverse * _combine(keras.ops.transpose(vectors), right))
+    """The least-norm solution of G x = right, over what stands out of float32's rounding.
 
-
-def eigen(gramian: Any, ones: Any) -> tuple[Any, Any]:
-    """Eigenvalues `(tasks,)`, 0 where they are rounding or of inactive tasks, and eigenvectors."""
+    It is 0 where nothing of `right` does: gradients against each other have no direction in common.
+    """
     ops = keras.ops
-    # Inactive tasks get eigenvalues of their own, below all others.
-    values, vectors = ops.eigh(gramian - ops.diag(1.0 - ones))
-    return ops.where(values > _RANK * ops.max(values), values, 0.0), vectors
+    values, vectors = eigen(gramian, ones)
+    along = ops.where(values > 0, _combine(ops.transpose(vectors), right), 0.0)
+    there = ops.sum(along**2) > _RANK**2 * ops.sum(right**2)
+    return _combine(vectors, ops.where(there, along / positive_or_one(values), 0.0))
+
+
+def eigen(gramian: Any, ones: Any, least: float = _RANK) -> tuple[Any, Any]:
+    """Eigenvalues `(tasks,)`, 0 for inactive tasks and below `least` of the largest, and vectors."""
+    ops = keras.ops
+    # Inactive tasks get eigenvalues of their own, below all others and of their size.
+    below = positive_or_one(ops.max(ops.diagonal(gramian)))
+    values, vectors = ops.eigh(gramian - below * ops.diag(1.0 - ones))
+    return ops.where(values > least * ops.max(values), values, 0.0), vectors
 
 
 def _combine(matrix: Any, vector: Any) -> Any:

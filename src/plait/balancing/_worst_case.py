@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from plait.backend import until
+from plait.backend import cholesky, until
 from plait.balancing._solvers import (
     cholesky_solve,
     eigen,
@@ -16,6 +16,8 @@ from plait.balancing._solvers import (
 
 _STEPS = 30
 _GAP = 1e-11
+_LEAST = 1e-13
+"""Unlike an inverse, the shares are continuous in the eigenvalues: those near 0 are kept."""
 
 
 def worst_case_shares(gramian: Any, ones: Any, radius: Any) -> Any:
@@ -34,7 +36,7 @@ def worst_case_shares(gramian: Any, ones: Any, radius: Any) -> Any:
     ops = keras.ops
     # The gradients in coordinates of their own span, each to the relative accuracy of its length.
     cosines, inverse = normalised(gramian)
-    values, vectors = eigen(cosines, ones)
+    values, vectors = eigen(cosines, ones, _LEAST)
     rows = positive_or_one(inverse)[:, None] ** -1 * (vectors * ops.sqrt(values)) * ones[:, None]
     count = larger(ops.sum(ones), 1.0)
     size = positive_or_one(ops.max(ops.sqrt(larger(ops.diagonal(gramian), 0.0))))
@@ -86,7 +88,7 @@ def _newton(rows: Any, start: Any, point: tuple) -> tuple:
 
     back = scaling.back_matrix(eye)
     matrix = (ops.transpose(rows) * ratio @ rows) + (back @ back)[1:, 1:]
-    factor = ops.cholesky(matrix + 1e-14 * ops.trace(matrix) * eye)[None]
+    factor = cholesky(matrix + 1e-14 * ops.trace(matrix) * eye)[None]
     weighed = (ratio[None] @ rows)[0]
     answer = cholesky_solve(factor, weighed[None])[0]
     pivot = ops.sum(ratio) - ops.sum(weighed * answer)

@@ -12,7 +12,8 @@ from plait.balancing._solvers import eigen, larger, on_active
 class AlignedMTL(GramianWeighting):
     """w = s V L^(-1/2) V^T 1/T, with the Gramian V L V^T and s^2 one of its eigenvalues.
 
-    Eigenvalues that are no more than the rounding of the Gramian count as 0 and are left out.
+    Eigenvalues that are no more than the rounding of the Gramian count as 0 and are left out;
+    where all do, the weights are 0.
 
     Args:
         scale: s^2 is the smallest ("min", the paper's), the middle ("median") or the mean ("rmse")

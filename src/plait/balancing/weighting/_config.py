@@ -13,6 +13,7 @@ class ConFIG(GramianWeighting):
     """Conflict-free: d = (sum_i g_i . e) e, with e the unit vector of U^+ 1, U the unit gradients.
 
     In weights: e is proportional to U^T (U U^T)^+ 1. A zero gradient gets weight 0.
+    Where the unit gradients have no direction in common, all weights are 0.
 
     Args:
         level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.

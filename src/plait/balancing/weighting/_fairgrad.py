@@ -13,8 +13,8 @@ from plait.balancing._solvers import on_active
 class FairGrad(GramianWeighting):
     """w > 0 with G w = w^(-1 / alpha); alpha = 1 is Nash-MTL, a large one favours the worst task.
 
-    Where no direction serves all tasks no such w exists, and the weights come out large. A zero
-    gradient gets weight 0.
+    Where no direction serves all tasks no such w exists, and all weights are 0. A zero gradient gets
+    weight 0.
 
     Args:
         alpha: greater than 0.

@@ -15,7 +15,7 @@ class NashMTL(GramianWeighting):
 
     The direction's length is the square root of the number of tasks, however long the gradients
     are; with `normalise` it follows them. Where no direction serves all tasks no such w exists, and
-    the weights come out large. A zero gradient gets weight 0.
+    all weights are 0. A zero gradient gets weight 0.
 
     Args:
         normalise: divides the Gramian by its Frobenius norm first, as the authors' code does.
