@@ -162,7 +162,8 @@ def test_what_stands_in_a_missing_label_changes_no_bit(make):
             filled[task][where] = value if task != "a" else (np.nan if np.isnan(value) else 2)
         model = model_of(balancer=make())
         history = fit(model, x, filled, weights)
-        assert all(np.isfinite(v).all() for v in history.values())
+        losses = [v for name, v in history.items() if name.endswith("loss")]
+        assert np.isfinite(losses).all()
         models.append(model)
     assert_same(models[0], models[1])
     assert_same(models[0], models[2])
