@@ -1,7 +1,7 @@
 """Does balancing help? Eight methods beside equal weights that were tuned with the same effort.
 
     python bench/usefulness --data DIR            # about 3 hours on two cores; goes on where it stopped
-    python bench/usefulness --data DIR --quick    # few rows, two methods, under a minute
+    python bench/usefulness --data DIR --quick    # few rows, one or two methods, under a minute
     python bench/usefulness --report              # the tables of the runs so far
 
 The protocol, fixed before the first run:
@@ -50,7 +50,7 @@ import fashion_products
 import multi_mnist
 import numpy as np
 from problem import Problem
-from report import markdown, rows
+from report import BASELINE, markdown, rows
 from results import Results
 from training import run
 
@@ -120,10 +120,10 @@ class Measurement:
                 )
 
     def in_short(self, data: str, problem: Problem, methods) -> None:
-        """Other methods with the learning rate of Equal."""
-        rate = self.chosen(data, "Equal")
+        """Other methods with the learning rate of Equal, which runs again beside them."""
+        rate = self.chosen(data, BASELINE)
         for seed in SHORT_SEEDS:
-            for method in methods:
+            for method in (BASELINE, *methods):
                 self.trial(
                     problem, data=data, part="short", method=method, learning_rate=rate, seed=seed
                 )
@@ -174,7 +174,7 @@ def measure(results: Results, data: Path, quick: bool) -> None:
         problem = make(data, 1024 if quick else None)
         if quick:
             problem = replace(problem, epochs=1, rates=problem.rates[:1])
-            methods = METHODS[:1] if name == SHORT_DATA else ("Equal", "UPGrad")
+            methods = (BASELINE, "UPGrad") if name == "fashion_products" else (BASELINE,)
             measurement.compare(name, problem, methods, SEEDS[:1])
         else:
             measurement.compare(name, problem, METHODS, SEEDS)

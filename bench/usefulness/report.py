@@ -14,7 +14,7 @@ def rows(results: Results, data: str, part: str) -> list[dict[str, Any]]:
 
     Differences are taken over the seeds that both have; intervals are Student's.
     """
-    equal = {r["seed"]: r for r in results.where(data=data, part="test", method=BASELINE)}
+    equal = {r["seed"]: r for r in results.where(data=data, part=part, method=BASELINE)}
     found: dict[str, list[Record]] = {}
     for record in results.where(data=data, part=part):
         found.setdefault(record["method"], []).append(record)
@@ -50,8 +50,8 @@ def markdown(results: Results, datasets: tuple[str, ...]) -> str:
     """The tables, as they go into the documentation."""
     blocks = []
     for data in datasets:
-        blocks += [f"### {data}", *_tables(rows(results, data, "test"))]
-        blocks += [_tuning(results, data)]
+        if tried := results.where(data=data, part="tuning"):
+            blocks += [f"### {data}", *_tables(rows(results, data, "test")), _tuning(tried)]
         if short := rows(results, data, "short"):
             blocks += [f"### {data}, the other methods in short", *_tables(short)]
     loads = [r["load_before"] for r in results.where() if "load_before" in r]
@@ -100,10 +100,10 @@ def _tables(found: list[dict[str, Any]]) -> list[str]:
     return [_table(whole), _table(each), *failed]
 
 
-def _tuning(results: Results, data: str) -> str:
+def _tuning(trials: list[Record]) -> str:
     """The mean gain on validation of each trial."""
     found: dict[str, dict[float, float]] = {}
-    for r in results.where(data=data, part="tuning"):
+    for r in trials:
         found.setdefault(r["method"], {})[r["learning_rate"]] = r["gain"]
     rates = sorted({rate for gains in found.values() for rate in gains})
     body = [

@@ -24,7 +24,8 @@ class Results:
         self._found[_key(record)] = record
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            # On a line of its own even if the one before was cut off.
+            file.write("\n" + json.dumps(record))
 
     def where(self, **known: Any) -> list[Record]:
         """The runs of which this is known."""
