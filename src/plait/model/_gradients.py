@@ -20,12 +20,11 @@ from plait.model._network import (
 from plait.model._parts import first_rows, joined, parts_of, together
 from plait.model._rows import (
     ById,
+    by_variable,
     gramian_of,
     in_order,
     only,
     scaled,
-    stack,
-    stacks,
     total_of,
     weighted_sum,
 )
@@ -130,7 +129,7 @@ def _at_parameters(
     losses = batch.forward.losses
     if asked.held is None and asked.balancer.gram_batch is None:
         rows = _variable_rows(network, batch)
-        weighed = asked.weigh_when_due(losses, lambda: gramian_of(stacks(rows), scale))
+        weighed = asked.weigh_when_due(losses, lambda: gramian_of(by_variable(rows), scale))
         total = total_of(
             *(scaled(row, weighed.weights[n]) for n, row in enumerate(rows)),
             batch.trunk_pullback({}, scale) if batch.trunk_adds else {},
@@ -141,7 +140,7 @@ def _at_parameters(
 
     def measure() -> Any:
         compared = batch if asked.balancer.gram_batch is None else some()
-        return gramian_of(stacks(_variable_rows(network, compared)), scale)
+        return gramian_of(by_variable(_variable_rows(network, compared)), scale)
 
     weighed = asked.weigh_when_due(losses, measure)
     total = total_of(
@@ -218,9 +217,8 @@ def _across_parts(
         batches.append(cut_pass(network, inputs, known, state, scale))
         state = state | entries(network.others, batches[-1].forward.others)
     one, other, third = batches
-    gramian = gramian_of(
-        stacks(_variable_rows(network, one)), scale, stacks(_variable_rows(network, other))
-    )
+    ours, theirs = (by_variable(_variable_rows(network, batch)) for batch in (one, other))
+    gramian = gramian_of(ours, scale, theirs)
     totals = ops.stack([batch.forward.losses.totals for batch in batches])
     losses = joined([batch.forward.losses for batch in batches])
     # A task that a part has no label of cannot be compared there.
@@ -256,9 +254,9 @@ def _frontier_gramian(network: Network, batch: CutPass, first: int | None, scale
     found = _frontier_rows(network, batch)
     rows = [found[i] for i in network.compared]
     if first is None:
-        return gramian_of([part for some in rows for part in stack(some)], scale)
+        return gramian_of(rows, scale)
     some = [[None if r is None else r[:first] for r in row] for row in rows]
-    gramian = gramian_of([part for row in some for part in stack(row)], scale)
+    gramian = gramian_of(some, scale)
     size = keras.ops.cast(keras.ops.shape(batch.frontier[network.compared[0]])[0], "float32")
     return gramian * (size / keras.ops.minimum(float(first), size))
 

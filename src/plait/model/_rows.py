@@ -1,5 +1,6 @@
 """Gradients by variable, and rows of one task each with their inner products."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -9,47 +10,79 @@ import keras
 ById = Mapping[int, Any]
 """Gradients, by their variable's id."""
 
-_PART = 2**18
-"""Numbers in a part of a stack of rows: a megabyte of float32."""
-_MOST_PARTS = 8
+_BLOCK = 8
+"""Tasks in a block of a Gramian."""
+_PARTS = 16
+_LARGE = 2**14
+"""Numbers in a row from which on a Gramian of two blocks or more is worth cutting up."""
 
 
-def stacks(rows: list[ById]) -> list[Any]:
-    """The parts of all variables' stacks; a variable that a task has no gradient of is 0 there."""
+def by_variable(rows: Sequence[ById]) -> list[list[Any]]:
+    """For each variable, each task's gradient of it, or None."""
     keys = {key: None for row in rows for key in row}
-    return [part for key in keys for part in stack([row.get(key) for row in rows])]
+    return [[row.get(key) for row in rows] for key in keys]
 
 
-def stack(tensors: list[Any]) -> list[Any]:
-    """One task a row, float32, in parts by columns; None is a row of zeros.
+def gramian_of(
+    tensors: Sequence[Sequence[Any]], scale: Any, others: Sequence[Sequence[Any]] | None = None
+) -> Any:
+    """`(tasks, tasks)` float32: the inner products of the tasks' rows.
 
-    A part fits a core's cache, from when it is written until it is multiplied, and several cores can
-    have one each.
+    Args:
+        tensors: for each shared tensor, each task's gradient there, `(*shape)`, or None for 0.
+        scale: of the losses.
+        others: other rows of the same tensors, for inner products with these.
     """
-    like = next(t for t in tensors if t is not None)
-    flat = [
-        keras.ops.reshape(keras.ops.zeros_like(like) if t is None else t, (-1,)) for t in tensors
-    ]
-    columns = flat[0].shape[0]
-    # TensorFlow may not know the batch's size yet; then there is one part.
-    count = 1 if columns is None else min(max(len(flat) * columns // _PART, 1), _MOST_PARTS)
-    cuts = [None, *(columns * n // count for n in range(1, count)), None]
-    return [
-        keras.ops.cast(keras.ops.stack([row[start:end] for row in flat]), "float32")
-        for start, end in pairwise(cuts)
-    ]
-
-
-def gramian_of(stacks: list[Any], scale: Any, others: list[Any] | None = None) -> Any:
-    """`(tasks, tasks)`: the inner products of the rows, with those of `others` if given."""
-    # Two-dimensional products throughout: XLA's CPU has no fast path for anything else.
-    products = [
-        keras.ops.matmul(a, keras.ops.transpose(b))
-        for a, b in zip(stacks, others or stacks, strict=True)
-    ]
+    pairs = zip(tensors, tensors if others is None else others, strict=True)
+    found = [_products(some, other) for some, other in pairs]
     # The scale of float16's losses leaves here, where there is little to divide: float32 holds its
     # square.
-    return sum(products[1:], products[0]) / scale / scale
+    return sum(found[1:], found[0]) / scale / scale
+
+
+def _products(rows: Sequence[Any], others: Sequence[Any]) -> Any:
+    """The inner products of one tensor's rows.
+
+    Two-dimensional products throughout: XLA's CPU has no fast path for anything else. Of many long
+    rows those of a block of tasks with another are taken once, where the whole would have them
+    twice, and in parts that fit a core's cache and that several cores can have one each.
+    """
+    like = next(row for row in (*rows, *others) if row is not None)
+    size, columns = len(rows), math.prod(like.shape) if None not in like.shape else 0
+    same = rows is others
+    cut = same and size > _BLOCK and columns >= _LARGE
+    count, parts = (math.ceil(size / _BLOCK), _PARTS) if cut else (1, 1)
+    ends = [size * n // count for n in range(count + 1)]
+    blocks = [_stack(rows[start:end], like, parts) for start, end in pairwise(ends)]
+    right = blocks if same else [_stack(others, like, parts)]
+
+    def product(i: int, j: int) -> Any:
+        terms = [
+            keras.ops.matmul(a, keras.ops.transpose(b))
+            for a, b in zip(blocks[i], right[j], strict=True)
+        ]
+        return sum(terms[1:], terms[0])
+
+    found = {(i, j): product(i, j) for i in range(count) for j in range(i, count)}
+    if count == 1:
+        return found[0, 0]
+    whole = [
+        [found[i, j] if i <= j else keras.ops.transpose(found[j, i]) for j in range(count)]
+        for i in range(count)
+    ]
+    return keras.ops.concatenate([keras.ops.concatenate(line, axis=1) for line in whole], axis=0)
+
+
+def _stack(rows: Sequence[Any], like: Any, count: int) -> list[Any]:
+    """One task a row, float32, in parts by columns; None is a row of zeros."""
+    flat = [
+        keras.ops.reshape(keras.ops.zeros_like(like) if row is None else row, (-1,)) for row in rows
+    ]
+    inner = [flat[0].shape[0] * n // count for n in range(1, count)] if count > 1 else []
+    return [
+        keras.ops.cast(keras.ops.stack([row[start:end] for row in flat]), "float32")
+        for start, end in pairwise([None, *inner, None])
+    ]
 
 
 def weighted_sum(rows: list[Any], weights: Any) -> Any:
