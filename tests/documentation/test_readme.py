@@ -1,4 +1,4 @@
-"""The README's Python runs, block after block, in a folder with the demo's table."""
+"""The Python of the README and of a page runs, block after block, in a folder with the demo's table."""
 
 import os
 import re
@@ -6,17 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from plait.demo import make_table
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_python_blocks_run(tmp_path):
+def blocks_of(page):
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.S)
+
+
+@pytest.mark.parametrize(("page", "count"), [("README.md", 3), ("docs/balancing.md", 3)])
+def test_python_blocks_run(tmp_path, page, count):
     make_table(tmp_path / "plait-demo", rows=120)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
-    assert len(blocks) == 3
-    # Keras alone would take the backend of its own settings, which may not be installed.
-    assert all(block.startswith("import plait") for block in blocks)
+    blocks = blocks_of(page)
+    assert len(blocks) == count
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(blocks)],
         cwd=tmp_path,
@@ -27,7 +32,18 @@ def test_python_blocks_run(tmp_path):
         env={**os.environ, "KERAS_BACKEND": "jax"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / "office.plait").is_file()
+    assert page != "README.md" or (tmp_path / "office.plait").is_file()
+
+
+def test_plait_is_imported_first():
+    """Keras alone would take the backend of its own settings, which may not be installed."""
+    assert all(block.startswith("import plait") for block in blocks_of("README.md"))
+    assert blocks_of("docs/balancing.md")[0].startswith("import plait")
+
+
+def test_a_balancer_of_one_s_own_is_under_20_lines():
+    (own,) = [b for b in blocks_of("docs/balancing.md") if "class " in b]
+    assert len(own.split("\n\n\n")[0].splitlines()) < 20
 
 
 def test_links_lead_somewhere():
