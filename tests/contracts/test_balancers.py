@@ -241,7 +241,7 @@ def test_saved_and_loaded_in_a_fresh_process_it_goes_on_as_if_nothing_had_been(t
         expected[number] = model.get_weights()
         script += f"sys.argv[1:] = ['{number}.keras', 'data.npz', '{number}.npz']\n" + RESUME
     subprocess.run(
-        [sys.executable, "-c", "import sys\n" + script], cwd=tmp_path, check=True, timeout=300
+        [sys.executable, "-c", "import sys\n" + script], cwd=tmp_path, check=True, timeout=900
     )
     for number, weights in expected.items():
         resumed = np.load(tmp_path / f"{number}.npz")
