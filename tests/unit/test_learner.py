@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
-from plait.balancing import PCGrad
-from plait.errors import ConfigError, DataError, PlaitError
+from plait.balancing import CosineGating, PCGrad
+from plait.errors import ConfigError, DataError, DivergedError, PlaitError
 from plait.features import Category, Number
 from plait.inference import Predictor
 from plait.learner import Learner
@@ -299,3 +300,46 @@ def test_a_model_is_saved_to_a_file(ran, tmp_path):
 
 def test_a_learner_says_what_it_reads_and_answers():
     assert repr(learner()).endswith("-> sold, price; not fitted)")
+
+
+def test_an_auxiliary_task_serves_the_others_and_selects_no_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tasks = tiny.tasks()
+    tasks["price"] = replace(tasks["price"], auxiliary=True)
+    options = {"width": 4, "training": Training(epochs=1, batch_size=16)}
+    fitted = Learner(tiny.features(), tasks, balancing=CosineGating(), **options)
+    fitted.fit(tiny.columns(), run=tmp_path / "r", verbose=False)
+    (epoch,) = fitted.history
+    assert set(epoch.gains) == {"sold", "price"}
+    assert epoch.mean_gain == epoch.gains["sold"]
+    assert epoch.logs["sold_weight"] == 1
+    assert 0 <= epoch.logs["price_weight"] <= 1
+    assert -1 <= epoch.logs["cosine_sold_price"] <= 1
+    saved = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert saved["tasks"]["price"]["Regression"]["auxiliary"] is True
+
+
+def test_a_model_needs_a_task_that_is_not_auxiliary():
+    tasks = {name: replace(task, auxiliary=True) for name, task in tiny.tasks().items()}
+    with pytest.raises(ConfigError, match="Every task is auxiliary"):
+        Learner(tiny.features(), tasks)
+
+
+def test_a_balancer_that_needs_an_auxiliary_task_says_how_to_name_one():
+    gated = learner(balancing=CosineGating())
+    with pytest.raises(PlaitError, match=r"needs an auxiliary task.*`auxiliary: true`"):
+        gated.fit(tiny.columns(), run=False, verbose=False)
+
+
+def test_a_run_that_diverges_keeps_the_best_epoch_and_says_so(capsys, monkeypatch):
+    """The second epoch's first step throws the weights so far that the next loss is no number."""
+    wild = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate if epoch < 1 else 1e30)
+    training = Training(epochs=4, batch_size=16, schedule="constant", clip_norm=None)
+    fitted = learner(balancing=PCGrad(), training=training)
+    fitted.fit(tiny.columns(), run=False, callbacks=[wild])
+    assert [epoch.number for epoch in fitted.history] == [1]
+    assert "the loss is not finite at step" in capsys.readouterr().err
+    assert np.isfinite(fitted.predict(tiny.columns())["price"].to_numpy()).all()
+    now = learner(training=Training(epochs=4, batch_size=16, learning_rate=1e30, clip_norm=None))
+    with pytest.raises(DivergedError, match="No epoch had ended before"):
+        now.fit(tiny.columns(), run=False, verbose=False)

@@ -45,6 +45,12 @@ def check_names(
                     "Choose another name and give the column's own by column=.",
                     (f"{kind}s", name),
                 )
+    if all(task.auxiliary for task in tasks.values()):
+        raise ConfigError(
+            "Every task is auxiliary, and there is none that they could serve. Leave `auxiliary` out "
+            "of at least one.",
+            ("tasks",),
+        )
     for name, feature in features.items():
         if feature.encoder is not None:
             demand(f"feature '{name}', encoder", feature.encoder, Encoder)

@@ -47,8 +47,8 @@ def gains(tasks: Mapping[str, Task], scores: Scores) -> dict[str, float]:
 
 
 def mean_gain(tasks: Mapping[str, Task], scores: Scores) -> float:
-    """The mean of the scored tasks' gains; NaN if no task was scored."""
-    found = list(gains(tasks, scores).values())
+    """The mean of the gains of the main tasks that were scored; NaN if none was."""
+    found = [gain for task, gain in gains(tasks, scores).items() if not tasks[task].auxiliary]
     return float(np.mean(found)) if found else float("nan")
 
 

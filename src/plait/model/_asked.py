@@ -65,6 +65,8 @@ class Asked:
         auxiliary: for each task, whether it only serves the others.
         unseen: scalar bool, whether no gradients were compared in this epoch yet.
         held: the last weights, where the balancer does not weigh in every step.
+        may_overflow: whether the optimizer skips steps that overflowed in float16; the balancer's
+            state is then not to take anything from them.
     """
 
     balancer: Balancer
@@ -74,6 +76,7 @@ class Asked:
     auxiliary: tuple[bool, ...]
     unseen: Any
     held: Held | None = None
+    may_overflow: bool = False
 
     @property
     def weighs_heads(self) -> bool:
@@ -91,8 +94,7 @@ class Asked:
         active = losses.active if active is None else active
         scores = metrics() if metrics and "metrics" in self.balancer.needs else None
         evidence = Evidence(losses.values, gramian, metrics=scores)
-        with backend.no_gradient():
-            weights, own = self.balancer.weights(evidence, self._context(active))
+        weights, own = self._tell(lambda: self.balancer.weights(evidence, self._context(active)))
         return Weighed(weights, own, gramian)
 
     def weigh_when_due(self, losses: TaskLosses, measure: Callable[[], Any]) -> Weighed:
@@ -153,17 +155,33 @@ class Asked:
         self, losses: TaskLosses, gradients: Sequence[Any], shared: Sequence[Any]
     ) -> tuple[list[Any], Any]:
         """Each task's part of the update of each shared tensor, and the heads' weights."""
-        if not isinstance(self.balancer, Aggregator):
-            raise TypeError(
-                f"{type(self.balancer).__name__} needs 'gradients' and is no Aggregator."
-            )
+        balancer = self.balancer
+        if not isinstance(balancer, Aggregator):
+            raise TypeError(f"{type(balancer).__name__} needs 'gradients' and is no Aggregator.")
         evidence = Evidence(losses.values, gradients=gradients, shared=shared)
-        with backend.no_gradient():
-            return self.balancer.parts(evidence, self._context(losses.active))
+        return self._tell(lambda: balancer.parts(evidence, self._context(losses.active)))
 
     def after_step(self, before: TaskLosses, after: TaskLosses) -> None:
         """Tells the losses of the same rows before and after the weights moved."""
         self.balancer.after_step(before.values, after.values, self._context(before.active))
+
+    def _tell(self, ask: Callable[[], Any]) -> Any:
+        """What the balancer says; a step that overflowed leaves nothing in its variables."""
+        if not self.may_overflow:
+            with backend.no_gradient():
+                return ask()
+        ops, variables = keras.ops, self.balancer.variables
+        before = [ops.convert_to_tensor(v) for v in variables]
+        with (
+            backend.no_gradient(),
+            keras.StatelessScope(list(zip(variables, before, strict=True))) as scope,
+        ):
+            said = ask()
+            after = [scope.get_current_value(v) for v in variables]
+        sound = ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in keras.tree.flatten(said)]))
+        for variable, old, new in zip(variables, before, after, strict=True):
+            variable.assign(ops.where(sound, new, old))
+        return said
 
     def _context(self, active: Any) -> StepContext:
         return StepContext(self.tasks, active, self.step, self.epoch, self.auxiliary)

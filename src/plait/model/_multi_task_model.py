@@ -324,7 +324,8 @@ class MultiTaskModel(keras.Model):
         if "auxiliary" in balancing.needs and not set(self.auxiliary) & set(tasks):
             raise BalancingError(
                 f"{type(balancing).__name__} needs an auxiliary task. Name those outputs in "
-                f"compile(auxiliary=[...]). There is: {', '.join(tasks)}."
+                "compile(auxiliary=[...]), or say `auxiliary: true` of a task. There is: "
+                f"{', '.join(tasks)}."
             )
         # Refuses here, not in the first step, a model that cannot give what the balancer needs.
         network = self._network
@@ -349,6 +350,7 @@ class MultiTaskModel(keras.Model):
             tuple(task in self.auxiliary for task in tasks),
             self.report.unseen,
             self._held,
+            isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer),
         )
 
     def _optimized(self) -> list[keras.Variable]:

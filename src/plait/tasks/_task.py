@@ -41,6 +41,8 @@ class Task(abc.ABC):
         column: the target column's name; the task's own name if None.
         features: the features that this task may read; all of them if None.
         weight: multiplies the task's loss, before any balancing.
+        auxiliary: whether the task only serves the others: it trains, but the model is not selected
+            by it, and balancers that tell such tasks apart are told.
         missing: strings that mean a missing label, beside null and "".
         state: what `fit` learnt; not for the user.
     """
@@ -51,6 +53,7 @@ class Task(abc.ABC):
     column: str | None = None
     features: tuple[str, ...] | None = None
     weight: float = 1.0
+    auxiliary: bool = False
     missing: tuple[str, ...] = ()
     state: Mapping[str, Any] | None = None
 

@@ -124,6 +124,7 @@ def compile_model(
         loss={name: task.loss() for name, task in tasks.items()},
         loss_weights={name: task.weight for name, task in tasks.items()},
         balancing=balancing,
+        auxiliary=[name for name, task in tasks.items() if task.auxiliary],
     )
 
 
