@@ -1,14 +1,9 @@
 """How the tasks are weighed against each other: one small class a method."""
 
-from plait.balancing._balancer import (
-    Aggregator,
-    Balancer,
-    CrossGramianWeighting,
-    Evidence,
-    GramianWeighting,
-    LossWeighting,
-    StepContext,
-)
+from plait.balancing._aggregator import Aggregator
+from plait.balancing._balancer import Balancer, Evidence, StepContext
+from plait.balancing._gramian_weighting import CrossGramianWeighting, GramianWeighting
+from plait.balancing._loss_weighting import LossWeighting
 from plait.balancing.aggregation._db_mtl import DBMTL
 from plait.balancing.aggregation._excess_mtl import ExcessMTL
 from plait.balancing.aggregation._graddrop import GradDrop

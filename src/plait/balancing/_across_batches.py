@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import CrossGramianWeighting, Evidence, StepContext
+from plait.balancing._balancer import Evidence, StepContext
+from plait.balancing._gramian_weighting import CrossGramianWeighting
 from plait.balancing._simplex import within
 
 

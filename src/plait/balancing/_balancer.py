@@ -8,11 +8,9 @@ rest, so that a batch without labels for a task is a batch of the problem withou
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import keras
-
-from plait.backend import vjp
 
 Level = Literal["representation", "parameters"]
 Need = Literal[
@@ -122,155 +120,6 @@ class Balancer(abc.ABC):
     def from_config(cls, config: dict[str, Any]) -> "Balancer":
         """The balancer that `get_config` describes, without its variables' values."""
         return cls(**config)
-
-
-class LossWeighting(Balancer):
-    """A method that is a scalar function of the tasks' losses.
-
-    The weights are the derivatives of `objective` with respect to the losses: one backward pass of
-    the model, whatever the number of tasks.
-    """
-
-    needs = frozenset({"losses"})
-
-    @abc.abstractmethod
-    def objective(self, losses: Any, context: StepContext) -> Any:
-        """The scalar that is minimised, over active tasks only; losses are `(tasks,)`."""
-
-    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
-        def fn(losses: Any, learnt: list[Any]) -> tuple[Any, None]:
-            state = [(v, v.value) for v in self.variables]
-            state += zip(self.trainable_variables, learnt, strict=True)
-            with keras.StatelessScope(state):
-                return self.objective(losses, context), None
-
-        learnt = [v.value for v in self.trainable_variables]
-        _, pullback, _ = vjp(fn, evidence.losses, learnt)
-        weights, gradients = pullback(keras.ops.ones(()))
-        return mask(weights, context.active), list(gradients)
-
-
-class GramianWeighting(Balancer):
-    """A method that looks at the inner products of the tasks' gradients.
-
-    Args:
-        level: "representation" compares the gradients with respect to the tensors where the shared
-            trunk ends, at the cost of about one plain step; "parameters" compares the exact
-            gradients with respect to the shared variables, at one trunk backward a task.
-        weight_heads: whether the weights also multiply each head's own gradient.
-        refresh_every: weighs anew only in every so many steps, and when a task has its first labels
-            since; the other steps cost a plain step at either level.
-        gram_batch: compares the gradients on the first so many rows of each batch; a task without a
-            label among them has weight 0 in that step. At "parameters" the trunk's backward for each
-            task is then over these rows only.
-
-    Raises:
-        ValueError: another level, or a number below 1.
-    """
-
-    needs = frozenset({"gramian"})
-
-    def __init__(
-        self,
-        *,
-        level: Level = "representation",
-        weight_heads: bool = False,
-        refresh_every: int = 1,
-        gram_batch: int | None = None,
-    ) -> None:
-        super().__init__()
-        name = type(self).__name__
-        if level not in get_args(Level):
-            raise ValueError(
-                f"{name}: level is 'representation' or 'parameters'. Received: {level!r}"
-            )
-        for argument, value in (("refresh_every", refresh_every), ("gram_batch", gram_batch or 1)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: {argument} is at least 1. Received: {value!r}")
-        self.level = level
-        self.weight_heads = weight_heads
-        self.refresh_every = refresh_every
-        self.gram_batch = gram_batch
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "level": self.level,
-            "weight_heads": self.weight_heads,
-            "refresh_every": self.refresh_every,
-            "gram_batch": self.gram_batch,
-        }
-
-
-class CrossGramianWeighting(Balancer):
-    """A method that looks at inner products of the gradients of different rows.
-
-    The rows are parts of the batch that the step receives, its labelled rows dealt in turn: two parts
-    make the cross-Gramian, and the model moves along the third. Such products mean something for the
-    variables only, so the level is always "parameters". Heads keep their gradients over all labelled
-    rows.
-
-    Args:
-        weight_heads: whether the weights also multiply the heads' own gradients.
-    """
-
-    needs = frozenset({"cross_gramian"})
-    level = "parameters"
-
-    def __init__(self, *, weight_heads: bool = False) -> None:
-        super().__init__()
-        self.weight_heads = weight_heads
-
-    def get_config(self) -> dict[str, Any]:
-        return {"weight_heads": self.weight_heads}
-
-
-class Aggregator(Balancer):
-    """A method that makes the update of the shared tensors from the tasks' gradients themselves.
-
-    Args:
-        level: "parameters" gives it the gradients of the shared variables, at one trunk backward a
-            task; "representation" those of the tensors where the shared trunk ends, for methods that
-            keep no state of the gradients' shape.
-        weight_heads: whether the weights that it gives also multiply each head's own gradient.
-    """
-
-    needs = frozenset({"gradients"})
-
-    def __init__(self, *, level: Level = "parameters", weight_heads: bool = False) -> None:
-        super().__init__()
-        if level not in get_args(Level):
-            raise ValueError(
-                f"{type(self).__name__}: level is 'representation' or 'parameters'. "
-                f"Received: {level!r}"
-            )
-        self.level = level
-        self.weight_heads = weight_heads
-        self.shapes: tuple[tuple[int, ...], ...] = ()
-
-    def build_rows(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        """Makes the state that has the shared variables' shapes, once; after `build`."""
-        if not self.shapes:
-            self.shapes = tuple(tuple(shape) for shape in shapes)
-            self.build_state(self.shapes)
-
-    def build_state(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        """Makes variables for shared variables of these shapes; only at the level "parameters"."""
-
-    @abc.abstractmethod
-    def parts(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
-        """Each task's part of the update; may assign the balancer's variables.
-
-        Returns:
-            One `(tasks, *shape)` for each of `evidence.gradients`, whose sum over the tasks the
-            shared tensors move along; and the heads' weights `(tasks,)`. Both are 0 for inactive
-            tasks.
-        """
-
-    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
-        return self.parts(evidence, context)[1], []
-
-    def get_config(self) -> dict[str, Any]:
-        return {"level": self.level, "weight_heads": self.weight_heads}
 
 
 def mask(values: Any, active: Any) -> Any:

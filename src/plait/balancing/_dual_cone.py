@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
+from plait.balancing._balancer import Evidence, Level, StepContext
+from plait.balancing._gramian_weighting import GramianWeighting
 from plait.balancing._solvers import larger, nonnegative_qp, on_active
 
 

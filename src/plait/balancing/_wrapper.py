@@ -5,7 +5,8 @@ from typing import Any
 import keras
 
 from plait._names import demand
-from plait.balancing._balancer import Aggregator, Balancer, StepContext
+from plait.balancing._aggregator import Aggregator
+from plait.balancing._balancer import Balancer, StepContext
 from plait.errors import BalancingError
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Aggregator, Evidence, StepContext, mask
+from plait.balancing._aggregator import Aggregator
+from plait.balancing._balancer import Evidence, StepContext, mask
 from plait.balancing.aggregation._rows import kept, squared_lengths, times, where_active
 
 _EPS = 1e-8

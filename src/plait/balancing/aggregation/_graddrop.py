@@ -5,7 +5,8 @@ from typing import Any
 import keras
 
 from plait._hash import name_key, uniform
-from plait.balancing._balancer import Aggregator, Evidence, Level, StepContext
+from plait.balancing._aggregator import Aggregator
+from plait.balancing._balancer import Evidence, Level, StepContext
 
 
 @keras.saving.register_keras_serializable(package="plait")

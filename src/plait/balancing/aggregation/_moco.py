@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Aggregator, Evidence, StepContext, mask
+from plait.balancing._aggregator import Aggregator
+from plait.balancing._balancer import Evidence, StepContext, mask
 from plait.balancing._simplex import simplex_projection, within
 from plait.balancing.aggregation._rows import flat, kept, times, where_active
 

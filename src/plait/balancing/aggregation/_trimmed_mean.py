@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Aggregator, Evidence, Level, StepContext, mask
+from plait.balancing._aggregator import Aggregator
+from plait.balancing._balancer import Evidence, Level, StepContext, mask
 
 
 @keras.saving.register_keras_serializable(package="plait")

@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 import keras
 
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
+from plait.balancing._balancer import Evidence, Level, StepContext
+from plait.balancing._gramian_weighting import GramianWeighting
 from plait.balancing._solvers import eigen, larger, on_active
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
+from plait.balancing._balancer import Evidence, Level, StepContext
+from plait.balancing._gramian_weighting import GramianWeighting
 from plait.balancing._solvers import larger, on_active
 from plait.balancing._worst_case import worst_case_shares
 

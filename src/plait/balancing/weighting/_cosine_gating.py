@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext, mask
+from plait.balancing._balancer import Evidence, Level, StepContext, mask
+from plait.balancing._gramian_weighting import GramianWeighting
 
 
 @keras.saving.register_keras_serializable(package="plait")

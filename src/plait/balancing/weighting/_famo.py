@@ -5,7 +5,8 @@ from typing import Any
 import keras
 
 from plait.balancing._adam import TaskAdam
-from plait.balancing._balancer import LossWeighting, StepContext
+from plait.balancing._balancer import StepContext
+from plait.balancing._loss_weighting import LossWeighting
 from plait.balancing._simplex import masked_softmax
 
 _EPSILON = 1e-8

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 
 from plait.balancing._adam import TaskAdam
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext, mask
+from plait.balancing._balancer import Evidence, Level, StepContext, mask
+from plait.balancing._gramian_weighting import GramianWeighting
 from plait.balancing._simplex import within
 
 _LEAST = 1e-3

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 
 from plait.backend import in_float64
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
+from plait.balancing._balancer import Evidence, Level, StepContext
+from plait.balancing._gramian_weighting import GramianWeighting
 from plait.balancing._meetings import random_meetings
 from plait.balancing._solvers import larger, positive_or_one, smaller
 

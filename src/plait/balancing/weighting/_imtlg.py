@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Evidence, GramianWeighting, StepContext
+from plait.balancing._balancer import Evidence, StepContext
+from plait.balancing._gramian_weighting import GramianWeighting
 from plait.balancing._solvers import equal_angles, on_active
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
+from plait.balancing._balancer import Evidence, Level, StepContext
 from plait.balancing._fair import fair_weights
+from plait.balancing._gramian_weighting import GramianWeighting
 from plait.balancing._solvers import on_active
 
 

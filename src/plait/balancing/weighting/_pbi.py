@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from plait.balancing._balancer import LossWeighting, StepContext, mask
+from plait.balancing._balancer import StepContext, mask
+from plait.balancing._loss_weighting import LossWeighting
 from plait.balancing._preference import Preference, as_numbers
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from plait._names import did_you_mean
 from plait.backend import in_float64
-from plait.balancing._balancer import Evidence, GramianWeighting, Level, StepContext
+from plait.balancing._balancer import Evidence, Level, StepContext
+from plait.balancing._gramian_weighting import GramianWeighting
 from plait.balancing._solvers import larger, nonnegative_qp, normalised, positive_or_one
 from plait.errors import BalancingError
 

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from plait._hash import name_key, normal
-from plait.balancing._balancer import LossWeighting, StepContext
+from plait.balancing._balancer import StepContext
+from plait.balancing._loss_weighting import LossWeighting
 from plait.balancing._simplex import masked_softmax
 
 

@@ -1,0 +1,56 @@
+"""The contract of methods that make the update out of the tasks' gradients themselves."""
+
+import abc
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from plait.balancing._balancer import Balancer, Evidence, Level, StepContext
+
+
+class Aggregator(Balancer):
+    """A method that makes the update of the shared tensors from the tasks' gradients themselves.
+
+    Args:
+        level: "parameters" gives it the gradients of the shared variables, at one trunk backward a
+            task; "representation" those of the tensors where the shared trunk ends, for methods that
+            keep no state of the gradients' shape.
+        weight_heads: whether the weights that it gives also multiply each head's own gradient.
+    """
+
+    needs = frozenset({"gradients"})
+
+    def __init__(self, *, level: Level = "parameters", weight_heads: bool = False) -> None:
+        super().__init__()
+        if level not in get_args(Level):
+            raise ValueError(
+                f"{type(self).__name__}: level is 'representation' or 'parameters'. "
+                f"Received: {level!r}"
+            )
+        self.level = level
+        self.weight_heads = weight_heads
+        self.shapes: tuple[tuple[int, ...], ...] = ()
+
+    def build_rows(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Makes the state that has the shared variables' shapes, once; after `build`."""
+        if not self.shapes:
+            self.shapes = tuple(tuple(shape) for shape in shapes)
+            self.build_state(self.shapes)
+
+    def build_state(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Makes variables for shared variables of these shapes; only at the level "parameters"."""
+
+    @abc.abstractmethod
+    def parts(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
+        """Each task's part of the update; may assign the balancer's variables.
+
+        Returns:
+            One `(tasks, *shape)` for each of `evidence.gradients`, whose sum over the tasks the
+            shared tensors move along; and the heads' weights `(tasks,)`. Both are 0 for inactive
+            tasks.
+        """
+
+    def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
+        return self.parts(evidence, context)[1], []
+
+    def get_config(self) -> dict[str, Any]:
+        return {"level": self.level, "weight_heads": self.weight_heads}
