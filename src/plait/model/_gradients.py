@@ -1,6 +1,5 @@
 """One step's gradients, provided by what the balancer needs and never by its name."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +22,18 @@ from plait.model._rows import (
     by_variable,
     gramian_of,
     in_order,
-    only,
     scaled,
     total_of,
     weighted_sum,
+)
+from plait.model._task_rows import (
+    frontier_gramian,
+    frontier_rows,
+    head_weight,
+    private_heads,
+    shared_update,
+    shared_variables,
+    variable_rows,
 )
 
 
@@ -92,7 +99,7 @@ def _at_representation(
     losses = batch.forward.losses
 
     def measure() -> Any:
-        return _frontier_gramian(network, batch, asked.balancer.gram_batch, scale)
+        return frontier_gramian(network, batch, asked.balancer.gram_batch, scale)
 
     if "gramian" in asked.balancer.needs:
         weighed = asked.weigh_when_due(losses, measure)
@@ -105,13 +112,13 @@ def _at_representation(
     cotangents = {
         # What `shared=` left out of the comparison passes as it is.
         i: weighted_sum(rows, weighed.weights if whole or i in network.compared else ones)
-        for i, rows in _frontier_rows(network, batch).items()
+        for i, rows in frontier_rows(network, batch).items()
     }
     total = total_of(
         batch.trunk_pullback(cotangents, scale),
         batch.penalties,
         *(
-            scaled(batch.head_gradients[t], _head_weight(asked, weighed.weights, n))
+            scaled(batch.head_gradients[t], head_weight(asked, weighed.weights, n))
             for n, t in enumerate(network.tasks)
         ),
     )
@@ -128,25 +135,25 @@ def _at_parameters(
     """
     losses = batch.forward.losses
     if asked.held is None and asked.balancer.gram_batch is None:
-        rows = _variable_rows(network, batch)
+        rows = variable_rows(network, batch)
         weighed = asked.weigh_when_due(losses, lambda: gramian_of(by_variable(rows), scale))
         total = total_of(
             *(scaled(row, weighed.weights[n]) for n, row in enumerate(rows)),
             batch.trunk_pullback({}, scale) if batch.trunk_adds else {},
             batch.penalties,
-            *_private_heads(network, asked, batch, weighed.weights),
+            *private_heads(network, asked, batch, weighed.weights),
         )
         return total, weighed
 
     def measure() -> Any:
         compared = batch if asked.balancer.gram_batch is None else some()
-        return gramian_of(by_variable(_variable_rows(network, compared)), scale)
+        return gramian_of(by_variable(variable_rows(network, compared)), scale)
 
     weighed = asked.weigh_when_due(losses, measure)
     total = total_of(
-        *_shared_update(network, batch, weighed.weights, scale),
+        *shared_update(network, batch, weighed.weights, scale),
         batch.penalties,
-        *_private_heads(network, asked, batch, weighed.weights),
+        *private_heads(network, asked, batch, weighed.weights),
     )
     return total, weighed
 
@@ -159,11 +166,11 @@ def _aggregated(
     at_parameters = asked.balancer.level == "parameters"
     if at_parameters:
         variables = shared_variables(network)
-        rows = _variable_rows(network, batch)
+        rows = variable_rows(network, batch)
         values = values_of(variables, state)
         found = [[row.get(id(v)) for row in rows] for v in variables]
     else:
-        by_place = _frontier_rows(network, batch)
+        by_place = frontier_rows(network, batch)
         values = [batch.frontier[i] for i in network.compared]
         found = [by_place[i] for i in network.compared]
     gradients = [
@@ -179,7 +186,7 @@ def _aggregated(
     parts, weights = asked.parts(batch.forward.losses, gradients, values)
     moves = [ops.sum(part, axis=0) * scale for part in parts]
     if at_parameters:
-        heads = _private_heads(network, asked, batch, weights)
+        heads = private_heads(network, asked, batch, weights)
         shared = [
             {id(v): ops.cast(m, v.dtype) for v, m in zip(variables, moves, strict=True)},
             batch.trunk_pullback({}, scale) if batch.trunk_adds else {},
@@ -190,7 +197,7 @@ def _aggregated(
         cotangents |= dict(zip(network.compared, moves, strict=True))
         shared = [batch.trunk_pullback(cotangents, scale)]
         heads = [
-            scaled(batch.head_gradients[t], _head_weight(asked, weights, n))
+            scaled(batch.head_gradients[t], head_weight(asked, weights, n))
             for n, t in enumerate(network.tasks)
         ]
     gramian, due = asked.observe(
@@ -217,7 +224,7 @@ def _across_parts(
         batches.append(cut_pass(network, inputs, known, state, scale))
         state = state | entries(network.others, batches[-1].forward.others)
     one, other, third = batches
-    ours, theirs = (by_variable(_variable_rows(network, batch)) for batch in (one, other))
+    ours, theirs = (by_variable(variable_rows(network, batch)) for batch in (one, other))
     gramian = gramian_of(ours, scale, theirs)
     totals = ops.stack([batch.forward.losses.totals for batch in batches])
     losses = joined([batch.forward.losses for batch in batches])
@@ -225,83 +232,13 @@ def _across_parts(
     weighed = asked.weigh(losses, gramian, ops.all(totals > 0, axis=0))
     shares = totals / ops.where(losses.totals > 0, losses.totals, 1.0)
     total = total_of(
-        *_shared_update(network, third, weighed.weights, scale),
+        *shared_update(network, third, weighed.weights, scale),
         *(scaled(batch.penalties, 1.0 / len(batches)) for batch in batches),
         *(
             scaled(gradients, shares[part, n])
             for part, batch in enumerate(batches)
-            for n, gradients in enumerate(_private_heads(network, asked, batch, weighed.weights))
+            for n, gradients in enumerate(private_heads(network, asked, batch, weighed.weights))
         ),
     )
     forward, known = together([batch.forward for batch in batches], [k for _, k in parts], labels)
     return Gradients(forward, known, in_order(total, network.trainable), weighed)
-
-
-def shared_variables(network: Network) -> list[keras.Variable]:
-    """The trainable variables that two or more tasks reach, in the model's order."""
-    shared = _tied(network) | {id(v) for v in network.cut.trunk_variables}
-    return [v for v in network.trainable if id(v) in shared]
-
-
-def _frontier_rows(network: Network, batch: CutPass) -> dict[int, list[Any]]:
-    """For each tensor of the frontier, each task's gradient there, or None."""
-    places = {i for row in batch.rows.values() for i in row}
-    return {i: [batch.rows[t].get(i) for t in network.tasks] for i in sorted(places)}
-
-
-def _frontier_gramian(network: Network, batch: CutPass, first: int | None, scale: Any) -> Any:
-    """Of the gradients at the frontier; on the first rows of the batch, if so many are given."""
-    found = _frontier_rows(network, batch)
-    rows = [found[i] for i in network.compared]
-    if first is None:
-        return gramian_of(rows, scale)
-    some = [[None if r is None else r[:first] for r in row] for row in rows]
-    gramian = gramian_of(some, scale)
-    size = keras.ops.cast(keras.ops.shape(batch.frontier[network.compared[0]])[0], "float32")
-    return gramian * (size / keras.ops.minimum(float(first), size))
-
-
-def _shared_update(network: Network, batch: CutPass, weights: Any, scale: Any) -> list[ById]:
-    """The weighted sum of the tasks' gradients of the shared variables, by one trunk backward."""
-    rows = _frontier_rows(network, batch)
-    cotangents = {i: weighted_sum(some, weights) for i, some in rows.items()}
-    tied = _tied(network)
-    return [
-        batch.trunk_pullback(cotangents, scale),
-        *(
-            scaled(only(batch.head_gradients[t], tied), weights[n])
-            for n, t in enumerate(network.tasks)
-        ),
-    ]
-
-
-def _variable_rows(network: Network, batch: CutPass) -> list[ById]:
-    """For each task, the gradients of the variables that two or more tasks reach."""
-    tied = _tied(network)
-    return [
-        total_of(batch.trunk_pullback(batch.rows[t], 0.0), only(batch.head_gradients[t], tied))
-        for t in network.tasks
-    ]
-
-
-def _tied(network: Network) -> set[int]:
-    """The ids of the heads' variables that another head, or the trunk, uses too."""
-    uses = Counter(id(v) for v in network.cut.trunk_variables)
-    for task in network.tasks:
-        uses.update(id(v) for v in network.cut.head_variables(task))
-    return {key for key, count in uses.items() if count > 1}
-
-
-def _private_heads(network: Network, asked: Asked, batch: CutPass, weights: Any) -> list[ById]:
-    tied = _tied(network)
-    return [
-        scaled(
-            {k: g for k, g in batch.head_gradients[t].items() if k not in tied},
-            _head_weight(asked, weights, n),
-        )
-        for n, t in enumerate(network.tasks)
-    ]
-
-
-def _head_weight(asked: Asked, weights: Any, place: int) -> Any:
-    return weights[place] if asked.weighs_heads else 1.0

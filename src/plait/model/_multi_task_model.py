@@ -1,28 +1,23 @@
 """`MultiTaskModel`: a functional Keras model that learns several outputs at once, with gaps."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from plait import backend
-from plait._names import demand, did_you_mean
-from plait.balancing import Aggregator, Balancer, Equal
-from plait.errors import BalancingError
-from plait.model._asked import Asked, Held
-from plait.model._frontier import Cut, address, compared, find_cut, tensor_at
-from plait.model._gradients import shared_variables
-from plait.model._metrics import BalanceMonitor, TaskMetrics
+from plait._names import demand
+from plait.balancing import Balancer
+from plait.model._balance import Balance, check_auxiliary, cut_for
+from plait.model._frontier import address, tensor_at
+from plait.model._metrics import TaskMetrics
 from plait.model._network import Network, TaskLosses
 from plait.model._objective import Objective, without_holes
 from plait.model._report import Report
 from plait.model._row_key import augmented, without_row_key
 from plait.model._saved_state import PREFIX, restore, saved_state
-from plait.model._step import build_balancer, take_step
+from plait.model._step import take_step
 from plait.model._watch import watched
-
-_COMPARING = frozenset({"gramian", "cross_gramian", "gradients"})
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -69,10 +64,7 @@ class MultiTaskModel(keras.Model):
             shared=None if shared is None else tuple(self._found(t) for t in shared),
             augment=None,
             balancing=None,
-            auxiliary=(),
-            report=Report((), compares=False),
-            _monitor=None,
-            _held=None,
+            _balance=Balance.plain(()),
             _made=(None, None),
         )
 
@@ -123,23 +115,15 @@ class MultiTaskModel(keras.Model):
             auto_scale_loss=auto_scale_loss,
         )
         objective = Objective(self.task_names, loss, loss_weights)
-        for name in auxiliary:
-            if name not in objective.tasks:
-                raise ValueError(
-                    f"auxiliary: there is no output '{name}' with a loss."
-                    f"{did_you_mean(name, objective.tasks)}"
-                )
+        check_auxiliary(auxiliary, objective.tasks)
         self.loss = loss
         self._keep(
             balancing=balancing,
-            auxiliary=tuple(auxiliary),
             objective=objective,
             _compile_metrics=TaskMetrics(
                 objective.outputs, objective.tasks, metrics, weighted_metrics
             ),
-            report=Report(objective.tasks, compares=False),
-            _monitor=None,
-            _held=None,
+            _balance=Balance.plain(objective.tasks),
             _made=(None, None),
             _compiled_with={
                 "optimizer": self.optimizer,
@@ -154,8 +138,15 @@ class MultiTaskModel(keras.Model):
                 "auxiliary": list(auxiliary),
             },
         )
-        if balancing is not None:
-            self._start_balancing(balancing)
+        if balancing is None:
+            return
+        # Refuses here, not in the first step, a model that cannot give what the balancer needs.
+        balance = Balance.of(
+            balancing, self._network, auxiliary, self._compile_metrics, self.optimizer
+        )
+        self._keep(_balance=balance)
+        if balance.learnt and not self.optimizer.built:
+            self.optimizer.build(self._optimized())
 
     @property
     def task_names(self) -> list[str]:
@@ -174,14 +165,20 @@ class MultiTaskModel(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        return [*super().metrics, *([self._monitor] if self._monitor else [])]
+        monitor = self._balance.monitor
+        return [*super().metrics, *([monitor] if monitor else [])]
 
     @property
     def metrics_variables(self) -> list[keras.Variable]:
         # A balancer's state lives as long as the metrics' in Keras' training loop, and is reset by
         # nobody. It is no weight of the model: get_weights and clone_model do not see it.
         metrics = [v for metric in self.metrics for v in metric.variables]
-        return [*metrics, *self.report.variables, *self._balancing_state()]
+        return [*metrics, *self.report.variables, *self._balance.state]
+
+    @property
+    def report(self) -> Report:
+        """What the steps of this epoch have to tell of the tasks' gradients."""
+        return self._balance.report
 
     def fit(
         self,
@@ -221,10 +218,12 @@ class MultiTaskModel(keras.Model):
         x = self._without_holes(augmented(x, self.augment), labels)
         # A copy: torch counts on in place.
         step = keras.ops.cast(self.optimizer.iterations, "int32") + 0
-        done = take_step(self._network, self._asked(step), self.optimizer, x, labels)
-        self.report.update(done.losses, done.added, done.weighed, step)
-        if self._monitor is not None:
-            self._monitor.update_state(done.weighed, done.losses.active)
+        balance = self._balance
+        asked = balance.asked(step, self.optimizer)
+        done = take_step(self._network, asked, self.optimizer, x, labels)
+        balance.report.update(done.losses, done.added, done.weighed, step)
+        if balance.monitor is not None:
+            balance.monitor.update_state(done.weighed, done.losses.active)
         self._take(done.losses, done.added, done.labels, done.predictions)
         return self.get_metrics_result()
 
@@ -306,56 +305,14 @@ class MultiTaskModel(keras.Model):
     def _unsaved_by_keras(self) -> dict[str, keras.Variable]:
         weights = {id(v) for v in self.weights}
         seeds = [v for v in self.non_trainable_variables if id(v) not in weights]
-        return saved_state(seeds, self.balancing, self._balancing_state())
+        return saved_state(seeds, self.balancing, self._balance.state)
 
     def _keep(self, **attributes: Any) -> None:
         for name, value in attributes.items():
             object.__setattr__(self, name, value)
 
-    def _balancing_state(self) -> list[keras.Variable]:
-        state = self.balancing.variables if self.balancing else []
-        return [*state, *(self._held.variables if self._held else [])]
-
-    def _start_balancing(self, balancing: Balancer) -> None:
-        tasks = self.objective.tasks
-        build_balancer(balancing, tasks, self.optimizer)
-        if "metrics" in balancing.needs:
-            self._compile_metrics.check_scores(tasks, type(balancing).__name__)
-        if "auxiliary" in balancing.needs and not set(self.auxiliary) & set(tasks):
-            raise BalancingError(
-                f"{type(balancing).__name__} needs an auxiliary task. Name those outputs in "
-                "compile(auxiliary=[...]), or say `auxiliary: true` of a task. There is: "
-                f"{', '.join(tasks)}."
-            )
-        # Refuses here, not in the first step, a model that cannot give what the balancer needs.
-        network = self._network
-        if isinstance(balancing, Aggregator) and balancing.level == "parameters":
-            balancing.build_rows([tuple(v.shape) for v in shared_variables(network)])
-        if balancing.trainable_variables and not self.optimizer.built:
-            self.optimizer.build(self._optimized())
-        compares = network.found is not None
-        self._keep(
-            report=Report(tasks, compares and "cross_gramian" not in balancing.needs),
-            _monitor=BalanceMonitor(tasks, compares),
-            _held=Held(len(tasks)) if balancing.refresh_every > 1 else None,
-        )
-
-    def _asked(self, step: Any) -> Asked:
-        tasks = self.objective.tasks
-        return Asked(
-            self.balancing or Equal(),
-            tasks,
-            step,
-            keras.ops.convert_to_tensor(self.report.epoch),
-            tuple(task in self.auxiliary for task in tasks),
-            self.report.unseen,
-            self._held,
-            isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer),
-        )
-
     def _optimized(self) -> list[keras.Variable]:
-        learnt = self.balancing.trainable_variables if self.balancing else []
-        return [*self.trainable_variables, *learnt]
+        return [*self.trainable_variables, *self._balance.learnt]
 
     @property
     def _network(self) -> Network:
@@ -367,10 +324,7 @@ class MultiTaskModel(keras.Model):
 
     def _as_network(self) -> Network:
         tasks, outputs = self.objective.tasks, self._by_name()
-        cut: Cut | None = None
-        chosen: tuple[int, ...] = ()
-        if self.balancing is not None:
-            cut, chosen = self._cut(outputs)
+        cut, chosen = cut_for(self.balancing, self.inputs, outputs, tasks, self.shared)
         return Network(
             self.inputs,
             outputs,
@@ -387,20 +341,6 @@ class MultiTaskModel(keras.Model):
             cut,
             chosen,
         )
-
-    def _cut(self, outputs: dict[str, Any]) -> tuple[Cut | None, tuple[int, ...]]:
-        """Where gradients are compared; None for a balancer without the need, where it cannot be."""
-        tasks, balancing = self.objective.tasks, self.balancing
-        if _COMPARING & balancing.needs:
-            cut = find_cut(self.inputs, outputs, tasks)
-            return cut, compared(cut, self.shared, balancing.level)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                cut = find_cut(self.inputs, outputs, tasks)
-                return cut, compared(cut, self.shared, "representation")
-        except BalancingError:
-            return None, ()
 
     def _by_name(self) -> dict[str, Any]:
         return dict(zip(self.task_names, self._output_list(), strict=True))

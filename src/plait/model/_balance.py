@@ -1,0 +1,149 @@
+"""The balancer of a compiled model, with what the step keeps for it and about it."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from plait._names import did_you_mean
+from plait.balancing import Aggregator, Balancer, Equal
+from plait.errors import BalancingError
+from plait.model._asked import Asked, Held
+from plait.model._frontier import Cut, compared, find_cut
+from plait.model._metrics import BalanceMonitor, TaskMetrics
+from plait.model._network import Network
+from plait.model._report import Report
+from plait.model._step import build_balancer
+from plait.model._task_rows import shared_variables
+
+_COMPARING = frozenset({"gramian", "cross_gramian", "gradients"})
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How a compiled model weighs its tasks.
+
+    Attributes:
+        balancer: as `compile` was given it; None adds the losses.
+        tasks: the outputs with a loss.
+        auxiliary: for each task, whether it only serves the others.
+        report: what an epoch's steps have to tell.
+        monitor: the metrics of a balanced step; None without a balancer.
+        held: the last weights of a balancer that weighs in some steps only.
+    """
+
+    balancer: Balancer | None
+    tasks: tuple[str, ...]
+    auxiliary: tuple[bool, ...]
+    report: Report
+    monitor: BalanceMonitor | None = None
+    held: Held | None = None
+
+    @classmethod
+    def plain(cls, tasks: tuple[str, ...]) -> "Balance":
+        """Of a model without a balancer."""
+        return cls(None, tasks, (False,) * len(tasks), Report(tasks, compares=False))
+
+    @classmethod
+    def of(
+        cls,
+        balancer: Balancer,
+        network: Network,
+        auxiliary: Sequence[str],
+        metrics: TaskMetrics,
+        optimizer: Any,
+    ) -> "Balance":
+        """Builds the balancer for a model.
+
+        Raises:
+            BalancingError: a need that the model cannot meet.
+        """
+        tasks, name = network.tasks, type(balancer).__name__
+        build_balancer(balancer, tasks, optimizer)
+        if "metrics" in balancer.needs:
+            metrics.check_scores(tasks, name)
+        if "auxiliary" in balancer.needs and not set(auxiliary) & set(tasks):
+            raise BalancingError(
+                f"{name} needs an auxiliary task. Name those outputs in "
+                "compile(auxiliary=[...]), or say `auxiliary: true` of a task. There is: "
+                f"{', '.join(tasks)}."
+            )
+        if isinstance(balancer, Aggregator) and balancer.level == "parameters":
+            balancer.build_rows([tuple(v.shape) for v in shared_variables(network)])
+        compares = network.found is not None
+        return cls(
+            balancer,
+            tasks,
+            tuple(task in auxiliary for task in tasks),
+            Report(tasks, compares and "cross_gramian" not in balancer.needs),
+            BalanceMonitor(tasks, compares),
+            Held(len(tasks)) if balancer.refresh_every > 1 else None,
+        )
+
+    @property
+    def state(self) -> list[keras.Variable]:
+        """What has to be saved: the balancer's variables, and the weights held for it."""
+        own = self.balancer.variables if self.balancer else []
+        return [*own, *(self.held.variables if self.held else [])]
+
+    @property
+    def learnt(self) -> list[keras.Variable]:
+        """The balancer's variables that the model's optimizer moves."""
+        return self.balancer.trainable_variables if self.balancer else []
+
+    def asked(self, step: Any, optimizer: Any) -> Asked:
+        """The balancer as one step asks it."""
+        return Asked(
+            self.balancer or Equal(),
+            self.tasks,
+            step,
+            keras.ops.convert_to_tensor(self.report.epoch),
+            self.auxiliary,
+            self.report.unseen,
+            self.held,
+            isinstance(optimizer, keras.optimizers.LossScaleOptimizer),
+        )
+
+
+def cut_for(
+    balancer: Balancer | None,
+    inputs: Sequence[Any],
+    outputs: Mapping[str, Any],
+    tasks: tuple[str, ...],
+    shared: Sequence[Any] | None,
+) -> tuple[Cut | None, tuple[int, ...]]:
+    """Where gradients are compared, and at which tensors of the frontier.
+
+    None for a model without a balancer, and where a balancer that needs no gradients has a model
+    whose tasks cannot be compared.
+
+    Raises:
+        BalancingError: the balancer needs gradients, and the tasks share no tensor.
+    """
+    if balancer is None or len(tasks) < 2:
+        return None, ()
+    if _COMPARING & balancer.needs:
+        cut = find_cut(inputs, outputs, tasks)
+        return cut, compared(cut, shared, balancer.level)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cut = find_cut(inputs, outputs, tasks)
+            return cut, compared(cut, shared, "representation")
+    except BalancingError:
+        return None, ()
+
+
+def check_auxiliary(auxiliary: Sequence[str], tasks: Sequence[str]) -> None:
+    """Refuses an auxiliary output that has no loss.
+
+    Raises:
+        ValueError: names it.
+    """
+    for name in auxiliary:
+        if name not in tasks:
+            raise ValueError(
+                f"auxiliary: there is no output '{name}' with a loss.{did_you_mean(name, tasks)}"
+            )
