@@ -1,0 +1,116 @@
+"""The nets in Keras, and their compiled steps."""
+
+import time
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+from methods import Method
+from sizes import BATCH, CLASSES, Conv, Dense, Net
+
+import plait
+
+
+class Compiled:
+    """A model's training step as XLA compiles it, with its state and data, as Keras' loop runs it.
+
+    Attributes:
+        compile_s: seconds from the Python of the step to the executable.
+        memory_mb: what the step holds at most: arguments (data, weights, optimizer, metrics), results
+            that are not written in the arguments' place, and XLA's temporaries.
+        flops: as XLA counts them; of a loop it counts one round.
+    """
+
+    def __init__(self, model: keras.Model, data: tuple) -> None:
+        model._symbolic_build(data_batch=data)
+        # A copy: the step writes its results in the place of its arguments.
+        self._state = jax.tree.map(jax.numpy.copy, model._get_jax_state(True, True, True, True))
+        self._data = jax.device_put(data)
+        started = time.perf_counter()
+        step = jax.jit(model.train_step, donate_argnums=0)
+        self._run = step.lower(self._state, self._data).compile()
+        self.compile_s = time.perf_counter() - started
+        memory = self._run.memory_analysis()
+        held = memory.argument_size_in_bytes + memory.temp_size_in_bytes
+        held += memory.output_size_in_bytes - memory.alias_size_in_bytes
+        self.memory_mb = held / 1e6
+        self.flops = self._run.cost_analysis()["flops"]
+
+    def run(self, steps: int) -> None:
+        """Runs so many and waits for them."""
+        for _ in range(steps):
+            _, self._state = self._run(self._state, self._data)
+        jax.block_until_ready(self._state)
+
+
+class Trained:
+    """A net whose step is compiled anew for each method; its weights stay what they are."""
+
+    def __init__(self, net: Net) -> None:
+        keras.utils.set_random_seed(0)
+        inputs, outputs = _graph(net)
+        self.tasks = list(outputs)
+        self._model = plait.MultiTaskModel(inputs, outputs)
+        self._keras = keras.Model(inputs, outputs)
+        draw = np.random.default_rng(0)
+        x = draw.normal(size=(BATCH, *net.shape)).astype("float32")
+        self._data = x, {task: draw.integers(0, CLASSES, BATCH) for task in outputs}, None
+        self._plain: dict[bool, Compiled] = {}
+
+    def plain(self, metrics: bool = False) -> Compiled:
+        """The plain summed step."""
+        if metrics not in self._plain:
+            measured = (
+                {"weighted_metrics": {t: ["accuracy"] for t in self.tasks}} if metrics else {}
+            )
+            self._plain[metrics] = self._step(self._model, balancing=None, **measured)
+        return self._plain[metrics]
+
+    def plain_keras(self) -> Compiled:
+        """The same without plait."""
+        return self._step(self._keras)
+
+    def balanced(self, method: Method) -> Compiled:
+        return self._step(self._model, balancing=method.make(), **method.compiled)
+
+    def _step(self, model: keras.Model, **compiled: Any) -> Compiled:
+        losses = {
+            task: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            for task in self.tasks
+        }
+        model.compile("adam", loss=losses, **compiled)
+        return Compiled(model, self._data)
+
+
+def _graph(net: Net) -> tuple[Any, dict[str, Any]]:
+    x = z = keras.Input(net.shape)
+    *below, last = net.trunk
+    for layer in below:
+        z = _layer(layer)(z)
+    if isinstance(last, Dense) and isinstance(below[-1], Conv):
+        z = keras.layers.Flatten()(z)
+    ends = [_layer(last)(z) for _ in range(net.experts)]
+    tasks = [f"t{n}" for n in range(net.tasks)]
+    return x, {
+        t: _head(net, t, ends[0] if net.gate is None else _mixed(net, z, ends)) for t in tasks
+    }
+
+
+def _layer(layer: Dense | Conv) -> keras.layers.Layer:
+    if isinstance(layer, Dense):
+        return keras.layers.Dense(layer.outputs, activation="relu")
+    return keras.layers.Conv2D(layer.outputs, 3, strides=2, padding="same", activation="relu")
+
+
+def _mixed(net: Net, z: Any, experts: list[Any]) -> Any:
+    """One task's mixture of the experts, by a gate that reads what they read."""
+    gate = keras.layers.Dense(net.experts, activation="softmax")(z)
+    stacked = keras.ops.stack(experts, axis=1)
+    return keras.ops.squeeze(keras.ops.matmul(gate[:, None, :], stacked), axis=1)
+
+
+def _head(net: Net, task: str, z: Any) -> Any:
+    hidden, last = net.head
+    z = keras.layers.Dense(hidden.outputs, activation="relu")(z)
+    return keras.layers.Dense(last.outputs, name=task)(z)
