@@ -61,8 +61,10 @@ def shown(row: Row) -> str:
     if "error" in row:
         return text + row["error"]
     text += f"{row['plain_ms']:9.2f} ms{row['ratio']:8.3f} ({row['low']:.3f} to {row['high']:.3f})"
+    if "bound" in row:
+        text += f"  {row['ratio'] / row['bound']:.3f} of {row['bound']:.3f}"
     if row.get("bar"):
-        text += f"  {'passes' if row['passed'] else 'OVER'} {row['bar']:.3f}"
+        text += f", {'within' if row['passed'] else 'OVER'} {row['bar']:.3f}"
     return text + (f"  solver {row['solver']:.1%}" if "solver" in row else "")
 
 

@@ -2,7 +2,8 @@
 
 Counted by hand from the layers' sizes: a backward is two forwards, so a plain step is three; s is the
 trunk's share of the forward. What the optimizer and the losses cost is in no count. XLA's own count
-of each compiled step stands beside it in the results.
+of each compiled step stands beside it in the results; it takes a branch for always taken and a loop
+for one round.
 """
 
 from sizes import BATCH, Net

@@ -91,9 +91,11 @@ def _graph(net: Net) -> tuple[Any, dict[str, Any]]:
     if isinstance(last, Dense) and isinstance(below[-1], Conv):
         z = keras.layers.Flatten()(z)
     ends = [_layer(last)(z) for _ in range(net.experts)]
+    mixed = keras.ops.stack(ends, axis=1) if net.gate else None
     tasks = [f"t{n}" for n in range(net.tasks)]
     return x, {
-        t: _head(net, t, ends[0] if net.gate is None else _mixed(net, z, ends)) for t in tasks
+        task: _head(net, task, ends[0] if mixed is None else _gated(net, z, mixed))
+        for task in tasks
     }
 
 
@@ -103,11 +105,10 @@ def _layer(layer: Dense | Conv) -> keras.layers.Layer:
     return keras.layers.Conv2D(layer.outputs, 3, strides=2, padding="same", activation="relu")
 
 
-def _mixed(net: Net, z: Any, experts: list[Any]) -> Any:
-    """One task's mixture of the experts, by a gate that reads what they read."""
+def _gated(net: Net, z: Any, experts: Any) -> Any:
+    """One task's mixture of the experts `(batch, experts, width)`, by a gate that reads z too."""
     gate = keras.layers.Dense(net.experts, activation="softmax")(z)
-    stacked = keras.ops.stack(experts, axis=1)
-    return keras.ops.squeeze(keras.ops.matmul(gate[:, None, :], stacked), axis=1)
+    return keras.ops.squeeze(keras.ops.matmul(gate[:, None, :], experts), axis=1)
 
 
 def _head(net: Net, task: str, z: Any) -> Any:

@@ -20,7 +20,7 @@ from torchjd import aggregation
 from torchjd.autojac import jac_to_grad, mtl_backward
 
 WARM_UP = 2
-BUDGET_S = 5.0
+BUDGET_S = 4.0
 LEAST, LEAST_OF_SLOW = 15, 5
 """Pairs, whatever the budget says; a step of a second or more is slow."""
 
