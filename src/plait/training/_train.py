@@ -91,7 +91,11 @@ def train(
             )
     except DivergedError as error:
         if not selection.history:
-            raise
+            raise DivergedError(
+                error.what,
+                "No epoch had ended before. Lower Training(learning_rate=...), or look for extreme "
+                "numbers in the table.",
+            ) from error
         diverged = error.what
     selection.restore()
     return Trained(predictor, model, tuple(selection.history), selection.best, diverged)
