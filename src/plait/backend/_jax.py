@@ -57,14 +57,6 @@ def until(
     return loop[1:]
 
 
-def or_else(found: Any, value: Any, otherwise: Callable[[], Any]) -> Any:
-    """`value` where `found`, a scalar bool, else what `otherwise()` gives; both one tensor.
-
-    The branch that is not taken costs nothing.
-    """
-    return jax.lax.cond(found, lambda: value, otherwise)
-
-
 def no_gradient() -> contextlib.AbstractContextManager:
     """A block in which nothing is recorded for differentiation."""
     return contextlib.nullcontext()

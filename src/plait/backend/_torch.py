@@ -85,14 +85,6 @@ def until(
     return state
 
 
-def or_else(found: Any, value: Any, otherwise: Callable[[], Any]) -> Any:
-    """`value` where `found`, a scalar bool, else what `otherwise()` gives; both one tensor.
-
-    To ask `found` would wait for the device, so both are computed.
-    """
-    return torch.where(found, value, otherwise())
-
-
 def no_gradient() -> contextlib.AbstractContextManager:
     """A block in which nothing is recorded for differentiation."""
     return torch.no_grad()

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from plait.backend import cholesky, in_float64, or_else, until
+from plait.backend import cholesky, in_float64, until
 
 PIVOTS = 8
 STEPS = 25
@@ -64,11 +64,7 @@ def nonnegative_qp(matrix: Any, target: Any) -> Any:
     matrix = matrix / scale[:, :, None] / scale[:, None, :]
     target = target / scale
     x, solved = _pivot(matrix, target)
-
-    def otherwise() -> Any:
-        return ops.where(solved[:, None], x, _interior(matrix, target, solved))
-
-    return or_else(ops.all(solved), x, otherwise) / scale
+    return ops.where(solved[:, None], x, _interior(matrix, target, solved)) / scale
 
 
 def _pivot(matrix: Any, target: Any) -> tuple[Any, Any]:
