@@ -2,6 +2,8 @@
 
     python bench/usefulness --data DIR            # about 3 hours on two cores; goes on where it stopped
     python bench/usefulness --data DIR --quick    # few rows, one or two methods, under a minute
+    python bench/usefulness --data DIR --only REGEX
+                                                  # of the runs `data/part/rate/seed`, those that match
     python bench/usefulness --report              # the tables of the runs so far
 
 The protocol, fixed before the first run:
@@ -39,6 +41,7 @@ import argparse
 import inspect
 import json
 import os
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -70,17 +73,18 @@ SHORT_DATA, SHORT_SEEDS = "census_income_kdd", (1, 2)
 class Measurement:
     """Makes the runs that are not yet among the results."""
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, only: str = "") -> None:
         self.results = results
+        self.only = re.compile(only)
 
     def trial(self, problem: Problem, **key) -> None:
-        """One run, unless it is there.
+        """One run, unless it is there or not wanted.
 
         Raises:
             Exception: whatever the run raised, but for the short form, where it is noted: a method
                 may ask for what this problem does not have.
         """
-        if key in self.results:
+        if key in self.results or not self.wants(**key):
             return
         try:
             balancing = getattr(plait, key["method"])()
@@ -94,9 +98,15 @@ class Measurement:
         told = found.get("failed") or f"{found['gain']:.4f} in {found['seconds']:.1f} s"
         print(*key.values(), told, flush=True)
 
-    def chosen(self, data: str, method: str) -> float:
-        """The learning rate with the best mean gain on validation."""
+    def wants(self, data: str, part: str, learning_rate: float, seed: int, **_) -> bool:
+        """Whether a run is among those that are wanted now."""
+        return bool(self.only.search(f"{data}/{part}/{learning_rate}/{seed}"))
+
+    def chosen(self, data: str, problem: Problem, method: str) -> float | None:
+        """The learning rate with the best mean gain on validation; None before all are tried."""
         trials = self.results.where(data=data, part="tuning", method=method)
+        if len(trials) < len(problem.rates):
+            return None
         gains = [np.nan_to_num(t["gain"], nan=-np.inf) for t in trials]
         return trials[int(np.argmax(gains))]["learning_rate"]
 
@@ -114,15 +124,20 @@ class Measurement:
                 )
         for seed in seeds:
             for method in methods:
-                rate = self.chosen(data, method)
-                self.trial(
-                    problem, data=data, part="test", method=method, learning_rate=rate, seed=seed
-                )
+                if rate := self.chosen(data, problem, method):
+                    self.trial(
+                        problem,
+                        data=data,
+                        part="test",
+                        method=method,
+                        learning_rate=rate,
+                        seed=seed,
+                    )
 
     def in_short(self, data: str, problem: Problem, methods) -> None:
         """Other methods with the learning rate of Equal, which runs again beside them."""
-        rate = self.chosen(data, BASELINE)
-        for seed in SHORT_SEEDS:
+        rate = self.chosen(data, problem, BASELINE)
+        for seed in SHORT_SEEDS if rate else ():
             for method in (BASELINE, *methods):
                 self.trial(
                     problem, data=data, part="short", method=method, learning_rate=rate, seed=seed
@@ -150,6 +165,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="the folder that holds the three data sets")
     parser.add_argument("--out", type=Path, default=Path("runs") / "usefulness.jsonl")
+    parser.add_argument("--only", default="", help="a regular expression for data/part/rate/seed")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--report", action="store_true")
     args = parser.parse_args()
@@ -159,7 +175,7 @@ def main():
         # A quick run says nothing, and is kept nowhere.
         results = Results(Path(scratch) / "quick.jsonl" if args.quick else args.out)
         if not args.report:
-            measure(results, args.data, args.quick)
+            measure(results, args.data, args.only, args.quick)
     print(markdown(results, tuple(PROBLEMS)))
     if not args.report:
         found = [
@@ -168,8 +184,8 @@ def main():
         print(json.dumps({"bench": "usefulness", "rows": found}))
 
 
-def measure(results: Results, data: Path, quick: bool) -> None:
-    measurement = Measurement(results)
+def measure(results: Results, data: Path, only: str, quick: bool) -> None:
+    measurement = Measurement(results, only)
     for name, make in PROBLEMS.items():
         problem = make(data, 1024 if quick else None)
         if quick:
