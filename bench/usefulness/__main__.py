@@ -3,7 +3,7 @@
     python bench/usefulness --data DIR            # about 3 hours on two cores; goes on where it stopped
     python bench/usefulness --data DIR --quick    # few rows, one or two methods, under a minute
     python bench/usefulness --data DIR --only REGEX
-                                                  # of the runs `data/part/rate/seed`, those that match
+                                    # of the runs `data/part/method/rate/seed`, those that match
     python bench/usefulness --report              # the tables of the runs so far
 
 The protocol, fixed before the first run:
@@ -54,8 +54,8 @@ import multi_mnist
 import numpy as np
 from problem import Problem
 from report import BASELINE, markdown, rows
-from results import Results
-from training import run
+from results import KEY, Results
+from training import run, warm_up
 
 import plait
 
@@ -76,6 +76,7 @@ class Measurement:
     def __init__(self, results: Results, only: str = "") -> None:
         self.results = results
         self.only = re.compile(only)
+        self.warm = False
 
     def trial(self, problem: Problem, **key) -> None:
         """One run, unless it is there or not wanted.
@@ -86,6 +87,9 @@ class Measurement:
         """
         if key in self.results or not self.wants(**key):
             return
+        if not self.warm:
+            warm_up(problem)
+            self.warm = True
         try:
             balancing = getattr(plait, key["method"])()
             test = key["part"] != "tuning"
@@ -98,9 +102,9 @@ class Measurement:
         told = found.get("failed") or f"{found['gain']:.4f} in {found['seconds']:.1f} s"
         print(*key.values(), told, flush=True)
 
-    def wants(self, data: str, part: str, learning_rate: float, seed: int, **_) -> bool:
+    def wants(self, **key) -> bool:
         """Whether a run is among those that are wanted now."""
-        return bool(self.only.search(f"{data}/{part}/{learning_rate}/{seed}"))
+        return bool(self.only.search("/".join(str(key[name]) for name in KEY)))
 
     def chosen(self, data: str, problem: Problem, method: str) -> float | None:
         """The learning rate with the best mean gain on validation; None before all are tried."""
@@ -145,11 +149,13 @@ class Measurement:
 
 
 def others() -> list[str]:
-    """The public balancers that are not among the eight and need no argument."""
+    """The public balancers of tasks that are not among the eight and need no argument."""
     found = []
     for name in plait.__all__:
         what = getattr(plait, name)
         if name in METHODS or not inspect.isclass(what) or not issubclass(what, plait.Balancer):
+            continue
+        if issubclass(what, plait.FeatureBalancer):
             continue
         needed = [
             p
@@ -165,7 +171,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="the folder that holds the three data sets")
     parser.add_argument("--out", type=Path, default=Path("runs") / "usefulness.jsonl")
-    parser.add_argument("--only", default="", help="a regular expression for data/part/rate/seed")
+    parser.add_argument("--only", default="", help="a regular expression for a run's name")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--report", action="store_true")
     args = parser.parse_args()

@@ -25,7 +25,7 @@ def problem(data: Path, rows: int | None) -> Problem:
         count = min(SIZES[name], rows or SIZES[name])
         parts[name] = _composed(images[digits], labels[digits], count, draw)
     kinds = {"left": "accuracy", "right": "accuracy"}
-    return Problem(parts, _lenet, kinds, batch_size=256, epochs=5, rates=(1e-3, 3e-3, 1e-2))
+    return Problem(parts, _lenet, kinds, batch_size=256, epochs=5, rates=(3e-3, 1e-2, 3e-2))
 
 
 def _mnist(folder: Path, file: str) -> tuple[np.ndarray, np.ndarray]:
