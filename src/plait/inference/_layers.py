@@ -60,6 +60,9 @@ class AbsentToken(keras.layers.Layer):
         in an absent row, and `"present"` `(batch,)`.
     """
 
+    hides_absent = True
+    """What it is given of an absent row changes nothing: see `plait.model._alone`."""
+
     def build(self, present_shape: Any, tokens_shape: Any = None, mask_shape: Any = None) -> None:
         if tokens_shape is None:
             raise ValueError(

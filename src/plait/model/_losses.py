@@ -64,6 +64,21 @@ def resolve_loss(identifier: Any) -> Callable[[Any, Any], Any]:
     return call
 
 
+def right_share(identifier: Any) -> Callable[[Any, Any], Any] | None:
+    """From `(targets, predictions)` to the probability of the right class, unreduced.
+
+    None for a loss that is of no classes, or does not say that probability.
+    """
+    loss = identifier if isinstance(identifier, str) else keras.losses.get(identifier)
+    if (log_likelihood := getattr(loss, "log_likelihood", None)) is not None:
+        return lambda targets, predictions: keras.ops.exp(log_likelihood(targets, predictions))
+    smoothed = isinstance(loss, keras.losses.Loss) and loss.get_config().get("label_smoothing")
+    if missing_label(identifier) is None or smoothed:
+        return None
+    crossentropy = resolve_loss(identifier)
+    return lambda targets, predictions: keras.ops.exp(-crossentropy(targets, predictions))
+
+
 def missing_label(identifier: Any) -> int | None:
     """The target value that means "no label", for losses of classes, whatever they are named."""
     if isinstance(identifier, str) and identifier.lower() == "ce":

@@ -13,6 +13,7 @@ from plait.model._losses import (
     missing_label,
     read_labels,
     resolve_loss,
+    right_share,
     row_losses,
     spread,
     task_loss,
@@ -37,6 +38,7 @@ class Objective:
         by_output = _by_output(loss, self.outputs, "loss")
         self.tasks = tuple(name for name in self.outputs if by_output.get(name) is not None)
         self._functions: dict[str, Callable] = {t: resolve_loss(by_output[t]) for t in self.tasks}
+        self._shares = {t: right_share(by_output[t]) for t in self.tasks}
         self._missing = {t: missing_label(by_output[t]) for t in self.tasks}
         weights = _by_output(loss_weights, self.outputs, "loss_weights")
         self._weights = {
@@ -111,10 +113,34 @@ class Objective:
         if not plain:
             return TaskLosses(*(keras.ops.zeros((0,)) for _ in range(3)))
         losses = keras.ops.stack(plain)
-        weights = keras.ops.convert_to_tensor(
-            np.array([self._weights[task] for task in self.tasks], "float32")
-        )
+        weights = keras.ops.convert_to_tensor(self.loss_weights)
         return TaskLosses(losses * weights, keras.ops.stack(totals), losses)
+
+    @property
+    def loss_weights(self) -> np.ndarray:
+        """`(tasks,)` float32."""
+        return np.array([self._weights[task] for task in self.tasks], "float32")
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """The tasks whose losses say how probable the right class is."""
+        return tuple(task for task in self.tasks if self._shares[task] is not None)
+
+    def scores(self, predictions: Mapping[str, Any], given: Mapping[str, tuple[Any, Any]]) -> Any:
+        """`(tasks,)`: the mean probability of the right class over the weights of the labelled rows.
+
+        0 for a task without labels, or whose loss does not say it.
+        """
+        labels = self.labels(predictions, given)
+        scores = []
+        for task in self.tasks:
+            share = self._shares[task]
+            if share is None:
+                scores.append(keras.ops.zeros(()))
+            else:
+                rows = row_losses(share, labels[task], predictions[task])
+                scores.append(task_loss(*rows)[0])
+        return keras.ops.stack(scores)
 
     def _spread(self, given: Any, what: str, one_for_all: bool = False) -> dict[str, Any]:
         if given is None:

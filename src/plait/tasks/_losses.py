@@ -31,9 +31,13 @@ class BinaryCrossentropy(keras.losses.Loss):
         self.entropy = entropy
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        return -self.log_likelihood(y_true, y_pred) / self.entropy
+
+    def log_likelihood(self, y_true: Any, y_pred: Any) -> Any:
+        """The mean over a row's answers of the logarithm of the right one's probability."""
         z = ops.cast(y_pred, "float32")
         y = ops.reshape(ops.cast(y_true, "float32"), ops.shape(z))
-        return ops.mean(ops.softplus(z) - y * z, axis=-1) / self.entropy
+        return -ops.mean(ops.softplus(z) - y * z, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "entropy": self.entropy}
@@ -71,15 +75,24 @@ class ClassCrossentropy(keras.losses.Loss):
         self.class_weights = None if class_weights is None else list(class_weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        log_shares = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
+        log_shares, y = self._compared(y_true, y_pred)
         classes = log_shares.shape[-1]
-        y = ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), classes, dtype="float32")
         smooth = (1 - self.label_smoothing) * y + self.label_smoothing / classes
         losses = -ops.sum(smooth * log_shares, axis=-1) / self.entropy
         if self.class_weights is None:
             return losses
         weights = ops.convert_to_tensor(self.class_weights, dtype="float32")
         return losses * ops.sum(y * weights, axis=-1)
+
+    def log_likelihood(self, y_true: Any, y_pred: Any) -> Any:
+        """The logarithm of the right class' probability, `(batch,)`."""
+        log_shares, y = self._compared(y_true, y_pred)
+        return ops.sum(y * log_shares, axis=-1)
+
+    def _compared(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        log_shares = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
+        classes = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        return log_shares, ops.one_hot(classes, log_shares.shape[-1], dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
         return {
