@@ -7,7 +7,7 @@ from typing import Any
 
 import plait
 from plait import balancing
-from plait.balancing import Balancer
+from plait.balancing import Balancer, FeatureBalancer
 
 PLAIN_KERAS = "keras.Model"
 GROUPS = (
@@ -73,12 +73,14 @@ class Method:
 
 
 def methods(tasks: list[str]) -> list[Method]:
-    """All of them, for a model with these tasks."""
+    """All that weigh tasks, for a model with these."""
     public = {name: getattr(balancing, name) for name in balancing.__all__}
     balancers = {
         name: _ARGUMENTS.get(name, cls)
         for name, cls in public.items()
-        if issubclass(cls, Balancer) and not inspect.isabstract(cls)
+        if issubclass(cls, Balancer)
+        and not issubclass(cls, FeatureBalancer)
+        and not inspect.isabstract(cls)
     }
     return [_method(name, make, tasks) for name, make in (balancers | _VARIANTS).items()]
 

@@ -52,6 +52,13 @@ CASES = {
     "CRMOGM": lambda: plait.CRMOGM(plait.MGDA()),
     "PSMGD": plait.PSMGD,
 }
+# Of features, whose steps are in tests/unit/model/test_features.py.
+OF_FEATURES = {
+    "UnimodalLosses": plait.UnimodalLosses,
+    "OGMGE": lambda: plait.OGMGE(features=["a", "b"]),
+    "GradientBlending": plait.GradientBlending,
+    "MMPareto": plait.MMPareto,
+}
 # One of each way through the step: what it is asked for, the level, state of its own, float64, one
 # balancer within another.
 VARIANTS = {
@@ -79,7 +86,7 @@ def test_cases_are_all_public_balancers():
         if issubclass(getattr(balancing, name), contracts)
         and not inspect.isabstract(getattr(balancing, name))
     }
-    assert set(CASES) == public
+    assert {*CASES, *OF_FEATURES} == public
 
 
 def model_of(tasks=("a", "b", "c"), balancer=None, optimizer=None, **compiled):
@@ -179,7 +186,7 @@ def test_learns(make):
     assert losses[-1] < 0.9 * losses[0]
 
 
-@every_balancer
+@pytest.mark.parametrize("make", (CASES | OF_FEATURES).values(), ids=CASES | OF_FEATURES)
 def test_configuration_round_trip(make):
     balancer = make()
     plain = json.loads(json.dumps(keras.saving.serialize_keras_object(balancer)))

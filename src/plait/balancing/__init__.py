@@ -2,6 +2,7 @@
 
 from plait.balancing._aggregator import Aggregator
 from plait.balancing._balancer import Balancer, Evidence, StepContext
+from plait.balancing._feature_balancer import FeatureBalancer, TrialBalancer
 from plait.balancing._gramian_weighting import CrossGramianWeighting, GramianWeighting
 from plait.balancing._loss_weighting import LossWeighting
 from plait.balancing.aggregation._db_mtl import DBMTL
@@ -9,6 +10,10 @@ from plait.balancing.aggregation._excess_mtl import ExcessMTL
 from plait.balancing.aggregation._graddrop import GradDrop
 from plait.balancing.aggregation._moco import MoCo
 from plait.balancing.aggregation._trimmed_mean import TrimmedMean
+from plait.balancing.modality._gradient_blending import GradientBlending
+from plait.balancing.modality._mmpareto import MMPareto
+from plait.balancing.modality._ogm_ge import OGMGE
+from plait.balancing.modality._unimodal_losses import UnimodalLosses
 from plait.balancing.weighting._aligned_mtl import AlignedMTL
 from plait.balancing.weighting._cagrad import CAGrad
 from plait.balancing.weighting._config import ConFIG
@@ -52,6 +57,7 @@ __all__ = [
     "IMTLG",
     "IMTLL",
     "MGDA",
+    "OGMGE",
     "PBI",
     "PCD",
     "PSMGD",
@@ -71,11 +77,14 @@ __all__ = [
     "Evidence",
     "ExcessMTL",
     "FairGrad",
+    "FeatureBalancer",
     "GradDrop",
     "GradNorm",
     "GradVac",
+    "GradientBlending",
     "GramianWeighting",
     "LossWeighting",
+    "MMPareto",
     "MoCo",
     "MoDo",
     "NashMTL",
@@ -84,7 +93,9 @@ __all__ = [
     "ScaleInvariant",
     "StepContext",
     "Tchebycheff",
+    "TrialBalancer",
     "TrimmedMean",
     "UPGrad",
     "Uncertainty",
+    "UnimodalLosses",
 ]

@@ -14,7 +14,17 @@ import keras
 
 Level = Literal["representation", "parameters"]
 Need = Literal[
-    "losses", "gramian", "cross_gramian", "gradients", "losses_after", "metrics", "auxiliary"
+    "losses",
+    "gramian",
+    "cross_gramian",
+    "gradients",
+    "losses_after",
+    "metrics",
+    "auxiliary",
+    "feature_losses",
+    "feature_scores",
+    "feature_gramians",
+    "validation_losses",
 ]
 
 
@@ -28,6 +38,8 @@ class StepContext:
         step: scalar int32, optimizer steps so far.
         epoch: scalar int32, the epoch that `fit` is in, from 0; 0 outside `fit`.
         auxiliary: for each task, whether it only serves the others.
+        features: the features' names, in the order of every `(features,)` axis, for a balancer that
+            weighs them.
     """
 
     tasks: tuple[str, ...]
@@ -35,6 +47,7 @@ class StepContext:
     step: Any
     epoch: Any = 0
     auxiliary: tuple[bool, ...] = ()
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,12 @@ class Evidence:
             inactive tasks and where a task does not use the tensor.
         shared: the values of those tensors, `(*shape)` each.
         metrics: `(tasks,)`, each task's first metric on this batch alone.
+        feature_losses: `(tasks, features)`, each task's loss from one feature alone, over the rows
+            that have it; 0 where there is none, or the task does not read the feature.
+        feature_scores: `(tasks, features)`, the mean probability of the right class from one feature
+            alone, over the same rows; 0 for tasks without classes.
+        feature_gramians: `(features, 2, 2)`, at each feature's encoder the inner products of the
+            gradient of the tasks' weighed losses with that of the feature's own weighed losses.
     """
 
     losses: Any
@@ -56,6 +75,9 @@ class Evidence:
     gradients: Sequence[Any] = ()
     shared: Sequence[Any] = ()
     metrics: Any = None
+    feature_losses: Any = None
+    feature_scores: Any = None
+    feature_gramians: Any = None
 
 
 class Balancer(abc.ABC):

@@ -7,6 +7,7 @@ import keras
 from plait._names import demand
 from plait.balancing._aggregator import Aggregator
 from plait.balancing._balancer import Balancer, StepContext
+from plait.balancing._feature_balancer import FeatureBalancer
 from plait.errors import BalancingError
 
 
@@ -20,10 +21,15 @@ class Wrapper(Balancer):
     def __init__(self, weighting: Balancer) -> None:
         super().__init__()
         demand(f"{type(self).__name__}: weighting", weighting, Balancer)
-        if isinstance(weighting, Aggregator):
+        if isinstance(weighting, Aggregator | FeatureBalancer):
+            does = (
+                "makes the update out of the tasks' gradients itself"
+                if isinstance(weighting, Aggregator)
+                else "weighs features"
+            )
             raise ValueError(
-                f"{type(self).__name__}: weighting gives weights, and {type(weighting).__name__} "
-                "gives none: it makes the update out of the tasks' gradients itself."
+                f"{type(self).__name__}: weighting gives each task a weight, and "
+                f"{type(weighting).__name__} does not: it {does}."
             )
         self.weighting = weighting
         self.needs = weighting.needs

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from plait import backend
-from plait.balancing import Aggregator, Balancer, Evidence, StepContext
+from plait.balancing import Aggregator, Balancer, Evidence, FeatureBalancer, StepContext
 from plait.balancing._balancer import mask
 from plait.model._network import TaskLosses
 
@@ -45,12 +45,16 @@ class Weighed:
         own: the gradients of the balancer's trainable variables.
         gramian: `(tasks, tasks)` float32, or None where no gradients were compared.
         compared: scalar bool, whether `gramian` is of this step; None for always.
+        alone: what the features answered alone, for a balancer that weighs them.
+        scales: `(features, 2)`, what the gradients of their encoders were multiplied by, or None.
     """
 
     weights: Any
     own: list[Any]
     gramian: Any = None
     compared: Any = None
+    alone: Any = None
+    scales: Any = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Asked:
         auxiliary: for each task, whether it only serves the others.
         unseen: scalar bool, whether no gradients were compared in this epoch yet.
         held: the last weights, where the balancer does not weigh in every step.
+        features: the features' names, for a balancer that weighs them.
         may_overflow: whether the optimizer skips steps that overflowed in float16; the balancer's
             state is then not to take anything from them.
     """
@@ -77,6 +82,7 @@ class Asked:
     unseen: Any
     held: Held | None = None
     may_overflow: bool = False
+    features: tuple[str, ...] = ()
 
     @property
     def weighs_heads(self) -> bool:
@@ -161,6 +167,34 @@ class Asked:
         evidence = Evidence(losses.values, gradients=gradients, shared=shared)
         return self._tell(lambda: balancer.parts(evidence, self._context(losses.active)))
 
+    def weigh_features(self, evidence: Evidence, active: Any) -> tuple[Any, Any]:
+        """The weights of the tasks' losses and of the features' own, `(tasks, features)`."""
+        balancer, context = self._of_features, self._context(active)
+
+        def ask() -> tuple[Any, Any]:
+            weights, _ = balancer.weights(evidence, context)
+            if evidence.feature_losses is None:
+                return weights, keras.ops.zeros((len(self.tasks), len(self.features)), "float32")
+            return weights, balancer.feature_weights(evidence, context)
+
+        return self._tell(ask)
+
+    def scale_encoders(self, evidence: Evidence, active: Any) -> tuple[Any, Any]:
+        """What each encoder's two gradients are multiplied by, `(features, 2)`, and its noise."""
+        balancer, context = self._of_features, self._context(active)
+        with backend.no_gradient():
+            return (
+                balancer.encoder_scales(evidence, context),
+                balancer.encoder_noise(evidence, context),
+            )
+
+    @property
+    def _of_features(self) -> FeatureBalancer:
+        if not isinstance(self.balancer, FeatureBalancer):
+            name = type(self.balancer).__name__
+            raise TypeError(f"{name} needs what features gave, and is no FeatureBalancer.")
+        return self.balancer
+
     def after_step(self, before: TaskLosses, after: TaskLosses) -> None:
         """Tells the losses of the same rows before and after the weights moved."""
         self.balancer.after_step(before.values, after.values, self._context(before.active))
@@ -184,7 +218,7 @@ class Asked:
         return said
 
     def _context(self, active: Any) -> StepContext:
-        return StepContext(self.tasks, active, self.step, self.epoch, self.auxiliary)
+        return StepContext(self.tasks, active, self.step, self.epoch, self.auxiliary, self.features)
 
     def _seen(self, losses: TaskLosses, gramian: Any) -> Any:
         """The tasks that can be compared: some may have no label among the rows compared."""

@@ -8,17 +8,18 @@ from typing import Any
 import keras
 
 from plait._names import did_you_mean
-from plait.balancing import Aggregator, Balancer, Equal
+from plait.balancing import Aggregator, Balancer, Equal, FeatureBalancer
 from plait.errors import BalancingError
 from plait.model._asked import Asked, Held
 from plait.model._frontier import Cut, compared, find_cut
-from plait.model._metrics import BalanceMonitor, TaskMetrics
+from plait.model._metrics import BalanceMonitor, FeatureLosses, TaskMetrics
 from plait.model._network import Network
 from plait.model._report import Report
 from plait.model._step import build_balancer
 from plait.model._task_rows import shared_variables
 
 _COMPARING = frozenset({"gramian", "cross_gramian", "gradients"})
+_OF_FEATURES = frozenset({"feature_losses", "feature_scores", "feature_gramians"})
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Balance:
         report: what an epoch's steps have to tell.
         monitor: the metrics of a balanced step; None without a balancer.
         held: the last weights of a balancer that weighs in some steps only.
+        features: the features' names, for a balancer that weighs them.
+        alone: the metrics of what each feature answers alone, for such a balancer.
     """
 
     balancer: Balancer | None
@@ -40,6 +43,8 @@ class Balance:
     report: Report
     monitor: BalanceMonitor | None = None
     held: Held | None = None
+    features: tuple[str, ...] = ()
+    alone: FeatureLosses | None = None
 
     @classmethod
     def plain(cls, tasks: tuple[str, ...]) -> "Balance":
@@ -54,8 +59,9 @@ class Balance:
         auxiliary: Sequence[str],
         metrics: TaskMetrics,
         optimizer: Any,
+        scored: Sequence[str] = (),
     ) -> "Balance":
-        """Builds the balancer for a model.
+        """Builds the balancer for a model; `scored` are the tasks whose right class has a probability.
 
         Raises:
             BalancingError: a need that the model cannot meet.
@@ -70,16 +76,32 @@ class Balance:
                 "compile(auxiliary=[...]), or say `auxiliary: true` of a task. There is: "
                 f"{', '.join(tasks)}."
             )
+        features: tuple[str, ...] = ()
+        alone = None
+        if network.features is not None:
+            features = network.features.names
+            alone = FeatureLosses(tasks, features, network.features.reads)
+        if isinstance(balancer, FeatureBalancer):
+            if "feature_scores" in balancer.needs and not scored:
+                raise BalancingError(
+                    f"{name} needs a task with classes, whose loss is a cross-entropy without label "
+                    f"smoothing. There is: {', '.join(tasks)}."
+                )
+            if balancer.features is None:
+                balancer.build_features(features)
         if isinstance(balancer, Aggregator) and balancer.level == "parameters":
             balancer.build_rows([tuple(v.shape) for v in shared_variables(network)])
         compares = network.found is not None
+        scaled = not balancer.needs.isdisjoint({"feature_scores", "feature_gramians"})
         return cls(
             balancer,
             tasks,
             tuple(task in auxiliary for task in tasks),
             Report(tasks, compares and "cross_gramian" not in balancer.needs),
-            BalanceMonitor(tasks, compares),
+            BalanceMonitor(tasks, compares, features if scaled else ()),
             Held(len(tasks)) if balancer.refresh_every > 1 else None,
+            features,
+            alone,
         )
 
     @property
@@ -104,6 +126,7 @@ class Balance:
             self.report.unseen,
             self.held,
             isinstance(optimizer, keras.optimizers.LossScaleOptimizer),
+            self.features,
         )
 
 
@@ -134,6 +157,11 @@ def cut_for(
             return cut, compared(cut, shared, "representation")
     except BalancingError:
         return None, ()
+
+
+def weighs_features(balancer: Balancer | None) -> bool:
+    """Whether a balancer asks for what features give."""
+    return balancer is not None and bool(_OF_FEATURES & balancer.needs)
 
 
 def check_auxiliary(auxiliary: Sequence[str], tasks: Sequence[str]) -> None:

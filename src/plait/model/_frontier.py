@@ -53,7 +53,7 @@ def find_cut(inputs: Sequence[Any], outputs: Mapping[str, Any], tasks: Sequence[
         outputs: each output's tensor.
         tasks: the names of the outputs that have a loss.
     """
-    calls = _calls(list(outputs.values()))
+    calls = calls_behind(list(outputs.values()))
     serves = _served(calls, {task: outputs[task] for task in tasks})
     trunk = tuple(c for c in calls if len(serves[c]) > 1)
     heads = {t: tuple(c for c in calls if serves[c] == {t}) for t in tasks}
@@ -169,18 +169,18 @@ def trainable(calls: Sequence[Any]) -> list[keras.Variable]:
 def address(tensor: Any, outputs: Sequence[Any]) -> list[Any]:
     """A tensor of the graph behind `outputs` as plain data: operation, its call's place, index."""
     operation, _, index = tensor._keras_history
-    mine = [c for c in _calls(list(outputs)) if c.operation is operation]
+    mine = [c for c in calls_behind(list(outputs)) if c.operation is operation]
     return [operation.name, mine.index(_call(tensor)), index]
 
 
 def tensor_at(place: Sequence[Any], outputs: Sequence[Any]) -> Any:
     """The tensor that `address` described."""
     name, call, index = place
-    mine = [c for c in _calls(list(outputs)) if c.operation.name == name]
+    mine = [c for c in calls_behind(list(outputs)) if c.operation.name == name]
     return mine[call].outputs[index]
 
 
-def _calls(outputs: list[Any]) -> list[Any]:
+def calls_behind(outputs: list[Any]) -> list[Any]:
     """The calls behind `outputs`, parents first; inputs are none."""
     ordered: dict[Any, None] = {}
     stack = [(_call(x), False) for x in reversed(outputs)]

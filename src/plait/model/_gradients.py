@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from plait.model._asked import Asked, Weighed
+from plait.model._by_features import by_features
 from plait.model._cut_pass import CutPass, cut_pass
 from plait.model._network import (
     Forward,
@@ -68,6 +69,11 @@ def compute_gradients(
         scale: multiplies every loss; the optimizer divides by it again.
     """
     needs = asked.balancer.needs
+    if network.features is not None:
+        forward, gradients, weighed = by_features(
+            network, network.features, asked, x, labels, state, scale
+        )
+        return Gradients(forward, labels, gradients, weighed)
     if "cross_gramian" in needs:
         return _across_parts(network, asked, x, labels, state, scale)
     if network.found is None:

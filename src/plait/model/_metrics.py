@@ -9,6 +9,7 @@ from plait._names import did_you_mean
 from plait.errors import BalancingError
 from plait.model._asked import Weighed
 from plait.model._losses import Labels, same_rank, spread
+from plait.model._network import TaskLosses
 
 
 class Means(keras.metrics.Metric):
@@ -140,17 +141,26 @@ class TaskMetrics(keras.metrics.Metric):
 
 
 class BalanceMonitor(keras.metrics.Metric):
-    """Each task's mean weight over the epoch, and how often two tasks' gradients conflicted."""
+    """Each task's mean weight over the epoch, and how often two tasks' gradients conflicted.
 
-    def __init__(self, tasks: Sequence[str], gramian: bool) -> None:
+    Args:
+        tasks: the tasks' names.
+        gramian: whether gradients are compared.
+        features: those whose encoders' gradients are scaled, for the mean scale of that of the
+            tasks' losses.
+    """
+
+    def __init__(self, tasks: Sequence[str], gramian: bool, features: Sequence[str] = ()) -> None:
         super().__init__(name="balance")
         self._tasks = tuple(tasks)
+        self._features = tuple(features)
+        self._scales = Means(len(features), name="scales") if features else None
         self._weights = Means(len(tasks), name="weights")
         self._conflicts = Means(1, name="conflict_rate") if gramian else None
 
     @property
     def _inner(self) -> list[Means]:
-        return [self._weights, *([self._conflicts] if self._conflicts else [])]
+        return [m for m in (self._weights, self._conflicts, self._scales) if m is not None]
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -163,6 +173,10 @@ class BalanceMonitor(keras.metrics.Metric):
         finite = keras.ops.isfinite(weights)
         present = keras.ops.cast(keras.ops.logical_and(active, finite), "float32")
         self._weights.update_state(keras.ops.where(finite, weights, 0.0), present)
+        if self._scales is not None and weighed.scales is not None:
+            scales = weighed.scales[:, 0]
+            sound = keras.ops.isfinite(scales)
+            self._scales.update_state(keras.ops.where(sound, scales, 0.0), sound)
         if self._conflicts is not None and weighed.gramian is not None:
             pairs = present[:, None] * present[None, :] * (1.0 - keras.ops.eye(len(self._tasks)))
             if weighed.compared is not None:
@@ -181,7 +195,61 @@ class BalanceMonitor(keras.metrics.Metric):
         results = {f"{task}_weight": weights[n] for n, task in enumerate(self._tasks)}
         if self._conflicts is not None:
             results["conflict_rate"] = self._conflicts.result()[0]
+        if self._scales is not None:
+            scales = self._scales.result()
+            results |= {f"{name}_scale": scales[n] for n, name in enumerate(self._features)}
         return results
+
+
+class FeatureLosses(keras.metrics.Metric):
+    """Each task's loss from one feature alone, `<task>_loss_<feature>`, over the rows that have it.
+
+    Args:
+        tasks: the tasks' names.
+        features: the features' names.
+        reads: `(tasks, features)`, above 0 where a task reads a feature; others are not told.
+    """
+
+    def __init__(self, tasks: Sequence[str], features: Sequence[str], reads: Any) -> None:
+        super().__init__(name="feature_losses")
+        self._reads = reads
+        self._tasks = tuple(tasks)
+        self._features = tuple(features)
+        self._means = Means(len(tasks) * (len(features) + 1), name="means")
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return self._means.variables
+
+    def update_state(self, losses: TaskLosses, alone: Any) -> None:
+        """Takes one batch.
+
+        Args:
+            losses: from all features.
+            alone: from each alone.
+        """
+        ops = keras.ops
+        values = ops.append(alone.plain, losses.plain[:, None], axis=1)
+        weights = ops.append(alone.totals, losses.totals[:, None], axis=1)
+        self._means.update_state(ops.reshape(values, (-1,)), ops.reshape(weights, (-1,)))
+
+    def reset_state(self) -> None:
+        self._means.reset_state()
+
+    @property
+    def branches(self) -> Any:
+        """`(tasks, features + 1)`: the last from all features."""
+        shape = (len(self._tasks), len(self._features) + 1)
+        return keras.ops.reshape(self._means.result(), shape)
+
+    def result(self) -> dict[str, Any]:
+        branches = self.branches
+        return {
+            f"{task}_loss_{feature}": branches[t, f]
+            for t, task in enumerate(self._tasks)
+            for f, feature in enumerate(self._features)
+            if self._reads[t, f]
+        }
 
 
 def _take(metric: keras.metrics.Metric, targets: Any, answers: Any, weights: Any) -> None:

@@ -7,8 +7,9 @@ import keras
 
 from plait import backend
 from plait._names import demand
-from plait.balancing import Balancer
-from plait.model._balance import Balance, check_auxiliary, cut_for
+from plait.balancing import Balancer, TrialBalancer
+from plait.model._alone import find_features, losses_by_feature
+from plait.model._balance import Balance, check_auxiliary, cut_for, weighs_features
 from plait.model._frontier import address, tensor_at
 from plait.model._metrics import TaskMetrics
 from plait.model._network import Network, TaskLosses
@@ -17,6 +18,7 @@ from plait.model._report import Report
 from plait.model._row_key import augmented, without_row_key
 from plait.model._saved_state import PREFIX, restore, saved_state
 from plait.model._step import take_step
+from plait.model._trials import trials_of
 from plait.model._watch import watched
 
 
@@ -142,7 +144,12 @@ class MultiTaskModel(keras.Model):
             return
         # Refuses here, not in the first step, a model that cannot give what the balancer needs.
         balance = Balance.of(
-            balancing, self._network, auxiliary, self._compile_metrics, self.optimizer
+            balancing,
+            self._network,
+            auxiliary,
+            self._compile_metrics,
+            self.optimizer,
+            objective.scored,
         )
         self._keep(_balance=balance)
         if balance.learnt and not self.optimizer.built:
@@ -165,8 +172,9 @@ class MultiTaskModel(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        monitor = self._balance.monitor
-        return [*super().metrics, *([monitor] if monitor else [])]
+        balance = self._balance
+        ours = [m for m in (balance.monitor, balance.alone) if m is not None]
+        return [*super().metrics, *ours]
 
     @property
     def metrics_variables(self) -> list[keras.Variable]:
@@ -198,8 +206,25 @@ class MultiTaskModel(keras.Model):
 
         Raises:
             DivergedError: a loss is not finite; names the task, the step and the last checkpoint.
+            BalancingError: the balancer looks at validation losses, and there is no
+                `validation_data`, or the training data can be read only once.
         """
-        return super().fit(x, y, batch_size, epochs, verbose, watched(callbacks), *args, **kwargs)
+        before = []
+        if isinstance(self.balancing, TrialBalancer):
+            how = (x, y, batch_size, epochs, verbose, callbacks, *args)
+            before = [trials_of(self, self.balancing, *how, **kwargs)]
+        around = watched(callbacks, before)
+        return super().fit(x, y, batch_size, epochs, verbose, around, *args, **kwargs)
+
+    def branch_losses(self) -> Any:
+        """The mean losses of the last evaluation, `(features + 1,)` NumPy, summed over the tasks.
+
+        From each feature alone, then from all; for a balancer that weighs features.
+        """
+        if self._balance.alone is None:
+            raise RuntimeError("No balancer asked for what features answer alone.")
+        losses = keras.ops.convert_to_numpy(self._balance.alone.branches)
+        return self.objective.loss_weights @ losses
 
     def train_step(self, *args: Any) -> Any:
         return backend.train_step(self, *args)
@@ -224,6 +249,8 @@ class MultiTaskModel(keras.Model):
         balance.report.update(done.losses, done.added, done.weighed, step)
         if balance.monitor is not None:
             balance.monitor.update_state(done.weighed, done.losses.active)
+        if balance.alone is not None:
+            balance.alone.update_state(done.losses, done.weighed.alone)
         self._take(done.losses, done.added, done.labels, done.predictions)
         return self.get_metrics_result()
 
@@ -243,7 +270,12 @@ class MultiTaskModel(keras.Model):
             added = sum((keras.ops.sum(term) for term in self.losses), keras.ops.zeros(()))
         self._take(losses, added, labels, predictions)
         results = [metric.result() for metric in (self._loss_tracker, self._compile_metrics)]
-        return {"loss": results[0], **results[1]}
+        logs = {"loss": results[0], **results[1]}
+        if self._balance.alone is None:
+            return logs
+        x, network = without_row_key(x), self._network
+        self._balance.alone.update_state(*losses_by_feature(network, network.features, x, labels))
+        return {**logs, **self._balance.alone.result()}
 
     def compute_loss(
         self,
@@ -325,6 +357,10 @@ class MultiTaskModel(keras.Model):
     def _as_network(self) -> Network:
         tasks, outputs = self.objective.tasks, self._by_name()
         cut, chosen = cut_for(self.balancing, self.inputs, outputs, tasks, self.shared)
+        features = None
+        if weighs_features(self.balancing):
+            name = type(self.balancing).__name__
+            features = find_features(self.inputs, outputs, tasks, name)
         return Network(
             self.inputs,
             outputs,
@@ -337,9 +373,11 @@ class MultiTaskModel(keras.Model):
             lambda predictions, labels: self._compile_metrics.on_batch(
                 self.objective.labels(predictions, labels), predictions
             ),
+            self.objective.scores,
             lambda labels: self.objective.labelled_rows(outputs, labels),
             cut,
             chosen,
+            features,
         )
 
     def _by_name(self) -> dict[str, Any]:

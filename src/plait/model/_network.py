@@ -51,9 +51,12 @@ class Network:
         forward: from the user's inputs to predictions by name, in training mode.
         losses: from predictions and labels of the same rows to the tasks' losses.
         metrics: from predictions and labels of the same rows to each task's first metric, `(tasks,)`.
+        scores: from predictions and labels of the same rows to the mean probability of the right
+            class, `(tasks,)`.
         labelled: from labels to `(batch,)` bool, the rows that have one of any output.
         found: where the trunk ends; None where no balancer asks for it.
         compared: the indices of the frontier's tensors that gradients are compared at.
+        features: of a balancer that weighs them; see `plait.model._alone`.
     """
 
     inputs: Sequence[Any]
@@ -65,9 +68,11 @@ class Network:
     forward: Callable[[Any], dict[str, Any]]
     losses: Callable[[dict[str, Any], Any], TaskLosses]
     metrics: Callable[[dict[str, Any], Any], Any]
+    scores: Callable[[dict[str, Any], Any], Any]
     labelled: Callable[[Any], Any]
     found: Cut | None = None
     compared: tuple[int, ...] = ()
+    features: Any = None
 
     @property
     def cut(self) -> Cut:

@@ -7,7 +7,7 @@ import keras
 
 from plait import backend
 from plait._names import did_you_mean
-from plait.balancing import Balancer
+from plait.balancing import Balancer, FeatureBalancer
 from plait.balancing._balancer import Need
 from plait.errors import BalancingError
 from plait.model._asked import Asked, Weighed
@@ -78,7 +78,7 @@ def build_balancer(balancer: Balancer, tasks: tuple[str, ...], optimizer: Any) -
             f"{name} needs {unknown[0]!r}, which no step can provide. It can provide: "
             f"{', '.join(get_args(Need))}.{did_you_mean(unknown[0], get_args(Need))}"
         )
-    if len(tasks) < 2:
+    if len(tasks) < 2 and not (tasks and isinstance(balancer, FeatureBalancer)):
         raise BalancingError(
             f"{name} weighs tasks against each other and needs two outputs with a loss. Received: "
             f"{list(tasks) or 'none'}. Leave balancing=None."

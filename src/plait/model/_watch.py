@@ -74,16 +74,23 @@ class Quiet(keras.callbacks.Callback):
             (logs or {}).pop(name, None)
 
 
-def watched(callbacks: Any) -> Any:
-    """The callbacks of a `fit`, with `Watch` before them and the history and `Quiet` after them."""
+def watched(callbacks: Any, before: Sequence[Any] = ()) -> Any:
+    """The callbacks of a `fit`, with `Watch` before them and the history and `Quiet` after them.
+
+    Args:
+        callbacks: as `fit` was given them.
+        before: more, that come first of all.
+    """
     if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.callbacks.insert(0, Watch(callbacks.callbacks))
-        callbacks.callbacks[0].set_model(callbacks.model)
+        first = [*before, Watch(callbacks.callbacks)]
+        for callback in first:
+            callback.set_model(callbacks.model)
+        callbacks.callbacks[:0] = first
         return callbacks
     own = keras.tree.flatten(callbacks) if callbacks else []
     if not any(isinstance(callback, keras.callbacks.History) for callback in own):
         own.append(keras.callbacks.History())
-    return [Watch(own), *own, Quiet()]
+    return [*before, Watch(own), *own, Quiet()]
 
 
 def _saved_by(callback: Any, epoch: int) -> str | None:

@@ -88,6 +88,7 @@ def train(
                 shuffle=False,
                 verbose=0,
                 callbacks=[selection, *callbacks],
+                validation_data=_looked_at(own, declaration, validation, batches.batch_size),
             )
     except DivergedError as error:
         if not selection.history:
@@ -99,6 +100,25 @@ def train(
         diverged = error.what
     selection.restore()
     return Trained(predictor, model, tuple(selection.history), selection.best, diverged)
+
+
+def _looked_at(
+    balancing: Balancer | None,
+    declaration: Declaration,
+    validation: Validation | None,
+    batch_size: int,
+) -> Batches | None:
+    """The validation rows for a balancer that looks at their losses; selection looks by itself."""
+    if balancing is None or validation is None or "validation_losses" not in balancing.needs:
+        return None
+    return Batches(
+        validation.table,
+        declaration.features,
+        declaration.tasks,
+        batch_size=batch_size,
+        shuffle=False,
+        weights=validation.weights,
+    )
 
 
 def compile_model(

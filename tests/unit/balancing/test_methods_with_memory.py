@@ -244,7 +244,7 @@ def test_one_balancer_is_within_one_other_only():
         (lambda: plait.PSMGD(plait.FAMO()), "FAMO looks at none"),
         (lambda: plait.SDMGrad(lambda_=-1), "lambda_ is at least 0"),
         (lambda: plait.SDMGrad(momentum=1), "momentum is at least 0"),
-        (lambda: plait.CRMOGM(plait.MoCo()), "MoCo gives none"),
+        (lambda: plait.CRMOGM(plait.MoCo()), "MoCo does not"),
         (
             lambda: plait.PCD(primary="prize").build(("price", "kind")),
             "primary names 'prize', which no task is called. Did you mean 'price'",

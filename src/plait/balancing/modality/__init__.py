@@ -1,0 +1,1 @@
+"""Balancers between the features of a model, one file a method."""

@@ -1,0 +1,220 @@
+"""One step's gradients for a balancer that weighs features, and what they alone answered."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from plait import backend
+from plait._hash import name_key, normal
+from plait.balancing import Evidence
+from plait.model._alone import Alone, Features, answers_alone
+from plait.model._asked import Asked, Weighed
+from plait.model._frontier import run
+from plait.model._network import (
+    Forward,
+    Network,
+    State,
+    added_losses,
+    changed,
+    entries,
+    read_beside,
+    seen_beside,
+    values_of,
+)
+from plait.model._rows import by_variable, gramian_of
+from plait.model._task_rows import shared_variables
+
+Pullback = Callable[[Any, Any, Any], list[Any]]
+
+
+@dataclass(frozen=True)
+class FeaturePass:
+    """One forward with all features and one with each alone.
+
+    Attributes:
+        forward: that with all.
+        alone: what each gave alone.
+        pullback: cotangents of the tasks' losses `(tasks,)`, of the features' `(tasks, features)` and
+            of the added losses -> gradients of `Network.trainable`.
+    """
+
+    forward: Forward
+    alone: Alone
+    pullback: Pullback
+
+
+def by_features(
+    network: Network,
+    features: Features,
+    asked: Asked,
+    x: Any,
+    labels: Any,
+    state: State,
+    scale: Any,
+) -> tuple[Forward, list[Any], Weighed]:
+    """The gradients of one batch, each encoder's weighed by itself.
+
+    Args:
+        network: the model.
+        features: of this model.
+        asked: the balancer.
+        x: the user's inputs.
+        labels: of the same rows.
+        state: the values of all of the model's variables.
+        scale: multiplies every loss.
+
+    Returns:
+        The forward with all features, the gradients of `network.trainable` times `scale`, and what
+        the balancer said.
+    """
+    ops, needs = keras.ops, asked.balancer.needs
+    done = feature_pass(network, features, x, labels, state, needs)
+    losses, alone = done.forward.losses, done.alone
+    evidence = Evidence(
+        losses.values,
+        feature_losses=alone.losses if "feature_losses" in needs else None,
+        feature_scores=alone.scores,
+    )
+    weights, own = asked.weigh_features(evidence, losses.active)
+    extra = ops.ones_like(done.forward.added) * scale
+    if "feature_gramians" in needs:
+        joint = done.pullback(weights * scale, ops.zeros_like(own), extra)
+        single = done.pullback(ops.zeros_like(weights), own * scale, ops.zeros_like(extra))
+        gramians = _gramians(network, features, joint, single, scale)
+        evidence = Evidence(
+            losses.values,
+            feature_losses=alone.losses,
+            feature_scores=alone.scores,
+            feature_gramians=gramians,
+        )
+    else:
+        joint, single = done.pullback(weights * scale, own * scale, extra), None
+    scales = noise = None
+    if not needs.isdisjoint({"feature_gramians", "feature_scores"}):
+        scales, noise = asked.scale_encoders(evidence, losses.active)
+    places = {id(v): n for n, name in enumerate(features.names) for v in features.encoders[name]}
+    gradients = []
+    for n, variable in enumerate(network.trainable):
+        parts = [joint[n]] if single is None else [joint[n], single[n]]
+        place = places.get(id(variable))
+        if place is None or scales is None:
+            gradients.append(sum(parts[1:], parts[0]))
+            continue
+        dtype = parts[0].dtype
+        moved = sum(ops.cast(scales[place, k], dtype) * part for k, part in enumerate(parts))
+        if noise is not None:
+            moved = moved + _noise(variable, parts[0], noise[place], asked.step)
+        gradients.append(moved)
+    gramian = due = None
+    if network.found is not None:
+        gramian, due = asked.observe(lambda: _of_tasks(network, done.pullback, scale))
+    weighed = Weighed(weights, [], gramian, due, alone=alone, scales=scales)
+    return done.forward, gradients, weighed
+
+
+def feature_pass(
+    network: Network,
+    features: Features,
+    x: Any,
+    labels: Any,
+    state: State,
+    needs: frozenset[str],
+) -> FeaturePass:
+    """Runs the model with all features, then with each alone."""
+    inputs = {id(t): v for t, v in zip(network.inputs, network.flatten(x), strict=True)}
+    moves = "feature_losses" in needs
+
+    def fn(values: list[Any]) -> tuple[Any, Any]:
+        inner = state | entries(network.trainable, values)
+        seen = dict(inputs)
+        with keras.StatelessScope(inner.values(), collect_losses=True) as scope:
+            run(features.calls, seen, training=True)
+            predictions = {n: seen[id(tensor)] for n, tensor in network.outputs.items()}
+            losses = network.losses(predictions, labels)
+            added = added_losses(scope.losses, network.trainable)
+
+        def ask() -> Alone:
+            return answers_alone(
+                network,
+                features,
+                seen,
+                labels,
+                inner,
+                training=True,
+                scored="feature_scores" in needs,
+            )
+
+        if moves:
+            alone = ask()
+        else:
+            with backend.no_gradient():
+                alone = ask()
+        moving = alone.losses if moves else keras.ops.zeros_like(alone.losses)
+        beside = (alone.losses, alone.totals, alone.plain, alone.scores)
+        return (losses.values, moving, added), (
+            seen_beside(losses, predictions),
+            beside,
+            changed(scope, network.others),
+        )
+
+    (values, _, added), pullback, (seen, beside, others) = backend.vjp(
+        fn, values_of(network.trainable, state)
+    )
+    forward = Forward(*read_beside(values, seen), added, others)
+    return FeaturePass(
+        forward,
+        Alone(*beside),
+        lambda tasks, own, extra: pullback((tasks, own, extra))[0],
+    )
+
+
+def _of_tasks(network: Network, pullback: Pullback, scale: Any) -> Any:
+    """`(tasks, tasks)`: the inner products of the tasks' gradients at the shared variables."""
+    ops, count = keras.ops, len(network.tasks)
+    none = ops.zeros((count, len(network.features.names)))
+    places = {id(v): n for n, v in enumerate(network.trainable)}
+    shared = [places[id(v)] for v in shared_variables(network)]
+    rows = []
+    for task in ops.unstack(ops.eye(count), num=count):
+        gradients = pullback(task * scale, none, ops.zeros(()))
+        rows.append({n: gradients[n] for n in shared})
+    return gramian_of(by_variable(rows), scale)
+
+
+def _gramians(
+    network: Network, features: Features, joint: list[Any], single: list[Any], scale: Any
+) -> Any:
+    """`(features, 2, 2)`: the inner products of the two gradients at each feature's encoder."""
+    ops = keras.ops
+    places = {id(v): n for n, v in enumerate(network.trainable)}
+    found = []
+    for name in features.names:
+        pairs = [
+            (ops.cast(joint[n], "float32") / scale, ops.cast(single[n], "float32") / scale)
+            for n in (places[id(v)] for v in features.encoders[name])
+        ]
+        own, cross, alone = (
+            sum(ops.sum(a * b) for a, b in products)
+            for products in (
+                [(one, one) for one, _ in pairs],
+                pairs,
+                [(other, other) for _, other in pairs],
+            )
+        )
+        found.append(ops.stack([ops.stack([own, cross]), ops.stack([cross, alone])]))
+    return ops.stack(found)
+
+
+def _noise(variable: keras.Variable, gradient: Any, amount: Any, step: Any) -> Any:
+    """Gaussian noise of so many standard deviations of a gradient's elements."""
+    ops = keras.ops
+    size = math.prod(variable.shape)
+    if size < 2:
+        return ops.zeros_like(gradient)
+    wide = ops.cast(gradient, "float32")
+    deviation = ops.std(wide) * (size / (size - 1)) ** 0.5
+    draws = normal(name_key(variable.path), step, ops.arange(size, dtype="int32"))
+    return ops.cast(amount * deviation * ops.reshape(draws, variable.shape), gradient.dtype)
