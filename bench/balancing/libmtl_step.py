@@ -2,15 +2,12 @@
 
 import sys
 import types
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import cvxpy
 import torch
+from timing import Run
 from torch import nn
-
-if TYPE_CHECKING:
-    from torch_rows import Problem
+from torch_nets import Problem, stepping
 
 # Its own defaults, of its config.py.
 _ARGUMENTS = {
@@ -23,14 +20,12 @@ _ARGUMENTS = {
 }
 
 
-def libmtl(problem: "Problem", name: str, checkout: str) -> Callable[[int], None]:
+def libmtl(problem: Problem, name: str, checkout: str) -> Run:
     """Its hard sharing with one of its weightings, as its Trainer puts them together.
 
     Raises:
         ModuleNotFoundError: the solver of Nash_MTL is not installed; it would go on without.
     """
-    from torch_rows import stepping
-
     if name == "Nash_MTL" and "ECOS" not in cvxpy.installed_solvers():
         raise ModuleNotFoundError("ecos")
     if "LibMTL" not in sys.modules:

@@ -1,5 +1,6 @@
 """Measures plait's own rows: each method's compiled step beside the plain one of the same net."""
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from nets import Compiled, Trained
 from results import Row
 from sizes import Net
 from solvers import PROBLEMS, Solver
-from timing import ratio, seconds
+from timing import beside_plain, ratio, seconds
 
 WARM_UP = 3
 SOLVED_AT = 32
@@ -30,7 +31,7 @@ def measure(net: Net, wanted: list[str], pairs: int) -> Iterator[Row]:
         row = {"net": net.name, "tasks": net.tasks, "method": name, "library": "plait"}
         try:
             if name == PLAIN_KERAS:
-                measured = _beside_plain(trained.plain(), trained.plain_keras(), 2, pairs)
+                measured = _compared(trained.plain(), trained.plain_keras(), 2, pairs)
                 yield row | {"group": "plain", "bound": 1.0} | measured
             else:
                 yield row | _measured(net, trained, by_name[name], pairs)
@@ -43,7 +44,7 @@ def _measured(net: Net, trained: Trained, method: Method, pairs: int) -> dict[st
     solver = None
     if net.barred and net.tasks == SOLVED_AT and balancer.needs & {"gramian", "cross_gramian"}:
         solver = Solver(method.make(), trained.tasks)
-    row = _beside_plain(
+    row = _compared(
         trained.plain(method.metrics), trained.balanced(method), method.block, pairs, solver
     )
     most = bar(balancer, net)
@@ -56,7 +57,7 @@ def _measured(net: Net, trained: Trained, method: Method, pairs: int) -> dict[st
     }
 
 
-def _beside_plain(
+def _compared(
     plain: Compiled, step: Compiled, block: int, pairs: int, solver: Solver | None = None
 ) -> dict[str, Any]:
     """The step's time as a ratio to the plain one's, pair by pair.
@@ -69,18 +70,15 @@ def _beside_plain(
     if solver:
         runs.append(solver.run)
         calls.append(PROBLEMS)
+    # What was traced lies in cycles: whole programs of earlier methods, and pauses amid the timing.
+    gc.collect()
     for run in runs:
         run(WARM_UP)
     times = np.array(
         [[seconds(*each) for each in zip(runs, calls, strict=True)] for _ in range(pairs)]
     )
-    found = ratio(times[:, 1], times[:, 0])
     row = {
-        "plain_ms": round(1e3 * float(np.median(times[:, 0])), 3),
-        "ratio": round(found.median, 4),
-        "low": round(found.low, 4),
-        "high": round(found.high, 4),
-        "pairs": pairs,
+        **beside_plain(times[:, :2]),
         "counted": round(step.flops / plain.flops, 3),
         "compile_s": round(step.compile_s, 2),
         "plain_compile_s": round(plain.compile_s, 2),

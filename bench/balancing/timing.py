@@ -31,3 +31,15 @@ def ratio(values: np.ndarray, base: np.ndarray, draws: int = 2000) -> Ratio:
     draw = np.random.default_rng(0)
     medians = np.median(draw.choice(ratios, (draws, len(ratios))), axis=1)
     return Ratio(float(np.median(ratios)), *map(float, np.quantile(medians, [0.025, 0.975])))
+
+
+def beside_plain(times: np.ndarray) -> dict[str, float]:
+    """What the tables say of `(pairs, 2)` seconds: a plain step and another, in turn."""
+    found = ratio(times[:, 1], times[:, 0])
+    return {
+        "plain_ms": round(1e3 * float(np.median(times[:, 0])), 3),
+        "ratio": round(found.median, 4),
+        "low": round(found.low, 4),
+        "high": round(found.high, 4),
+        "pairs": len(times),
+    }
