@@ -22,12 +22,16 @@ def bound(balancer: Balancer, net: Net) -> float:
     - At the parameters: one trunk backward for each task instead of one, 1 + (2/3) s (T - 1); with
       `gram_batch` beside the one, and over these rows only; all of it in one of `refresh_every`
       steps.
-    - Across parts: two thirds of the batch go back for each task, one third goes back once.
+    - A cross-Gramian: two thirds of the batch go back for each task, one third goes back once.
+    - Its product with weights: 1. A third goes back once, a third goes forward along what came of it,
+      at the price of a backward, and a third goes back once.
     """
     needs, share, tasks = balancer.needs, net.share, net.tasks
     if "losses_after" in needs:
         return 1 + 1 / 3
     if balancer.level != "parameters":
+        return 1.0
+    if "cross_product" in needs:
         return 1.0
     if "cross_gramian" in needs:
         return 1 + (2 / 3) * share * (2 / 3) * (tasks - 1)
@@ -40,7 +44,7 @@ def bar(balancer: Balancer, net: Net) -> float | None:
     """What the upper end of a ratio's interval may be; None where nothing is asked of the net."""
     if not net.barred:
         return None
-    needs_little = balancer.needs.isdisjoint({"losses_after", "gradients", "cross_gramian"})
+    needs_little = balancer.needs <= {"losses", "gramian", "metrics", "auxiliary"}
     if net.tasks == 32 and needs_little and balancer.level != "parameters":
         return _TOLERANCE_AT_32
     return _TOLERANCE * bound(balancer, net)

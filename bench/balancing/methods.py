@@ -87,7 +87,7 @@ def methods(tasks: list[str]) -> list[Method]:
 
 def group_of(balancer: Balancer) -> str:
     """One of `GROUPS`, by what it needs and where."""
-    if "cross_gramian" in balancer.needs:
+    if balancer.needs & {"cross_gramian", "cross_product"}:
         return GROUPS[6]
     if "gradients" in balancer.needs:
         return GROUPS[5] if balancer.level == "parameters" else GROUPS[4]

@@ -15,6 +15,7 @@ from timing import beside_plain, ratio, seconds
 
 WARM_UP = 3
 SOLVED_AT = 32
+_SOLVED = {"gramian", "cross_gramian", "cross_product"}
 
 
 def names(net: Net) -> list[str]:
@@ -42,7 +43,7 @@ def measure(net: Net, wanted: list[str], pairs: int) -> Iterator[Row]:
 def _measured(net: Net, trained: Trained, method: Method, pairs: int) -> dict[str, Any]:
     balancer = method.make()
     solver = None
-    if net.barred and net.tasks == SOLVED_AT and balancer.needs & {"gramian", "cross_gramian"}:
+    if net.barred and net.tasks == SOLVED_AT and balancer.needs & _SOLVED:
         solver = Solver(method.make(), trained.tasks)
     row = _compared(
         trained.plain(method.metrics), trained.balanced(method), method.block, pairs, solver

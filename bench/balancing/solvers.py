@@ -22,7 +22,7 @@ class Solver:
     def __init__(self, balancer: Balancer, tasks: list[str]) -> None:
         balancer.build(tuple(tasks))
         self._variables = balancer.variables
-        across = "cross_gramian" in balancer.needs
+        across = bool(balancer.needs & {"cross_gramian", "cross_product"})
         self._problems = [_gramian(len(tasks), seed, across) for seed in range(PROBLEMS)]
         self._state = [jax.numpy.copy(v.value) for v in self._variables]
         self._calls = 0
@@ -33,8 +33,11 @@ class Solver:
             mapping = list(zip(self._variables, state, strict=True))
             context = StepContext(tuple(tasks), keras.ops.array(active), step, step, auxiliary)
             losses = 1.0 + 0.1 * keras.ops.cast(keras.ops.arange(len(tasks)), "float32")
+            evidence = Evidence(
+                losses, gramian, cross_product=lambda w: (gramian @ w[:, None])[:, 0]
+            )
             with keras.StatelessScope(mapping) as scope:
-                weights, _ = balancer.weights(Evidence(losses, gramian), context)
+                weights, _ = balancer.weights(evidence, context)
             return weights, [scope.get_current_value(v) for v in self._variables]
 
         self._weigh = jax.jit(weigh)

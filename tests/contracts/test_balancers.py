@@ -210,6 +210,7 @@ def test_weights_are_zero_and_finite_without_labels(make):
         [keras.ops.zeros((2, 3, 2))],
         [keras.ops.zeros((3, 2))],
         keras.ops.zeros((2,)),
+        cross_product=keras.ops.zeros_like,
     )
     weights, gradients = balancer.weights(evidence, context)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(weights), [0, 0])

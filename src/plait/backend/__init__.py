@@ -6,6 +6,7 @@ from plait.backend._masks import mask_of, set_mask
 
 if keras.backend.backend() == "jax":
     from plait.backend._jax import (
+        NO_SECOND_DERIVATIVE,
         apply_gradients,
         cholesky,
         in_float64,
@@ -18,6 +19,7 @@ if keras.backend.backend() == "jax":
     )
 elif keras.backend.backend() == "torch":
     from plait.backend._torch import (
+        NO_SECOND_DERIVATIVE,
         apply_gradients,
         cholesky,
         in_float64,
@@ -30,6 +32,7 @@ elif keras.backend.backend() == "torch":
     )
 elif keras.backend.backend() == "tensorflow":
     from plait.backend._tensorflow import (
+        NO_SECOND_DERIVATIVE,
         apply_gradients,
         cholesky,
         in_float64,
@@ -47,6 +50,7 @@ else:
     )
 
 __all__ = [
+    "NO_SECOND_DERIVATIVE",
     "apply_gradients",
     "cholesky",
     "in_float64",

@@ -7,6 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+NO_SECOND_DERIVATIVE: type[Exception] = LookupError
+"""What differentiating a pullback raises where an operation's gradient has none of its own."""
+
 
 def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callable, Any]:
     """Runs `fn(*primals) -> (outputs, aux)`.

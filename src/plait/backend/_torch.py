@@ -7,6 +7,9 @@ from typing import Any
 import keras
 import torch
 
+NO_SECOND_DERIVATIVE: type[Exception] = RuntimeError
+"""What differentiating a pullback raises where an operation's gradient has none of its own."""
+
 
 def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callable, Any]:
     """Runs `fn(*primals) -> (outputs, aux)`.
@@ -41,6 +44,8 @@ def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callabl
                 inputs,
                 [torch.as_tensor(s, dtype=o.dtype) for o, s in pairs],
                 retain_graph=True,
+                # Only to differentiate a pullback itself; a step runs without.
+                create_graph=torch.is_grad_enabled(),
                 allow_unused=True,
                 materialize_grads=True,
             )

@@ -32,17 +32,17 @@ class SharesAcrossBatches(CrossGramianWeighting):
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
         held = keras.ops.convert_to_tensor(self._shares)
         now = within(held, context.active)
-        shares, weights = self.move(now, evidence.gramian, context.active)
+        shares, weights = self.move(now, evidence, context.active)
         self._shares.assign(keras.ops.where(context.active, shares, held))
         return weights, []
 
     @abc.abstractmethod
-    def move(self, shares: Any, cross_gramian: Any, active: Any) -> tuple[Any, Any]:
+    def move(self, shares: Any, evidence: Evidence, active: Any) -> tuple[Any, Any]:
         """One step.
 
         Args:
             shares: `(tasks,)`, on the simplex of the active tasks.
-            cross_gramian: `(tasks, tasks)`, a batch's gradients (rows) with another's (columns).
+            evidence: with the cross-Gramian, or its products, as `needs` asks.
             active: `(tasks,)` bool.
 
         Returns:

@@ -17,6 +17,7 @@ Need = Literal[
     "losses",
     "gramian",
     "cross_gramian",
+    "cross_product",
     "gradients",
     "losses_after",
     "metrics",
@@ -68,6 +69,8 @@ class Evidence:
             alone, over the same rows; 0 for tasks without classes.
         feature_gramians: `(features, 2, 2)`, at each feature's encoder the inner products of the
             gradient of the tasks' weighed losses with that of the feature's own weighed losses.
+        cross_product: a function from weights `(tasks,)` to the cross-Gramian's product with them
+            `(tasks,)`: at the price of two of the cross-Gramian's 2 `tasks` trunk backwards.
     """
 
     losses: Any
@@ -78,6 +81,7 @@ class Evidence:
     feature_losses: Any = None
     feature_scores: Any = None
     feature_gramians: Any = None
+    cross_product: Any = None
 
 
 class Balancer(abc.ABC):

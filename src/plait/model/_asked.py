@@ -95,11 +95,12 @@ class Asked:
         gramian: Any = None,
         active: Any = None,
         metrics: Callable[[], Any] | None = None,
+        cross_product: Callable[[Any], Any] | None = None,
     ) -> Weighed:
         """The weights of this step."""
         active = losses.active if active is None else active
         scores = metrics() if metrics and "metrics" in self.balancer.needs else None
-        evidence = Evidence(losses.values, gramian, metrics=scores)
+        evidence = Evidence(losses.values, gramian, metrics=scores, cross_product=cross_product)
         weights, own = self._tell(lambda: self.balancer.weights(evidence, self._context(active)))
         return Weighed(weights, own, gramian)
 

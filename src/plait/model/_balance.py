@@ -12,13 +12,14 @@ from plait.balancing import Aggregator, Balancer, Equal, FeatureBalancer
 from plait.errors import BalancingError
 from plait.model._asked import Asked, Held
 from plait.model._frontier import Cut, compared, find_cut
+from plait.model._gradients import ACROSS_PARTS
 from plait.model._metrics import BalanceMonitor, FeatureLosses, TaskMetrics
 from plait.model._network import Network
 from plait.model._report import Report
 from plait.model._step import build_balancer
 from plait.model._task_rows import shared_variables
 
-_COMPARING = frozenset({"gramian", "cross_gramian", "gradients"})
+_COMPARING = frozenset({"gramian", "gradients"}) | ACROSS_PARTS
 _OF_FEATURES = frozenset({"feature_losses", "feature_scores", "feature_gramians"})
 
 
@@ -97,8 +98,12 @@ class Balance:
             balancer,
             tasks,
             tuple(task in auxiliary for task in tasks),
-            Report(tasks, compares and "cross_gramian" not in balancer.needs),
-            BalanceMonitor(tasks, compares, features if scaled else ()),
+            Report(tasks, compares and not ACROSS_PARTS & balancer.needs),
+            BalanceMonitor(
+                tasks,
+                compares and "cross_product" not in balancer.needs,
+                features if scaled else (),
+            ),
             Held(len(tasks)) if balancer.refresh_every > 1 else None,
             features,
             alone,

@@ -1,6 +1,6 @@
 """A forward through trunk and heads, and the backward through all heads at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class CutPass:
         head_gradients: for each task, the gradients of its own operations' variables, by id.
         trunk_pullback: cotangents of the frontier's tensors (absent ones are 0) and of the trunk's
             added losses -> gradients of the trunk's variables, by id.
+        trunk_pushforward: tangents of the trunk's variables by id (absent ones are 0) -> those of the
+            frontier's tensors. Raises NO_SECOND_DERIVATIVE.
         trunk_adds: whether the trunk has added losses at all.
         penalties: gradients of the added losses of everything outside the trunk, by variable id.
     """
@@ -42,6 +44,7 @@ class CutPass:
     rows: dict[str, dict[int, Any]]
     head_gradients: dict[str, dict[int, Any]]
     trunk_pullback: Callable[[dict[int, Any], Any], dict[int, Any]]
+    trunk_pushforward: Callable[[Mapping[int, Any]], list[Any]]
     trunk_adds: bool
     penalties: dict[int, Any]
 
@@ -165,12 +168,28 @@ def cut_pass(network: Network, x: Any, labels: Any, state: State, scale: Any) ->
         (gradients,) = pullback((full, keras.ops.ones_like(added) * extra))
         return by_id(trunk_variables, gradients)
 
+    def trunk_pushforward(tangents: Mapping[int, Any]) -> list[Any]:
+        # The pullback is linear, and its transpose is the pushforward: no second forward, and nothing
+        # that one backend has and another has not.
+        def linear(cotangents: list[Any]) -> tuple[list[Any], None]:
+            return pullback((cotangents, keras.ops.zeros_like(added)))[0], None
+
+        _, transposed, _ = vjp(linear, [keras.ops.zeros_like(z) for z in frontier])
+        full = [
+            keras.ops.cast(tangents[id(v)], v.dtype)
+            if id(v) in tangents
+            else keras.ops.zeros(v.shape, v.dtype)
+            for v in trunk_variables
+        ]
+        return transposed(full)[0]
+
     return CutPass(
         Forward(*read_beside(losses, seen), added + penalty, others),
         frontier,
         {t: dict(zip(cut.uses[t], rows[t], strict=True)) for t in network.tasks},
         {task: by_id(own[task], head_gradients[task]) for task in network.tasks},
         trunk_pullback,
+        trunk_pushforward,
         any(adds),
         by_id(outside, penalties),
     )

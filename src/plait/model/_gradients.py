@@ -28,6 +28,7 @@ from plait.model._rows import (
     weighted_sum,
 )
 from plait.model._task_rows import (
+    cross_product,
     frontier_gramian,
     frontier_rows,
     head_weight,
@@ -36,6 +37,9 @@ from plait.model._task_rows import (
     shared_variables,
     variable_rows,
 )
+
+ACROSS_PARTS = frozenset({"cross_gramian", "cross_product"})
+"""Needs of a batch in parts."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def compute_gradients(
             network, network.features, asked, x, labels, state, scale
         )
         return Gradients(forward, labels, gradients, weighed)
-    if "cross_gramian" in needs:
+    if needs & ACROSS_PARTS:
         return _across_parts(network, asked, x, labels, state, scale)
     if network.found is None:
         forward, pullback = whole_pass(network, x, labels, state)
@@ -219,7 +223,7 @@ def _aggregated(
 def _across_parts(
     network: Network, asked: Asked, x: Any, labels: Any, state: State, scale: Any
 ) -> Gradients:
-    """Rows of two parts of the batch make the cross-Gramian; the third moves the shared variables.
+    """Two parts of the batch make the cross-Gramian, or its products; the third is moved along.
 
     A head moves along the gradient of its loss over all labelled rows.
     """
@@ -230,12 +234,19 @@ def _across_parts(
         batches.append(cut_pass(network, inputs, known, state, scale))
         state = state | entries(network.others, batches[-1].forward.others)
     one, other, third = batches
-    ours, theirs = (by_variable(variable_rows(network, batch)) for batch in (one, other))
-    gramian = gramian_of(ours, scale, theirs)
+    gramian = None
+    if "cross_gramian" in asked.balancer.needs:
+        ours, theirs = (by_variable(variable_rows(network, batch)) for batch in (one, other))
+        gramian = gramian_of(ours, scale, theirs)
     totals = ops.stack([batch.forward.losses.totals for batch in batches])
     losses = joined([batch.forward.losses for batch in batches])
     # A task that a part has no label of cannot be compared there.
-    weighed = asked.weigh(losses, gramian, ops.all(totals > 0, axis=0))
+    weighed = asked.weigh(
+        losses,
+        gramian,
+        ops.all(totals > 0, axis=0),
+        cross_product=lambda weights: cross_product(network, one, other, weights, scale),
+    )
     shares = totals / ops.where(losses.totals > 0, losses.totals, 1.0)
     total = total_of(
         *shared_update(network, third, weighed.weights, scale),

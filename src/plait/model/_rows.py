@@ -96,6 +96,14 @@ def weighted_sum(rows: list[Any], weights: Any) -> Any:
     return sum(terms[1:], terms[0])
 
 
+def inner_product(some: ById, others: ById) -> Any:
+    """Over what both have, float32."""
+    ops = keras.ops
+    pairs = [(some[k], others[k]) for k in some if k in others]
+    products = [ops.sum(ops.cast(a, "float32") * ops.cast(b, "float32")) for a, b in pairs]
+    return sum(products, ops.zeros(()))
+
+
 def only(gradients: ById, keys: set[int]) -> ById:
     """Those of some variables."""
     return {k: g for k, g in gradients.items() if k in keys}

@@ -5,10 +5,19 @@ from typing import Any
 
 import keras
 
+from plait.backend import NO_SECOND_DERIVATIVE
 from plait.model._asked import Asked
 from plait.model._cut_pass import CutPass
 from plait.model._network import Network
-from plait.model._rows import ById, gramian_of, only, scaled, total_of, weighted_sum
+from plait.model._rows import (
+    ById,
+    gramian_of,
+    inner_product,
+    only,
+    scaled,
+    total_of,
+    weighted_sum,
+)
 
 
 def shared_variables(network: Network) -> list[keras.Variable]:
@@ -35,18 +44,47 @@ def frontier_gramian(network: Network, batch: CutPass, first: int | None, scale:
     return gramian * (size / keras.ops.minimum(float(first), size))
 
 
-def shared_update(network: Network, batch: CutPass, weights: Any, scale: Any) -> list[ById]:
-    """The weighted sum of the tasks' gradients of the shared variables, by one trunk backward."""
+def shared_update(network: Network, batch: CutPass, weights: Any, extra: Any) -> list[ById]:
+    """The weighted sum of the tasks' gradients of the shared variables, by one trunk backward.
+
+    The gradients of the trunk's added losses are in it, times `extra`.
+    """
     rows = frontier_rows(network, batch)
     cotangents = {i: weighted_sum(some, weights) for i, some in rows.items()}
     tied = _tied(network)
     return [
-        batch.trunk_pullback(cotangents, scale),
+        batch.trunk_pullback(cotangents, extra),
         *(
             scaled(only(batch.head_gradients[t], tied), weights[n])
             for n, t in enumerate(network.tasks)
         ),
     ]
+
+
+def cross_product(network: Network, one: CutPass, other: CutPass, weights: Any, scale: Any) -> Any:
+    """`(tasks,)`: each task's gradient of `one` with the weighted sum of those of `other`.
+
+    A task's gradient is the trunk's pullback of its gradient at the frontier. So its product with a
+    direction is that of its gradient there with the direction pushed forward: once, for all tasks.
+    """
+    ops = keras.ops
+    update = total_of(*shared_update(network, other, weights, 0.0))
+    # To the length 1, which float16's range bears in the trunk.
+    length = ops.sqrt(inner_product(update, update))
+    along = scaled(update, 1.0 / ops.where(length > 0, length, 1.0))
+    try:
+        pushed = dict(enumerate(one.trunk_pushforward(along)))
+    except NO_SECOND_DERIVATIVE:
+        # Of a fused kernel, as torch's attention and cuDNN's recurrent layers are.
+        products = [inner_product(row, along) for row in variable_rows(network, one)]
+    else:
+        tied = _tied(network)
+        products = [
+            inner_product(one.rows[t], pushed)
+            + inner_product(only(one.head_gradients[t], tied), along)
+            for t in network.tasks
+        ]
+    return ops.stack(products) * (length / scale / scale)
 
 
 def variable_rows(network: Network, batch: CutPass) -> list[ById]:

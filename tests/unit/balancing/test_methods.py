@@ -29,7 +29,11 @@ def weigh(balancer, losses=(1.0, 1.0), gramian=None, active=ALL, step=0, tasks=N
     if balancer.tasks is None:
         balancer.build(where.tasks)
     gramian = None if gramian is None else keras.ops.convert_to_tensor(gramian, "float32")
-    evidence = Evidence(keras.ops.convert_to_tensor(losses, "float32"), gramian)
+    evidence = Evidence(
+        keras.ops.convert_to_tensor(losses, "float32"),
+        gramian,
+        cross_product=lambda weights: (gramian @ weights[:, None])[:, 0],
+    )
     weights, gradients = balancer.weights(evidence, where)
     return numpy(weights), [numpy(g) for g in gradients]
 

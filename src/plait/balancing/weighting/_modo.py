@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from plait.balancing._across_batches import SharesAcrossBatches
+from plait.balancing._balancer import Evidence
 from plait.balancing._simplex import simplex_projection
 
 
@@ -26,13 +27,15 @@ class MoDo(SharesAcrossBatches):
         Optimization, Generalization and Conflict-Avoidance", NeurIPS 2023, Algorithm 1.
     """
 
+    needs = frozenset({"cross_product"})
+
     def __init__(self, gamma: float = 0.1, rho: float = 0.1, *, weight_heads: bool = False) -> None:
         super().__init__(weight_heads=weight_heads)
         self.gamma = gamma
         self.rho = rho
 
-    def move(self, shares: Any, cross_gramian: Any, active: Any) -> tuple[Any, Any]:
-        slope = keras.ops.matmul(cross_gramian, shares[:, None])[:, 0] + self.rho * shares
+    def move(self, shares: Any, evidence: Evidence, active: Any) -> tuple[Any, Any]:
+        slope = evidence.cross_product(shares) + self.rho * shares
         moved = simplex_projection(shares - self.gamma * slope, active)
         return moved, moved
 

@@ -6,6 +6,7 @@ import keras
 
 from plait.backend import in_float64, until
 from plait.balancing._across_batches import SharesAcrossBatches
+from plait.balancing._balancer import Evidence
 from plait.balancing._simplex import simplex_projection
 from plait.balancing._solvers import larger, positive_or_one
 
@@ -62,9 +63,9 @@ class SDMGrad(SharesAcrossBatches):
         self.momentum = momentum
         self.iterations = iterations
 
-    def move(self, shares: Any, cross_gramian: Any, active: Any) -> tuple[Any, Any]:
+    def move(self, shares: Any, evidence: Evidence, active: Any) -> tuple[Any, Any]:
         inside = keras.ops.cast(active, "float32")
-        return in_float64(self._descend, shares, cross_gramian, inside)
+        return in_float64(self._descend, shares, evidence.gramian, inside)
 
     def get_config(self) -> dict[str, Any]:
         return {
