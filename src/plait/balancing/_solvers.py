@@ -11,7 +11,7 @@ import keras
 
 from plait.backend import cholesky, in_float64, until
 
-PIVOTS = 8
+PIVOTS = 9
 STEPS = 25
 _GAP = 1e-13
 _RANK = 2e-6
@@ -87,7 +87,7 @@ def _pivot(matrix: Any, target: Any) -> tuple[Any, Any]:
         return ops.logical_not(ops.any(bad))
 
     start = ops.zeros_like(target)
-    free, x, bad = until(done, round_, round_(start, start, target > small), PIVOTS)
+    free, x, bad = until(done, round_, (start, start, target > small), PIVOTS)
     residual = ((matrix @ x[..., None])[..., 0] - target) * free
     exact = ops.all(ops.abs(residual) < 1e3 * small, axis=1)
     return x, ops.logical_and(exact, ops.logical_not(ops.any(bad, axis=1)))
@@ -136,13 +136,13 @@ def pseudo_inverse(gramian: Any, ones: Any, right: Any) -> Any:
     return _combine(vectors, ops.where(there, along / positive_or_one(values), 0.0))
 
 
-def eigen(gramian: Any, ones: Any, least: float = _RANK) -> tuple[Any, Any]:
-    """Eigenvalues `(tasks,)`, 0 for inactive tasks and below `least` of the largest, and vectors."""
+def eigen(gramian: Any, ones: Any) -> tuple[Any, Any]:
+    """Eigenvalues `(tasks,)`, 0 for inactive tasks and where they are rounding, and vectors."""
     ops = keras.ops
     # Inactive tasks get eigenvalues of their own, below all others and of their size.
     below = positive_or_one(ops.max(ops.diagonal(gramian)))
     values, vectors = ops.eigh(gramian - below * ops.diag(1.0 - ones))
-    return ops.where(values > least * ops.max(values), values, 0.0), vectors
+    return ops.where(values > _RANK * ops.max(values), values, 0.0), vectors
 
 
 def _combine(matrix: Any, vector: Any) -> Any:

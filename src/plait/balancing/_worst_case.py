@@ -1,4 +1,4 @@
-"""The shares of CAGrad: a second-order cone program, by an interior point method."""
+"""The shares of CAGrad: a second-order cone program, by pivoting or an interior point method."""
 
 from typing import Any
 
@@ -7,26 +7,24 @@ import keras
 from plait.backend import cholesky, until
 from plait.balancing._solvers import (
     cholesky_solve,
-    eigen,
     larger,
     normalised,
     positive_or_one,
     smaller,
 )
 
+_PIVOTS = 10
 _STEPS = 30
 _GAP = 1e-11
-_LEAST = 1e-13
-"""Unlike an inverse, the shares are continuous in the eigenvalues: those near 0 are kept."""
+_RIDGE = 1e-13
+"""Keeps the factor of nearly dependent gradients' cosines finite."""
 
 
 def worst_case_shares(gramian: Any, ones: Any, radius: Any) -> Any:
     """Minimises <g_w, g_0> + radius ||g_w|| over w on the simplex of the active tasks; in float64.
 
-    It is the dual of: the largest t with <g_i, g_0 + radius z> >= t for all i and ||z|| <= 1. The
-    pair is solved by predictor and corrector steps in the scaling of Y. Nesterov and M. Todd, as in
-    L. Vandenberghe, "The CVXOPT linear and quadratic cone program solvers", 2010; it stands the
-    case that no smooth method does, g_w close to 0.
+    Pivoting between the tasks that have a share and those that have none solves all but degenerate
+    problems in a few rounds, each in closed form; an interior point method solves the others.
 
     Args:
         gramian: `(tasks, tasks)`.
@@ -34,17 +32,78 @@ def worst_case_shares(gramian: Any, ones: Any, radius: Any) -> Any:
         radius: scalar.
     """
     ops = keras.ops
+    # Of the size of the longest gradient.
+    size = positive_or_one(ops.max(ops.sqrt(larger(ops.diagonal(gramian), 0.0))))
+    gramian, radius = gramian / size**2, radius / size
+    found, solved = _pivot(gramian, ones, radius)
+    shares = ops.where(solved, found, _interior(gramian, ones, radius, solved))
+    return shares / positive_or_one(ops.sum(shares))
+
+
+def _pivot(gramian: Any, ones: Any, radius: Any) -> tuple[Any, Any]:
+    """The shares where pivoting finds them, and whether it does.
+
+    With x_i = w_i |g_i|, cosines C, u_i = 1 / |g_i| and b_i = <g_i, g_0> / |g_i|, the shares of a set S
+    of tasks satisfy b + l C x = m u on S, where l = radius / ||g_w||. With A = C^-1 on S, u^T x = 1 and
+    the length of g_w make m the root of m^2 u^T A u - 2 m u^T A b + b^T A b = radius^2, and l =
+    m u^T A u - u^T A b. A task leaves S where x < 0 and enters where b + l C x < m u. Without a root
+    the minimum on S is at infinity: then x is the way there, and who is below 0 on it leaves.
+    """
+    ops = keras.ops
+    cosines, inverse = normalised(gramian)
+    count = larger(ops.sum(ones), 1.0)
+    towards = (gramian @ ones[:, None])[:, 0] / count * inverse
+    right = ops.stack([inverse, towards])
+    usable = ops.logical_and(ones > 0, inverse > 0)
+
+    def round_(inside: Any, x: Any, bad: Any, wrong: Any) -> tuple:
+        inside = ops.where(bad, ones - inside, inside)
+        matrix = cosines * inside[:, None] * inside[None, :]
+        factor = cholesky(matrix + ops.diag(1.0 - inside + _RIDGE))
+        both = ops.broadcast_to(factor[None], (2, *factor.shape))
+        solved = cholesky_solve(both, right * inside)
+        (alpha, beta), (_, gamma) = right @ ops.transpose(solved)
+        slope = ops.sqrt(larger(beta**2 - alpha * (gamma - radius**2), 0.0))
+        sound = slope > 0
+        multiplier = (beta + slope) / positive_or_one(alpha)
+        x = (multiplier * solved[0] - solved[1]) / positive_or_one(slope) * inside
+        excess = towards + slope * (cosines @ x[:, None])[:, 0] - multiplier * inverse
+        scale = ops.abs(multiplier) * inverse + 1.0
+        enters = ops.logical_and(sound, ops.logical_and(usable, excess < -1e-10 * scale))
+        bad = ops.where(inside > 0, x < 0, enters)
+        wrong = ops.where(sound, ops.max(ops.abs(excess) / scale * inside), 1e30)
+        return inside, x, bad, ops.where(ops.all(ops.isfinite(x)), wrong, float("inf"))
+
+    def done(inside: Any, x: Any, bad: Any, wrong: Any) -> Any:
+        return ops.logical_or(ops.logical_not(ops.any(bad)), wrong > 1e300)
+
+    nothing = ops.zeros_like(ones)
+    start = (nothing, nothing, usable, ops.zeros_like(radius))
+    inside, x, bad, wrong = until(done, round_, start, _PIVOTS)
+    fine = ops.logical_and(wrong < 1e-9, ops.logical_not(ops.any(bad)))
+    # A task without a gradient is the worst case of any direction that others lose by.
+    fine = ops.logical_and(fine, ops.all(ops.logical_or(usable, ones == 0)))
+    return x * inverse * inside, fine
+
+
+def _interior(gramian: Any, ones: Any, radius: Any, solved: Any) -> Any:
+    """By predictor and corrector steps; a problem that is `solved` needs none.
+
+    The problem is the dual of: the largest t with <g_i, g_0 + radius z> >= t for all i and ||z|| <= 1.
+    The pair is solved in the scaling of Y. Nesterov and M. Todd, as in L. Vandenberghe, "The CVXOPT
+    linear and quadratic cone program solvers", 2010; it stands the case that no smooth method does,
+    g_w close to 0.
+    """
+    ops = keras.ops
     # The gradients in coordinates of their own span, each to the relative accuracy of its length.
     cosines, inverse = normalised(gramian)
-    values, vectors = eigen(cosines, ones, _LEAST)
-    rows = positive_or_one(inverse)[:, None] ** -1 * (vectors * ops.sqrt(values)) * ones[:, None]
+    there = ops.where(inverse > 0, ones, 0.0)
+    factor = cholesky(cosines + ops.diag(1.0 - there + _RIDGE))
+    rows = factor * (there / positive_or_one(inverse))[:, None]
     count = larger(ops.sum(ones), 1.0)
-    size = positive_or_one(ops.max(ops.sqrt(larger(ops.diagonal(gramian), 0.0))))
-    rows = rows / size
-    radius = radius / size
     # Divided by the radius, so that both cones are of one size. Without one, the least <g_i, g_0>.
     radius = larger(radius, 1e-9)
-    start = (rows @ ops.sum(rows, axis=0)[:, None])[:, 0] / count / radius
+    start = (gramian @ ones[:, None])[:, 0] / count / radius
     # An inactive task's constraint is 0 >= t - far: it never binds.
     far = 1e3 * (1.0 + ops.max(ops.abs(start)))
     start = start + (1.0 - ones) * far
@@ -55,11 +114,13 @@ def worst_case_shares(gramian: Any, ones: Any, radius: Any) -> Any:
         go_on = ops.logical_and(fine, _gap(point) > _GAP)
         return tuple(ops.where(go_on, new, old) for new, old in zip(moved, point, strict=True))
 
+    def done(*point: Any) -> Any:
+        return ops.logical_or(solved, _gap(point) <= _GAP)
+
     least = ops.min(ops.where(ones > 0, start, far)) - 1.0
     zero, one = ops.zeros_like(start), ops.ones_like(least)
     point = (zero, least, start - least, one, zero, ones / count + 1e-3 * (1 - ones), one, zero)
-    shares = until(lambda *p: _gap(p) <= _GAP, step, point, _STEPS)[5] * ones
-    return shares / positive_or_one(ops.sum(shares))
+    return until(done, step, point, _STEPS)[5] * ones
 
 
 def _gap(point: tuple) -> Any:
