@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from plait.balancing.aggregation._rows import over_tasks
 from plait.model._asked import Asked, Weighed
 from plait.model._by_features import by_features
 from plait.model._cut_pass import CutPass, cut_pass
@@ -194,7 +195,7 @@ def _aggregated(
         for some, value in zip(found, values, strict=True)
     ]
     parts, weights = asked.parts(batch.forward.losses, gradients, values)
-    moves = [ops.sum(part, axis=0) * scale for part in parts]
+    moves = [over_tasks(part) * scale for part in parts]
     if at_parameters:
         heads = private_heads(network, asked, batch, weights)
         shared = [

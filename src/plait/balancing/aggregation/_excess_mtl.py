@@ -59,7 +59,7 @@ class ExcessMTL(Aggregator):
             held = ops.convert_to_tensor(squares)
             total = where_active(active, held + rows**2, held)
             squares.assign(total)
-            excess = excess + ops.sum(flat(rows**2 * ops.rsqrt(total + _EPS)), axis=1)
+            excess = excess + ops.sum(flat(rows * (rows * ops.rsqrt(total + _EPS))), axis=1)
         first = ops.convert_to_tensor(self._first)
         first = ops.where(ops.logical_and(active, first == 0), excess, first)
         self._first.assign(first)

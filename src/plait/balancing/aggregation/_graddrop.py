@@ -7,6 +7,7 @@ import keras
 from plait._hash import name_key, uniform
 from plait.balancing._aggregator import Aggregator
 from plait.balancing._balancer import Evidence, Level, StepContext
+from plait.balancing.aggregation._rows import over_tasks
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -57,7 +58,9 @@ class GradDrop(Aggregator):
             signed = rows
             if self.level == "representation":
                 signs = ops.sign(ops.cast(value, "float32"))
-                signed = ops.sum(rows * signs[None], axis=1, keepdims=True)
+                # One task at a time: XLA's CPU sums along a middle axis one number at a time.
+                summed = [ops.sum(rows[n] * signs, axis=0) for n in range(rows.shape[0])]
+                signed = ops.stack(summed)[:, None]
             draws = _uniform_like(signed[0], self.seed, context.step, place)
             kept = signs_kept(signed, draws)
             found.append(rows * (self.leak + (1.0 - self.leak) * kept))
@@ -75,8 +78,8 @@ def signs_kept(gradients: Any, draws: Any) -> Any:
         draws: `(*shape)` in [0, 1).
     """
     ops = keras.ops
-    size = ops.sum(ops.abs(gradients), axis=0)
-    balance = ops.sum(gradients, axis=0) / ops.where(size > 0, size, 1.0)
+    size = over_tasks(ops.abs(gradients))
+    balance = over_tasks(gradients) / ops.where(size > 0, size, 1.0)
     purity = 0.5 * (1.0 + balance)
     positive = ops.cast(purity > draws, "float32")[None] * ops.cast(gradients > 0, "float32")
     negative = ops.cast(purity < draws, "float32")[None] * ops.cast(gradients < 0, "float32")
