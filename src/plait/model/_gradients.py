@@ -147,7 +147,9 @@ def _at_parameters(
     losses = batch.forward.losses
     if asked.held is None and asked.balancer.gram_batch is None:
         rows = variable_rows(network, batch)
-        weighed = asked.weigh_when_due(losses, lambda: gramian_of(by_variable(rows), scale))
+        weighed = asked.weigh_when_due(
+            losses, lambda: gramian_of(by_variable(rows), scale, loop=True)
+        )
         total = total_of(
             *(scaled(row, weighed.weights[n]) for n, row in enumerate(rows)),
             batch.trunk_pullback({}, scale) if batch.trunk_adds else {},
@@ -158,7 +160,9 @@ def _at_parameters(
 
     def measure() -> Any:
         compared = batch if asked.balancer.gram_batch is None else some()
-        return gramian_of(by_variable(variable_rows(network, compared)), scale)
+        rows = by_variable(variable_rows(network, compared))
+        # With weights that are held, this is within a branch.
+        return gramian_of(rows, scale, loop=asked.held is None)
 
     weighed = asked.weigh_when_due(losses, measure)
     total = total_of(
@@ -238,7 +242,7 @@ def _across_parts(
     gramian = None
     if "cross_gramian" in asked.balancer.needs:
         ours, theirs = (by_variable(variable_rows(network, batch)) for batch in (one, other))
-        gramian = gramian_of(ours, scale, theirs)
+        gramian = gramian_of(ours, scale, theirs, loop=True)
     totals = ops.stack([batch.forward.losses.totals for batch in batches])
     losses = joined([batch.forward.losses for batch in batches])
     # A task that a part has no label of cannot be compared there.

@@ -13,8 +13,10 @@ ById = Mapping[int, Any]
 _BLOCK = 8
 """Tasks in a block of a Gramian."""
 _PARTS = 16
-_LARGE = 2**14
+_LARGE = 2**13
 """Numbers in a row from which on a Gramian of two blocks or more is worth cutting up."""
+_LONG = 2**17
+"""Numbers in a row from which on the parts are worth a loop."""
 
 
 def by_variable(rows: Sequence[ById]) -> list[list[Any]]:
@@ -24,7 +26,11 @@ def by_variable(rows: Sequence[ById]) -> list[list[Any]]:
 
 
 def gramian_of(
-    tensors: Sequence[Sequence[Any]], scale: Any, others: Sequence[Sequence[Any]] | None = None
+    tensors: Sequence[Sequence[Any]],
+    scale: Any,
+    others: Sequence[Sequence[Any]] | None = None,
+    *,
+    loop: bool = False,
 ) -> Any:
     """`(tasks, tasks)` float32: the inner products of the tasks' rows.
 
@@ -32,29 +38,58 @@ def gramian_of(
         tensors: for each shared tensor, each task's gradient there, `(*shape)`, or None for 0.
         scale: of the losses.
         others: other rows of the same tensors, for inner products with these.
+        loop: whether long rows may be taken in a loop; not within a branch, where XLA's CPU has
+            stopped for ever in loops.
     """
     pairs = zip(tensors, tensors if others is None else others, strict=True)
-    found = [_products(some, other) for some, other in pairs]
+    found = [_products(some, other, loop) for some, other in pairs]
     # The scale of float16's losses leaves here, where there is little to divide: float32 holds its
     # square.
     return sum(found[1:], found[0]) / scale / scale
 
 
-def _products(rows: Sequence[Any], others: Sequence[Any]) -> Any:
+def _products(rows: Sequence[Any], others: Sequence[Any], loop: bool) -> Any:
     """The inner products of one tensor's rows.
+
+    Of long rows in a loop over parts of them. The parts have one place in memory, where a copy of the
+    rows would be as large as they are: to get so much anew in each step takes longer than the products.
+    """
+    ops = keras.ops
+    like = next(row for row in (*rows, *others) if row is not None)
+    columns = math.prod(like.shape) if None not in like.shape else 0
+    left = [_flat(row, like) for row in rows]
+    right = left if rows is others else [_flat(row, like) for row in others]
+    if not loop or columns < _LONG:
+        return _by_blocks(left, right, columns, _PARTS)
+
+    def part(start: Any, width: int) -> Any:
+        one = [ops.slice(row, [start], [width]) for row in left]
+        other = one if right is left else [ops.slice(row, [start], [width]) for row in right]
+        return _by_blocks(one, other, width, 1)
+
+    width, rest = divmod(columns, _PARTS)
+    total = ops.fori_loop(
+        0,
+        _PARTS,
+        lambda n, total: total + part(n * width, width),
+        ops.zeros((len(left), len(right)), "float32"),
+    )
+    return total + part(columns - rest, rest) if rest else total
+
+
+def _by_blocks(rows: Sequence[Any], others: Sequence[Any], columns: int, parts: int) -> Any:
+    """The inner products of flat rows.
 
     Two-dimensional products throughout: XLA's CPU has no fast path for anything else. Of many long
     rows those of a block of tasks with another are taken once, where the whole would have them
     twice, and in parts that fit a core's cache and that several cores can have one each.
     """
-    like = next(row for row in (*rows, *others) if row is not None)
-    size, columns = len(rows), math.prod(like.shape) if None not in like.shape else 0
-    same = rows is others
+    size, same = len(rows), rows is others
     cut = same and size > _BLOCK and columns >= _LARGE
-    count, parts = (math.ceil(size / _BLOCK), _PARTS) if cut else (1, 1)
+    count, parts = (math.ceil(size / _BLOCK), parts) if cut else (1, 1)
     ends = [size * n // count for n in range(count + 1)]
-    blocks = [_stack(rows[start:end], like, parts) for start, end in pairwise(ends)]
-    right = blocks if same else [_stack(others, like, parts)]
+    blocks = [_stack(rows[start:end], parts) for start, end in pairwise(ends)]
+    right = blocks if same else [_stack(others, parts)]
 
     def product(i: int, j: int) -> Any:
         terms = [
@@ -73,14 +108,15 @@ def _products(rows: Sequence[Any], others: Sequence[Any]) -> Any:
     return keras.ops.concatenate([keras.ops.concatenate(line, axis=1) for line in whole], axis=0)
 
 
-def _stack(rows: Sequence[Any], like: Any, count: int) -> list[Any]:
-    """One task a row, float32, in parts by columns; None is a row of zeros."""
-    flat = [
-        keras.ops.reshape(keras.ops.zeros_like(like) if row is None else row, (-1,)) for row in rows
-    ]
-    inner = [flat[0].shape[0] * n // count for n in range(1, count)] if count > 1 else []
+def _flat(row: Any, like: Any) -> Any:
+    return keras.ops.reshape(keras.ops.zeros_like(like) if row is None else row, (-1,))
+
+
+def _stack(rows: Sequence[Any], count: int) -> list[Any]:
+    """One task a row, float32, in parts by columns."""
+    inner = [rows[0].shape[0] * n // count for n in range(1, count)] if count > 1 else []
     return [
-        keras.ops.cast(keras.ops.stack([row[start:end] for row in flat]), "float32")
+        keras.ops.cast(keras.ops.stack([row[start:end] for row in rows]), "float32")
         for start, end in pairwise([None, *inner, None])
     ]
 
