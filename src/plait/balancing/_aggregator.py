@@ -40,17 +40,16 @@ class Aggregator(Balancer):
         """Makes variables for shared variables of these shapes; only at the level "parameters"."""
 
     @abc.abstractmethod
-    def parts(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
-        """Each task's part of the update; may assign the balancer's variables.
+    def update(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
+        """Makes one gradient of the tasks' gradients; may assign the balancer's variables.
 
         Returns:
-            One `(tasks, *shape)` for each of `evidence.gradients`, whose sum over the tasks the
-            shared tensors move along; and the heads' weights `(tasks,)`. Both are 0 for inactive
-            tasks.
+            One `(*shape)` for each of `evidence.gradients`, which the shared tensor moves along; and
+            the heads' weights `(tasks,)`, 0 for inactive tasks.
         """
 
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
-        return self.parts(evidence, context)[1], []
+        return self.update(evidence, context)[1], []
 
     def get_config(self) -> dict[str, Any]:
         return {"level": self.level, "weight_heads": self.weight_heads}

@@ -158,15 +158,15 @@ class Asked:
         size = len(self.tasks)
         return ops.cond(due, measure, lambda: ops.zeros((size, size), "float32")), due
 
-    def parts(
+    def update(
         self, losses: TaskLosses, gradients: Sequence[Any], shared: Sequence[Any]
     ) -> tuple[list[Any], Any]:
-        """Each task's part of the update of each shared tensor, and the heads' weights."""
+        """What each shared tensor moves along, and the heads' weights."""
         balancer = self.balancer
         if not isinstance(balancer, Aggregator):
             raise TypeError(f"{type(balancer).__name__} needs 'gradients' and is no Aggregator.")
         evidence = Evidence(losses.values, gradients=gradients, shared=shared)
-        return self._tell(lambda: balancer.parts(evidence, self._context(losses.active)))
+        return self._tell(lambda: balancer.update(evidence, self._context(losses.active)))
 
     def weigh_features(self, evidence: Evidence, active: Any) -> tuple[Any, Any]:
         """The weights of the tasks' losses and of the features' own, `(tasks, features)`."""

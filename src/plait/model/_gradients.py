@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 
-from plait.balancing.aggregation._rows import over_tasks
 from plait.model._asked import Asked, Weighed
 from plait.model._by_features import by_features
 from plait.model._cut_pass import CutPass, cut_pass
@@ -198,8 +197,8 @@ def _aggregated(
         / scale
         for some, value in zip(found, values, strict=True)
     ]
-    parts, weights = asked.parts(batch.forward.losses, gradients, values)
-    moves = [over_tasks(part) * scale for part in parts]
+    moves, weights = asked.update(batch.forward.losses, gradients, values)
+    moves = [move * scale for move in moves]
     if at_parameters:
         heads = private_heads(network, asked, batch, weights)
         shared = [

@@ -21,8 +21,8 @@ def built(balancer, tasks=2, shapes=((2,),)):
     return balancer
 
 
-def parts_of(balancer, *rows, losses=None, active=None, step=0, shared=None):
-    """One step on tensors of rows; each task's parts, and the heads' weights."""
+def update_of(balancer, *rows, losses=None, active=None, step=0, shared=None):
+    """One step on tensors of rows; what each tensor moves along, and the heads' weights."""
     rows = [np.array(r, "float32") for r in rows]
     active = np.ones(len(rows[0]), bool) if active is None else np.array(active)
     shared = [np.zeros_like(r[0]) for r in rows] if shared is None else shared
@@ -32,33 +32,33 @@ def parts_of(balancer, *rows, losses=None, active=None, step=0, shared=None):
     evidence = Evidence(
         keras.ops.convert_to_tensor(losses, "float32"), gradients=tensors, shared=values
     )
-    parts, weights = balancer.parts(evidence, context(active, step))
-    return [numpy(part) for part in parts], numpy(weights)
+    update, weights = balancer.update(evidence, context(active, step))
+    return [numpy(move) for move in update], numpy(weights)
 
 
 def test_moco_by_hand():
     # y = g / 2 after the first step: Y = [[1, 0], [0, 2]], Y Y^T (1/2, 1/2) = (1/2, 2); with gamma 0.1
     # the shares (0.45, 0.3) are projected onto the simplex: (0.575, 0.425).
     balancer = built(plait.MoCo(beta=0.5, gamma=0.1))
-    (parts,), weights = parts_of(balancer, [[2, 0], [0, 4]])
+    (update,), weights = update_of(balancer, [[2, 0], [0, 4]])
     np.testing.assert_allclose(weights, [0.575, 0.425], rtol=1e-6)
-    np.testing.assert_allclose(parts, [[0.575, 0], [0, 0.85]], rtol=1e-6)
+    np.testing.assert_allclose(update, [0.575, 0.85], rtol=1e-6)
     # Second step: beta 0.5 / sqrt(2), the first task has no labels and keeps its y.
-    (parts,), weights = parts_of(balancer, [[9, 9], [0, 4]], active=[False, True], step=1)
+    (update,), weights = update_of(balancer, [[9, 9], [0, 4]], active=[False, True], step=1)
     tracked = 2 + (0.5 / np.sqrt(2)) * (4 - 2)
     np.testing.assert_allclose(weights, [0, 1], rtol=1e-6)
-    np.testing.assert_allclose(parts, [[0, 0], [0, tracked]], rtol=1e-6)
+    np.testing.assert_allclose(update, [0, tracked], rtol=1e-6)
     np.testing.assert_allclose(numpy(balancer.variables[1]), [[1, 0], [0, tracked]], rtol=1e-6)
 
 
 def test_excess_mtl_by_hand():
     balancer = built(plait.ExcessMTL(eta=1.0))
     # E = sum g^2 / sqrt(g^2): (3, 4); each is its own first one, so the weights stay equal.
-    (parts,), weights = parts_of(balancer, [[3, 0], [0, 4]])
+    (update,), weights = update_of(balancer, [[3, 0], [0, 4]])
     np.testing.assert_allclose(weights, [0.5, 0.5], rtol=1e-6)
-    np.testing.assert_allclose(parts, [[1.5, 0], [0, 2]], rtol=1e-6)
+    np.testing.assert_allclose(update, [1.5, 2], rtol=1e-6)
     # Then E = 3^2 / sqrt(18) over 3 and 8^2 / sqrt(16 + 64) over 4.
-    _, weights = parts_of(balancer, [[3, 0], [0, 8]])
+    _, weights = update_of(balancer, [[3, 0], [0, 8]])
     growth = np.exp([9 / np.sqrt(18) / 3, 64 / np.sqrt(80) / 4])
     np.testing.assert_allclose(weights, growth / growth.sum(), rtol=1e-5)
 
@@ -67,27 +67,41 @@ def test_db_mtl_by_hand():
     # log L has the gradients g / L = (1, 0) and (0, 2); with beta 1/2 their means are (1/2, 0), (0, 1),
     # and both are brought to the longer one's length, 1.
     balancer = built(plait.DBMTL(beta=0.5))
-    (parts,), weights = parts_of(balancer, [[3, 0], [0, 1]], losses=[3.0, 0.5])
-    np.testing.assert_allclose(parts, [[1, 0], [0, 1]], rtol=1e-6)
+    (update,), weights = update_of(balancer, [[3, 0], [0, 1]], losses=[3.0, 0.5])
+    np.testing.assert_allclose(update, [1, 1], rtol=1e-6)
     np.testing.assert_allclose(weights, [1 / 3, 2], rtol=1e-6)
-    (parts,), weights = parts_of(
+    (update,), weights = update_of(
         balancer, [[3, 3], [0, 1]], losses=[3.0, 0.5], active=[True, False]
     )
     # (1/4, 0) + (1/2, 1/2), alone: its own length.
-    np.testing.assert_allclose(parts, [[0.75, 0.5], [0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(update, [0.75, 0.5], rtol=1e-6)
     np.testing.assert_allclose(weights, [1 / 3, 0], rtol=1e-6)
 
 
 def test_trimmed_mean_by_hand():
     balancer = built(plait.TrimmedMean(trim=1), tasks=4, shapes=((3,),))
     rows = [[1, 5, 0], [2, 5, 0], [9, 5, 1], [-7, 1, 0]]
-    (parts,), _ = parts_of(balancer, rows)
-    np.testing.assert_allclose(parts.sum(axis=0), [1.5, 5, 0])
+    (update,), _ = update_of(balancer, rows)
+    np.testing.assert_allclose(update, [1.5, 5, 0])
     # Three tasks: the middle one. Two: nothing can be left out.
-    (parts,), _ = parts_of(balancer, rows, active=[True, True, False, True])
-    np.testing.assert_allclose(parts.sum(axis=0), [1, 5, 0])
-    (parts,), _ = parts_of(balancer, rows, active=[True, False, True, False])
-    np.testing.assert_allclose(parts.sum(axis=0), [5, 5, 0.5])
+    (update,), _ = update_of(balancer, rows, active=[True, True, False, True])
+    np.testing.assert_allclose(update, [1, 5, 0])
+    (update,), _ = update_of(balancer, rows, active=[True, False, True, False])
+    np.testing.assert_allclose(update, [5, 5, 0.5])
+
+
+@pytest.mark.parametrize("trim", [0, 1, 2, 7])
+@pytest.mark.parametrize("active", [[True] * 7, [True, False, True, True, False, True, True]])
+def test_trimmed_mean_is_that_of_the_sorted_numbers(trim, active):
+    rows = np.random.default_rng(0).integers(-3, 4, size=(7, 50)).astype("float32")
+    rows[2, ::3], rows[5, 1::3] = 1e30, -1e30
+    rows[~np.array(active)] = 0
+    balancer = built(plait.TrimmedMean(trim=trim), tasks=7, shapes=((50,),))
+    (update,), _ = update_of(balancer, rows, active=active)
+    there = np.sort(rows[active], axis=0)
+    out = min(trim, (len(there) - 1) // 2)
+    expected = there[out : len(there) - out].mean(axis=0)
+    np.testing.assert_allclose(update, expected, rtol=1e-6)
 
 
 def test_graddrop_keeps_the_sign_that_was_drawn():
@@ -102,21 +116,20 @@ def test_graddrop_at_both_levels():
     rows = np.array([[[1, 1], [1, 0]], [[-2, 1], [0, 2]]], "float32")
     # Under the sign of the representation and summed over the batch: (2, -1) and (-2, 1).
     balancer = built(plait.GradDrop(seed=4))
-    (parts,), weights = parts_of(balancer, rows, shared=[shared], step=3)
+    (update,), weights = update_of(balancer, rows, shared=[shared], step=3)
     positive = numpy(uniform(4, 3, name_key("graddrop"), 0, np.arange(2, dtype="int32"))) < 0.5
     kept = np.array([positive, ~positive]) ^ np.array([[False, True], [False, True]])
-    np.testing.assert_array_equal(parts, rows * kept[:, None])
+    np.testing.assert_array_equal(update, (rows * kept[:, None]).sum(axis=0))
     np.testing.assert_array_equal(weights, [1, 1])
     at_parameters = built(plait.GradDrop(seed=4, level="parameters"), shapes=((2, 2),))
-    (parts,), _ = parts_of(at_parameters, rows, shared=[shared], step=3)
+    (update,), _ = update_of(at_parameters, rows, shared=[shared], step=3)
     for place in np.ndindex(2, 2):
-        column, found = rows[:, *place], parts[:, *place]
-        signs = {np.sign(v) for v in found if v}
-        assert len(signs) <= 1
+        column, found = rows[:, *place], update[*place]
+        assert found in (column[column > 0].sum(), column[column < 0].sum())
         if len({np.sign(v) for v in column if v}) <= 1:
-            np.testing.assert_array_equal(found, column)
+            assert found == column.sum()
     leaky = built(plait.GradDrop(leak=1.0))
-    np.testing.assert_array_equal(parts_of(leaky, rows, shared=[shared])[0][0], rows)
+    np.testing.assert_array_equal(update_of(leaky, rows, shared=[shared])[0][0], rows.sum(axis=0))
 
 
 METHODS = {
@@ -138,14 +151,13 @@ def test_inactive_tasks_are_not_there(make):
         rows = [draw.normal(size=(3, 4)), draw.normal(size=(3, 2, 3))]
         rows[0][2] = rows[1][2] = 0
         losses = draw.random(3) + 0.1
-        found, weights = parts_of(
+        found, weights = update_of(
             three, *rows, losses=losses, active=[True, True, False], step=step
         )
-        alone, expected = parts_of(two, *(r[:2] for r in rows), losses=losses[:2], step=step)
+        alone, expected = update_of(two, *(r[:2] for r in rows), losses=losses[:2], step=step)
         np.testing.assert_allclose(weights, [*expected, 0], atol=1e-6)
         for ours, theirs in zip(found, alone, strict=True):
-            np.testing.assert_allclose(ours[:2], theirs, atol=1e-6)
-            np.testing.assert_array_equal(ours[2], 0)
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import keras
 from plait._hash import name_key, uniform
 from plait.balancing._aggregator import Aggregator
 from plait.balancing._balancer import Evidence, Level, StepContext
-from plait.balancing.aggregation._rows import over_tasks
+from plait.balancing.aggregation._rows import weighted_sum
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -49,7 +49,7 @@ class GradDrop(Aggregator):
         self.leak = leak
         self.seed = seed
 
-    def parts(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
+    def update(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
         ops = keras.ops
         found = []
         for place, (rows, value) in enumerate(
@@ -62,8 +62,8 @@ class GradDrop(Aggregator):
                 summed = [ops.sum(rows[n] * signs, axis=0) for n in range(rows.shape[0])]
                 signed = ops.stack(summed)[:, None]
             draws = _uniform_like(signed[0], self.seed, context.step, place)
-            kept = signs_kept(signed, draws)
-            found.append(rows * (self.leak + (1.0 - self.leak) * kept))
+            passing = self.leak + (1.0 - self.leak) * signs_kept(signed, draws)
+            found.append(weighted_sum(rows, passing))
         return found, ops.cast(context.active, "float32")
 
     def get_config(self) -> dict[str, Any]:
@@ -78,12 +78,14 @@ def signs_kept(gradients: Any, draws: Any) -> Any:
         draws: `(*shape)` in [0, 1).
     """
     ops = keras.ops
-    size = over_tasks(ops.abs(gradients))
-    balance = over_tasks(gradients) / ops.where(size > 0, size, 1.0)
-    purity = 0.5 * (1.0 + balance)
-    positive = ops.cast(purity > draws, "float32")[None] * ops.cast(gradients > 0, "float32")
-    negative = ops.cast(purity < draws, "float32")[None] * ops.cast(gradients < 0, "float32")
-    return positive + negative
+    some = [gradients[n] for n in range(gradients.shape[0])]
+    size, total = sum(ops.abs(one) for one in some), sum(some)
+    purity = 0.5 * (1.0 + total / ops.where(size > 0, size, 1.0))
+    up, down = purity > draws, purity < draws
+    kept = [
+        ops.logical_or(ops.logical_and(one > 0, up), ops.logical_and(one < 0, down)) for one in some
+    ]
+    return ops.cast(ops.stack(kept), "float32")
 
 
 def _uniform_like(tensor: Any, seed: int, step: Any, place: int) -> Any:
