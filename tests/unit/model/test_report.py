@@ -42,7 +42,9 @@ def test_cosines_and_shares_by_hand():
     assert logs["b_share"] == [pytest.approx(b @ d / (d @ d), rel=1e-4)]
 
 
-@pytest.mark.parametrize("make", [plait.Equal, plait.FAMO, plait.UPGrad, plait.GradDrop])
+@pytest.mark.parametrize(
+    "make", [plait.Equal, plait.FAMO, plait.UPGrad, plait.GradDrop, plait.MoDo, plait.SDMGrad]
+)
 def test_every_balanced_run_tells_them(make):
     inputs, outputs, _ = GRAPHS["plain_trunk"]()
     x, y = data_for(inputs, outputs)
