@@ -226,6 +226,12 @@ class MultiTaskModel(keras.Model):
         losses = keras.ops.convert_to_numpy(self._balance.alone.branches)
         return self.objective.loss_weights @ losses
 
+    def make_train_function(self, force: bool = False) -> None:
+        if not self.optimizer.built:
+            # TensorFlow would trace a step that makes the optimizer's variables twice.
+            self.optimizer.build(self._optimized())
+        super().make_train_function(force)
+
     def train_step(self, *args: Any) -> Any:
         return backend.train_step(self, *args)
 

@@ -305,3 +305,20 @@ def test_an_optimizer_that_moves_other_weights_already_is_refused():
 def test_a_balancers_name_is_no_balancer():
     with pytest.raises(ValueError, match="balancing: expected an object of a Balancer"):
         compiled(plait.MultiTaskModel(*graph()), balancing="PCGrad")
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="torch traces nothing")
+def test_the_step_is_traced_once():
+    traced = []
+
+    def loss(targets, predictions):
+        traced.append(1)
+        return keras.ops.mean((targets - predictions) ** 2, axis=-1)
+
+    model, (x, y) = plait.MultiTaskModel(*graph()), data()
+    model.compile("adam", loss=[loss, "mse"], balancing=plait.PCGrad())
+    # Keras itself asks on JAX for the shapes of what evaluation gives.
+    model.evaluate(x, y, verbose=0)
+    traced.clear()
+    model.fit(x, y, batch_size=8, epochs=2, verbose=0)
+    assert len(traced) == 1
