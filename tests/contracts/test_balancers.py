@@ -228,6 +228,37 @@ def test_compiled_equals_eager(make):
     assert_same(compiled, eager, atol=1e-5)
 
 
+@every_variant
+def test_a_step_that_overflows_in_float16_changes_nothing(make):
+    x, y = data_of(12)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        scaled = keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.SGD(0.1), initial_scale=2.0**100
+        )
+        model = model_of(balancer=make(), optimizer=scaled)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+    def all_of_it():
+        held = [*model.weights, *model.balancing.variables]
+        return [keras.ops.convert_to_numpy(v).copy() for v in held]
+
+    start = all_of_it()
+    for _ in range(2):
+        model.train_on_batch(x, y)
+    for old, new in zip(start, all_of_it(), strict=True):
+        np.testing.assert_array_equal(new, old)
+    scaled.dynamic_scale.assign(2.0**8)
+    for _ in range(2):
+        model.train_on_batch(x, y)
+    moved = all_of_it()
+    assert all(np.isfinite(new).all() for new in moved)
+    # The trunk and the three heads.
+    assert sum((old != new).any() for old, new in zip(start, moved, strict=True)) >= 8
+
+
 RESUME = """
 import sys, numpy as np, keras, plait
 model = keras.models.load_model(sys.argv[1])

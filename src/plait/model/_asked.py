@@ -70,8 +70,6 @@ class Asked:
         unseen: scalar bool, whether no gradients were compared in this epoch yet.
         held: the last weights, where the balancer does not weigh in every step.
         features: the features' names, for a balancer that weighs them.
-        may_overflow: whether the optimizer skips steps that overflowed in float16; the balancer's
-            state is then not to take anything from them.
     """
 
     balancer: Balancer
@@ -81,8 +79,12 @@ class Asked:
     auxiliary: tuple[bool, ...]
     unseen: Any
     held: Held | None = None
-    may_overflow: bool = False
     features: tuple[str, ...] = ()
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """What a step may change of the balancer: its own variables, and those that hold for it."""
+        return [*self.balancer.variables, *(self.held.variables if self.held else [])]
 
     @property
     def weighs_heads(self) -> bool:
@@ -101,7 +103,8 @@ class Asked:
         active = losses.active if active is None else active
         scores = metrics() if metrics and "metrics" in self.balancer.needs else None
         evidence = Evidence(losses.values, gramian, metrics=scores, cross_product=cross_product)
-        weights, own = self._tell(lambda: self.balancer.weights(evidence, self._context(active)))
+        with backend.no_gradient():
+            weights, own = self.balancer.weights(evidence, self._context(active))
         return Weighed(weights, own, gramian)
 
     def weigh_when_due(self, losses: TaskLosses, measure: Callable[[], Any]) -> Weighed:
@@ -166,19 +169,17 @@ class Asked:
         if not isinstance(balancer, Aggregator):
             raise TypeError(f"{type(balancer).__name__} needs 'gradients' and is no Aggregator.")
         evidence = Evidence(losses.values, gradients=gradients, shared=shared)
-        return self._tell(lambda: balancer.update(evidence, self._context(losses.active)))
+        with backend.no_gradient():
+            return balancer.update(evidence, self._context(losses.active))
 
     def weigh_features(self, evidence: Evidence, active: Any) -> tuple[Any, Any]:
         """The weights of the tasks' losses and of the features' own, `(tasks, features)`."""
         balancer, context = self._of_features, self._context(active)
-
-        def ask() -> tuple[Any, Any]:
+        with backend.no_gradient():
             weights, _ = balancer.weights(evidence, context)
             if evidence.feature_losses is None:
                 return weights, keras.ops.zeros((len(self.tasks), len(self.features)), "float32")
             return weights, balancer.feature_weights(evidence, context)
-
-        return self._tell(ask)
 
     def scale_encoders(self, evidence: Evidence, active: Any) -> tuple[Any, Any]:
         """What each encoder's two gradients are multiplied by, `(features, 2)`, and its noise."""
@@ -199,24 +200,6 @@ class Asked:
     def after_step(self, before: TaskLosses, after: TaskLosses) -> None:
         """Tells the losses of the same rows before and after the weights moved."""
         self.balancer.after_step(before.values, after.values, self._context(before.active))
-
-    def _tell(self, ask: Callable[[], Any]) -> Any:
-        """What the balancer says; a step that overflowed leaves nothing in its variables."""
-        if not self.may_overflow:
-            with backend.no_gradient():
-                return ask()
-        ops, variables = keras.ops, self.balancer.variables
-        before = [ops.convert_to_tensor(v) for v in variables]
-        with (
-            backend.no_gradient(),
-            keras.StatelessScope(list(zip(variables, before, strict=True))) as scope,
-        ):
-            said = ask()
-            after = [scope.get_current_value(v) for v in variables]
-        sound = ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in keras.tree.flatten(said)]))
-        for variable, old, new in zip(variables, before, after, strict=True):
-            variable.assign(ops.where(sound, new, old))
-        return said
 
     def _context(self, active: Any) -> StepContext:
         return StepContext(self.tasks, active, self.step, self.epoch, self.auxiliary, self.features)

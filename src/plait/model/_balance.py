@@ -116,7 +116,7 @@ class Balance:
         """The balancer's variables that the model's optimizer moves."""
         return self.balancer.trainable_variables if self.balancer else []
 
-    def asked(self, step: Any, optimizer: Any) -> Asked:
+    def asked(self, step: Any) -> Asked:
         """The balancer as one step asks it."""
         return Asked(
             self.balancer or Equal(),
@@ -126,7 +126,6 @@ class Balance:
             self.auxiliary,
             self.report.unseen,
             self.held,
-            isinstance(optimizer, keras.optimizers.LossScaleOptimizer),
             self.features,
         )
 

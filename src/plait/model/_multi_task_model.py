@@ -250,7 +250,7 @@ class MultiTaskModel(keras.Model):
         # A copy: torch counts on in place.
         step = keras.ops.cast(self.optimizer.iterations, "int32") + 0
         balance = self._balance
-        asked = balance.asked(step, self.optimizer)
+        asked = balance.asked(step)
         done = take_step(self._network, asked, self.optimizer, x, labels)
         balance.report.update(done.losses, done.added, done.weighed, step)
         if balance.monitor is not None:

@@ -1,5 +1,6 @@
 """One training step: gradients by the balancer's needs, then the optimizer, then changed state."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -47,6 +48,8 @@ def take_step(network: Network, asked: Asked, optimizer: Any, x: Any, labels: An
     held = [*network.trainable, *network.others]
     state = entries(held, [v.value for v in held])
     scale = optimizer.scale_loss(keras.ops.ones(()))
+    skips = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    remembered = _copies(asked.variables) if skips else []
     found = compute_gradients(network, asked, x, labels, state, scale)
     forward = found.forward
     backend.apply_gradients(
@@ -59,10 +62,27 @@ def take_step(network: Network, asked: Asked, optimizer: Any, x: Any, labels: An
         moved = entries(network.trainable, [v.value for v in network.trainable])
         with backend.no_gradient():
             after = losses_at(network, x, labels, state | moved)
+        untold = _copies(asked.variables)
         asked.after_step(forward.losses, after)
+        # Gradients that were only accumulated have moved nothing to tell of.
+        _restore(untold, keras.ops.cast(optimizer.iterations, "int32") == asked.step)
+    if skips:
+        # Float16 overflowed: the optimizer moved nothing and halved the scale.
+        _restore(remembered, optimizer.scale_loss(keras.ops.ones(())) < scale)
     for variable, value in zip(network.others, forward.others, strict=True):
         variable.assign(value)
     return Outcome(forward.losses, forward.added, found.labels, forward.predictions, found.weighed)
+
+
+def _copies(variables: Sequence[keras.Variable]) -> list[tuple[keras.Variable, Any]]:
+    """The variables with what they hold now; torch and TensorFlow change a tensor in place."""
+    return [(v, keras.ops.copy(keras.ops.convert_to_tensor(v))) for v in variables]
+
+
+def _restore(copies: Sequence[tuple[keras.Variable, Any]], when: Any) -> None:
+    """Gives the variables their values back where `when`, a scalar bool, is True."""
+    for variable, value in copies:
+        variable.assign(keras.ops.where(when, value, keras.ops.convert_to_tensor(variable)))
 
 
 def build_balancer(balancer: Balancer, tasks: tuple[str, ...], optimizer: Any) -> None:

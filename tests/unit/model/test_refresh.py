@@ -72,6 +72,23 @@ def test_a_task_that_nobody_weighed_yet_asks_for_a_refresh():
     assert logs["b_weight"] == [2.0]
 
 
+def test_a_refresh_that_overflows_in_float16_is_made_up_for():
+    """The optimizer does not count the step: the next one is no refresh by its number either."""
+    inputs, outputs, _ = graph()
+    x, y = data_for(inputs, outputs, rows=4)
+    model = plait.MultiTaskModel(inputs, outputs)
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=8.0)
+    model.compile(scaled, loss="mse", balancing=plait.PCGrad(refresh_every=100))
+    model.train_on_batch(x, {**y, "b": np.full_like(y["b"], np.nan)})
+    scaled.dynamic_scale.assign(1e38)
+    model.train_on_batch({k: 1e4 * v for k, v in x.items()}, y)
+    scaled.dynamic_scale.assign(8.0)
+    before = model.get_weights()
+    logs = model.train_on_batch(x, y, return_dict=True)
+    assert np.isfinite(list(logs.values())).all()
+    assert all((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
+
+
 @at_both_levels
 def test_steps_between_are_the_weighted_sum(level):
     """Weights of one held for ever: all but the first step come without a Gramian."""
