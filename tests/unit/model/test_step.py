@@ -7,7 +7,7 @@ import pytest
 import plait
 from plait.balancing import Aggregator, GramianWeighting
 
-from .graphs import GRAPHS, data_for, plain_trunk
+from .graphs import GRAPHS, data_for
 
 pytestmark = pytest.mark.backends
 
@@ -200,34 +200,3 @@ def test_the_two_levels_agree_where_theory_says_so():
         results.append([*model.get_weights(), [logs[f"{t}_weight"][0] for t in "abc"]])
     for ours, theirs in zip(*results, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-5)
-
-
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("level", ["representation", "parameters"])
-def test_half_precision(policy, level):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        data = graph_data(plain_trunk)
-        weights, logs, _ = stepped(plain_trunk, data, balancing=plait.PCGrad(level=level))
-        start = plait.MultiTaskModel(*plain_trunk()[:2])
-    finally:
-        keras.config.set_dtype_policy(before)
-    assert np.isfinite(logs["loss"]).all()
-    old = {w.path: keras.ops.convert_to_numpy(w) for w in start.weights}
-    moved = [np.abs(weights[p] - old[p]).max() for p in old]
-    assert min(moved) > 1e-4
-
-
-def test_gradient_accumulation_waits():
-    data = graph_data(plain_trunk)
-    inputs, outputs, _ = plain_trunk()
-    model = plait.MultiTaskModel(inputs, outputs)
-    before = model.get_weights()
-    optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
-    model.compile(optimizer, loss="mse", balancing=plait.PCGrad())
-    model.train_on_batch(data[0][:5], {k: v[:5] for k, v in data[1].items()})
-    for old, new in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)
-    model.train_on_batch(data[0][5:], {k: v[5:] for k, v in data[1].items()})
-    assert any((o != n).any() for o, n in zip(before, model.get_weights(), strict=True))
