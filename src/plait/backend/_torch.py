@@ -107,6 +107,9 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+# Keras' `jit_compile=True` has Dynamo compile what calls this. Dynamo fails at a balanced step, and
+# cuts a plain one into dozens of graphs, which run no faster.
+@torch.compiler.disable
 def train_step(model: Any, *args: Any) -> Any:
     """Keras' `data -> logs`, by `model.train_on_data(data)`."""
     (data,) = args
