@@ -154,9 +154,7 @@ def test_a_task_without_labels_is_a_task_that_is_not_there(make):
 
 
 @every_variant
-def test_what_stands_in_a_missing_label_changes_no_bit(make, request):
-    if keras.backend.backend() == "tensorflow" and "some rows" in request.node.callspec.id:
-        pytest.skip("one of some thirty runs on TensorFlow had other weights, for no known reason")
+def test_what_stands_in_a_missing_label_changes_no_bit(make):
     x, y = data_of()
     missing = {
         "a": np.arange(ROWS) % 3 == 0,

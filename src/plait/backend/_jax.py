@@ -1,7 +1,7 @@
 """JAX: the step is traced, so state goes in and out as values."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -23,6 +23,11 @@ def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callabl
         the structure of `primals`; may be called several times), and `aux`.
     """
     return jax.vjp(fn, *primals, has_aux=True)
+
+
+def read(variables: Iterable[keras.Variable]) -> list[Any]:
+    """The variables' values, read once for all that a step does with them."""
+    return [v.value for v in variables]
 
 
 def in_float64(fn: Callable[..., Any], *arrays: Any) -> Any:

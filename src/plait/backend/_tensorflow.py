@@ -1,7 +1,7 @@
 """TensorFlow: the step runs in a graph on the variables themselves."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -42,6 +42,15 @@ def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callabl
         return keras.tree.pack_sequence_as(primals, [tf.convert_to_tensor(g) for g in gradients])
 
     return outputs, pullback, aux
+
+
+def read(variables: Iterable[keras.Variable]) -> list[Any]:
+    """The variables' values, read once for all that a step does with them.
+
+    A `tf.Variable` would be read again by each use. TensorFlow's graph optimizer forgets that such a
+    read comes before the optimizer's assignment, unless the gradient assigned is made of it.
+    """
+    return [tf.convert_to_tensor(v.value) for v in variables]
 
 
 def in_float64(fn: Callable[..., Any], *arrays: Any) -> Any:

@@ -1,7 +1,7 @@
 """torch: the step runs eagerly on the variables themselves, without a host synchronisation."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -58,6 +58,11 @@ def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callabl
         pullback,
         keras.tree.map_structure(detach, aux),
     )
+
+
+def read(variables: Iterable[keras.Variable]) -> list[Any]:
+    """The variables' values, read once for all that a step does with them."""
+    return [v.value for v in variables]
 
 
 def in_float64(fn: Callable[..., Any], *arrays: Any) -> Any:

@@ -46,7 +46,7 @@ def take_step(network: Network, asked: Asked, optimizer: Any, x: Any, labels: An
         labels: of the same rows.
     """
     held = [*network.trainable, *network.others]
-    state = entries(held, [v.value for v in held])
+    state = entries(held, backend.read(held))
     scale = optimizer.scale_loss(keras.ops.ones(()))
     skips = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     remembered = _copies(asked.variables) if skips else []
@@ -59,7 +59,7 @@ def take_step(network: Network, asked: Asked, optimizer: Any, x: Any, labels: An
     )
     if "losses_after" in asked.balancer.needs:
         # The same rows and the same seeds: only the weights have moved.
-        moved = entries(network.trainable, [v.value for v in network.trainable])
+        moved = entries(network.trainable, backend.read(network.trainable))
         with backend.no_gradient():
             after = losses_at(network, x, labels, state | moved)
         untold = _copies(asked.variables)
