@@ -124,10 +124,7 @@ def read_labels(
         valid = ops.logical_and(valid, ops.cast(mask, "bool"))
     weighted = ops.cast(valid, "float32")
     if sample_weight is not None:
-        weight = ops.cast(sample_weight, "float32")
-        while len(weight.shape) > positions_rank and weight.shape[-1] == 1:
-            weight = ops.squeeze(weight, -1)
-        weight = spread(weight, positions_rank)
+        weight = at_positions(sample_weight, positions_rank)
         valid = ops.logical_and(valid, weight > 0)
         weighted = ops.where(valid, weight, 0.0)
     targets = ops.where(spread(valid, rank), targets, ops.zeros_like(targets))
@@ -205,6 +202,14 @@ def same_rank(targets: Any, predictions: Any) -> Any:
     if len(targets.shape) == len(predictions.shape) - 1 and predictions.shape[-1] == 1:
         return keras.ops.expand_dims(targets, -1)
     return targets
+
+
+def at_positions(weight: Any, rank: int) -> Any:
+    """Sample weights as float32 of as many axes as there are positions, behind which some have 1."""
+    weight = keras.ops.cast(weight, "float32")
+    while len(weight.shape) > rank and weight.shape[-1] == 1:
+        weight = keras.ops.squeeze(weight, -1)
+    return spread(weight, rank)
 
 
 def spread(weight: Any, rank: int) -> Any:

@@ -10,6 +10,7 @@ from plait._names import demand
 from plait.balancing import Balancer, TrialBalancer
 from plait.model._alone import find_features, losses_by_feature
 from plait.model._balance import Balance, check_auxiliary, cut_for, weighs_features
+from plait.model._class_weight import read_class_weight, weigh_classes
 from plait.model._frontier import address, tensor_at
 from plait.model._metrics import TaskMetrics
 from plait.model._network import Network, TaskLosses
@@ -67,6 +68,7 @@ class MultiTaskModel(keras.Model):
             augment=None,
             balancing=None,
             _balance=Balance.plain(()),
+            _class_weight={},
             _made=(None, None),
         )
 
@@ -197,18 +199,24 @@ class MultiTaskModel(keras.Model):
         verbose: Any = "auto",
         callbacks: Any = None,
         *args: Any,
+        class_weight: Any = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Trains as `keras.Model.fit` does, with the same arguments.
+
+        `class_weight` is a dict by output name, such as `{"kind": {0: 1.0, 1: 5.0}}`. It multiplies
+        the sample weights, and goes with data of every kind.
 
         The history also holds, where gradients are compared, the mean cosine between each two tasks'
         gradients (`cosine_<a>_<b>`) and each task's share of the update (`<task>_share`).
 
         Raises:
+            ValueError: a `class_weight` of another structure, or for an output that is not there.
             DivergedError: a loss is not finite; names the task, the step and the last checkpoint.
             BalancingError: the balancer looks at validation losses, and there is no
                 `validation_data`, or the training data can be read only once.
         """
+        self._weigh_classes_by(class_weight)
         before = []
         if isinstance(self.balancing, TrialBalancer):
             how = (x, y, batch_size, epochs, verbose, callbacks, *args)
@@ -225,6 +233,18 @@ class MultiTaskModel(keras.Model):
             raise RuntimeError("No balancer asked for what features answer alone.")
         losses = keras.ops.convert_to_numpy(self._balance.alone.branches)
         return self.objective.loss_weights @ losses
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step as `keras.Model.train_on_batch` takes it; `class_weight` is as in `fit`."""
+        self._weigh_classes_by(class_weight)
+        return super().train_on_batch(x, y, sample_weight, return_dict=return_dict)
 
     def make_train_function(self, force: bool = False) -> None:
         if not self.optimizer.built:
@@ -246,6 +266,7 @@ class MultiTaskModel(keras.Model):
         """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         labels = self.objective.by_name(y, sample_weight)
+        labels = weigh_classes(labels, self._class_weight, self._by_name())
         x = self._without_holes(augmented(x, self.augment), labels)
         # A copy: torch counts on in place.
         step = keras.ops.cast(self.optimizer.iterations, "int32") + 0
@@ -344,6 +365,13 @@ class MultiTaskModel(keras.Model):
         weights = {id(v) for v in self.weights}
         seeds = [v for v in self.non_trainable_variables if id(v) not in weights]
         return saved_state(seeds, self.balancing, self._balance.state)
+
+    def _weigh_classes_by(self, class_weight: Any) -> None:
+        by_output = read_class_weight(class_weight, self.task_names)
+        if by_output != self._class_weight:
+            # Constants of the step: it is compiled anew.
+            self._keep(_class_weight=by_output)
+            self.train_function = None
 
     def _keep(self, **attributes: Any) -> None:
         for name, value in attributes.items():

@@ -81,7 +81,7 @@ def trials_of(model: Any, balancer: TrialBalancer, *args: Any, **kwargs: Any) ->
             f"{name} reads the training rows several times. Give fit arrays, or a dataset that can "
             "be read again, such as a keras.utils.PyDataset."
         )
-    kept = {"y", "batch_size", "shuffle", "class_weight", "sample_weight", "steps_per_epoch"}
+    kept = {"y", "batch_size", "shuffle", "sample_weight", "steps_per_epoch"}
     how = {key: value for key, value in given.items() if key in kept}
 
     def fresh() -> Any:
