@@ -49,16 +49,21 @@ class OfCrossGramian(Known, CrossGramianWeighting):
     pass
 
 
+class OfCrossProduct(Known, CrossGramianWeighting):
+    needs = frozenset({"cross_product"})
+
+    def weights(self, evidence, context):
+        evidence.cross_product(keras.ops.convert_to_tensor(self.known))
+        return super().weights(evidence, context)
+
+
 class OfRows(Known, Aggregator):
-    def parts(self, evidence, context):
+    def update(self, evidence, context):
         weights, _ = self.weights(evidence, context)
         flat = [keras.ops.reshape(rows, (len(context.tasks), -1)) for rows in evidence.gradients]
         self.seen.assign(sum(rows @ keras.ops.transpose(rows) for rows in flat))
-        parts = [
-            keras.ops.tensordot(keras.ops.diag(weights), rows, axes=1)
-            for rows in evidence.gradients
-        ]
-        return parts, weights
+        moves = [keras.ops.tensordot(weights, rows, axes=1) for rows in evidence.gradients]
+        return moves, weights
 
 
 def _with(way, **how):
@@ -76,7 +81,12 @@ COMPARING = {
     "rows at representation": _with(OfRows, level="representation"),
     "cross-gramian": _with(OfCrossGramian),
 }
-WAYS = {"losses": OfLosses, "losses after": OfLossesAfter, **COMPARING}
+WAYS = {
+    "losses": OfLosses,
+    "losses after": OfLossesAfter,
+    "cross-product": lambda known=None: OfCrossProduct(known, weight_heads=True),
+    **COMPARING,
+}
 
 
 def net(normalised=True, dropout=False):
