@@ -13,8 +13,8 @@ class FeatureBalancer(Balancer):
 
     The model answers each task from all features, and from each feature alone: with the others
     absent, as `<feature>__present` says it to the model. So every feature has a loss of its own for
-    each task, over the labelled rows that have it, and no head has to be added. A feature's encoder
-    is what only its own inputs reach.
+    each task that reads it and others, over the labelled rows that have it, and no head has to be
+    added. A feature's encoder is what only its own inputs reach.
 
     Any of these can be in `needs`:
 
@@ -72,7 +72,7 @@ class TrialBalancer(FeatureBalancer):
     At the start of every `trial_epochs` epochs of `fit` the model trains that long for each branch
     in turn, from where it stands: for each feature alone, then for all together. After each trial
     its weights, the optimizer and all else are put back. So `fit` takes `features + 2` times as
-    long.
+    long, and looks at the losses of all rows as often before each.
     """
 
     needs = frozenset({"feature_losses", "validation_losses"})

@@ -17,7 +17,7 @@ from plait import backend
 from plait.errors import BalancingError
 from plait.model._frontier import calls_behind, run, trainable
 from plait.model._losses import spread
-from plait.model._network import State, TaskLosses, entries, values_of
+from plait.model._network import Network, State, TaskLosses, entries, values_of
 
 _PRESENT = "__present"
 
@@ -31,8 +31,9 @@ class Features:
         present: the input that says which rows have a feature.
         calls: the whole network, in order of execution.
         anew: for each feature, the calls that run anew when the others are absent.
-        encoders: for each feature, the trainable variables that its inputs alone reach.
-        reads: `(tasks, features)`, 1 where a task reads a feature, else 0.
+        encoders: for each feature, the trainable variables that its inputs alone reach; there may be
+            none, as where features share their encoder.
+        reads: `(tasks, features)`, 1 where a task reads a feature and others, else 0.
     """
 
     names: tuple[str, ...]
@@ -85,11 +86,12 @@ def find_features(
     present = {n: by_name[f"{n}{_PRESENT}"] for n in names}
     calls = calls_behind([outputs[task] for task in outputs])
     encoders = _encoders(calls, _owners(inputs, names))
-    for n in names:
-        if not encoders[n]:
+    for n, flag in present.items():
+        reached = _reached(calls, {id(flag)})
+        if not any(id(tensor) in reached for tensor in outputs.values()):
             raise BalancingError(
-                f"{name}: no trainable layer is reached by the inputs of '{n}' alone, so this feature "
-                "has no encoder to balance."
+                f"{name}: no output depends on '{n}{_PRESENT}', so the model cannot answer without "
+                f"'{n}'."
             )
     wanted = {id(outputs[task]) for task in tasks}
     anew = {
@@ -100,11 +102,13 @@ def find_features(
     for place, n in enumerate(names):
         reached = _reached(calls, {id(by_name[n])})
         reads[:, place] = [id(outputs[task]) in reached for task in tasks]
+    # From its only feature alone a task's loss is what it is anyway.
+    reads *= reads.sum(axis=1, keepdims=True) > 1
     return Features(names, present, tuple(calls), anew, encoders, reads)
 
 
 def answers_alone(
-    network: Any,
+    network: Network,
     features: Features,
     seen: dict[int, Any],
     labels: Any,
@@ -151,10 +155,11 @@ def answers_alone(
     )
 
 
-def losses_by_feature(
-    network: Any, features: Features, x: Any, labels: Any
-) -> tuple[TaskLosses, Alone]:
+def losses_by_feature(network: Network, x: Any, labels: Any) -> tuple[TaskLosses, Alone]:
     """The losses of an evaluation of the model as it is, from all features and from each alone."""
+    features = network.features
+    if features is None:
+        raise RuntimeError("No balancer asked for what features answer alone.")
     state = entries(
         [*network.trainable, *network.others],
         [v.value for v in (*network.trainable, *network.others)],
@@ -170,14 +175,15 @@ def losses_by_feature(
 
 def _of_rows(labels: Any, present: Any) -> dict[str, tuple[Any, Any]]:
     """The labels, with weight 0 for the rows that do not have a feature."""
-    there = keras.ops.cast(present, "float32")
-    return {
-        name: (
-            targets,
-            there if weights is None else weights * spread(there, len(weights.shape)),
-        )
-        for name, (targets, weights) in labels.items()
-    }
+    there = keras.ops.reshape(keras.ops.cast(present, "float32"), (-1,))
+
+    def seen(weights: Any) -> Any:
+        if weights is None:
+            return there
+        weights = keras.ops.cast(weights, "float32")
+        return weights * spread(there, len(weights.shape))
+
+    return {name: (targets, seen(weights)) for name, (targets, weights) in labels.items()}
 
 
 def _owners(inputs: Sequence[Any], names: Sequence[str]) -> dict[int, frozenset[str | None]]:

@@ -8,19 +8,23 @@ from typing import Any
 import keras
 
 from plait._names import did_you_mean
-from plait.balancing import Aggregator, Balancer, Equal, FeatureBalancer
+from plait.balancing import Aggregator, Balancer, Equal
 from plait.errors import BalancingError
 from plait.model._asked import Asked, Held
+from plait.model._feature_losses import (
+    FeatureLosses,
+    build_for_features,
+    scales_encoders,
+)
 from plait.model._frontier import Cut, compared, find_cut
 from plait.model._gradients import ACROSS_PARTS
-from plait.model._metrics import BalanceMonitor, FeatureLosses, TaskMetrics
+from plait.model._metrics import BalanceMonitor, TaskMetrics
 from plait.model._network import Network
 from plait.model._report import Report
 from plait.model._step import build_balancer
 from plait.model._task_rows import shared_variables
 
 _COMPARING = frozenset({"gramian", "gradients"}) | ACROSS_PARTS
-_OF_FEATURES = frozenset({"feature_losses", "feature_scores", "feature_gramians"})
 
 
 @dataclass(frozen=True)
@@ -77,31 +81,23 @@ class Balance:
                 "compile(auxiliary=[...]), or say `auxiliary: true` of a task. There is: "
                 f"{', '.join(tasks)}."
             )
-        features: tuple[str, ...] = ()
+        names: tuple[str, ...] = ()
         alone = None
-        if network.features is not None:
-            features = network.features.names
-            alone = FeatureLosses(tasks, features, network.features.reads)
-        if isinstance(balancer, FeatureBalancer):
-            if "feature_scores" in balancer.needs and not scored:
-                raise BalancingError(
-                    f"{name} needs a task with classes, whose loss is a cross-entropy without label "
-                    f"smoothing. There is: {', '.join(tasks)}."
-                )
-            if balancer.features is None:
-                balancer.build_features(features)
+        if (features := network.features) is not None:
+            names = features.names
+            build_for_features(balancer, features, scored)
+            alone = FeatureLosses(tasks, names, features.reads)
         if isinstance(balancer, Aggregator) and balancer.level == "parameters":
             balancer.build_rows([tuple(v.shape) for v in shared_variables(network)])
         compares = network.found is not None
-        scaled = not balancer.needs.isdisjoint({"feature_scores", "feature_gramians"})
         return cls(
             balancer,
             tasks,
             tuple(task in auxiliary for task in tasks),
             Report(tasks, compares),
-            BalanceMonitor(tasks, compares, features if scaled else ()),
+            BalanceMonitor(tasks, compares, names if scales_encoders(balancer) else ()),
             Held(len(tasks)) if balancer.refresh_every > 1 else None,
-            features,
+            names,
             alone,
         )
 
@@ -157,11 +153,6 @@ def cut_for(
             return cut, compared(cut, shared, "representation")
     except BalancingError:
         return None, ()
-
-
-def weighs_features(balancer: Balancer | None) -> bool:
-    """Whether a balancer asks for what features give."""
-    return balancer is not None and bool(_OF_FEATURES & balancer.needs)
 
 
 def check_auxiliary(auxiliary: Sequence[str], tasks: Sequence[str]) -> None:

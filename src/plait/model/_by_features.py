@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -39,11 +39,13 @@ class FeaturePass:
         alone: what each gave alone.
         pullback: cotangents of the tasks' losses `(tasks,)`, of the features' `(tasks, features)` and
             of the added losses -> gradients of `Network.trainable`.
+        adds: whether there are added losses at all.
     """
 
     forward: Forward
     alone: Alone
     pullback: Pullback
+    adds: bool
 
 
 def by_features(
@@ -80,39 +82,55 @@ def by_features(
     )
     weights, own = asked.weigh_features(evidence, losses.active)
     extra = ops.ones_like(done.forward.added) * scale
-    if "feature_gramians" in needs:
-        joint = done.pullback(weights * scale, ops.zeros_like(own), extra)
-        single = done.pullback(ops.zeros_like(weights), own * scale, ops.zeros_like(extra))
-        gramians = _gramians(network, features, joint, single, scale)
-        evidence = Evidence(
-            losses.values,
-            feature_losses=alone.losses,
-            feature_scores=alone.scores,
-            feature_gramians=gramians,
-        )
+    scales = None
+    if needs.isdisjoint({"feature_gramians", "feature_scores"}):
+        gradients = done.pullback(weights * scale, own * scale, extra)
     else:
-        joint, single = done.pullback(weights * scale, own * scale, extra), None
-    scales = noise = None
-    if not needs.isdisjoint({"feature_gramians", "feature_scores"}):
-        scales, noise = asked.scale_encoders(evidence, losses.active)
-    places = {id(v): n for n, name in enumerate(features.names) for v in features.encoders[name]}
-    gradients = []
-    for n, variable in enumerate(network.trainable):
-        parts = [joint[n]] if single is None else [joint[n], single[n]]
-        place = places.get(id(variable))
-        if place is None or scales is None:
-            gradients.append(sum(parts[1:], parts[0]))
-            continue
-        dtype = parts[0].dtype
-        moved = sum(ops.cast(scales[place, k], dtype) * part for k, part in enumerate(parts))
-        if noise is not None:
-            moved = moved + _noise(variable, parts[0], noise[place], asked.step)
-        gradients.append(moved)
+        gradients, scales = _scaled(network, features, asked, done, evidence, weights, own, scale)
+        if done.adds:
+            # Of no feature: regularisers are not scaled.
+            added = done.pullback(ops.zeros_like(weights), ops.zeros_like(own), extra)
+            gradients = [g + more for g, more in zip(gradients, added, strict=True)]
     gramian = due = None
     if network.found is not None:
-        gramian, due = asked.observe(lambda: _of_tasks(network, done.pullback, scale))
+        gramian, due = asked.observe(
+            lambda: _of_tasks(network, done.pullback, ops.zeros_like(own), scale)
+        )
     weighed = Weighed(weights, [], gramian, due, alone=alone, scales=scales)
     return done.forward, gradients, weighed
+
+
+def _scaled(
+    network: Network,
+    features: Features,
+    asked: Asked,
+    done: FeaturePass,
+    evidence: Evidence,
+    weights: Any,
+    own: Any,
+    scale: Any,
+) -> tuple[list[Any], Any]:
+    """The gradients without those of added losses, each encoder's scaled; and `(features, 2)`."""
+    ops, none = keras.ops, keras.ops.zeros(())
+    parts = [done.pullback(weights * scale, ops.zeros_like(own), none)]
+    if "feature_losses" in asked.balancer.needs:
+        parts.append(done.pullback(ops.zeros_like(weights), own * scale, none))
+    if "feature_gramians" in asked.balancer.needs:
+        gramians = _gramians(network, features, parts[0], parts[1], scale)
+        evidence = replace(evidence, feature_gramians=gramians)
+    scales, noise = asked.scale_encoders(evidence, done.forward.losses.active)
+    places = {id(v): n for n, name in enumerate(features.names) for v in features.encoders[name]}
+    gradients = []
+    for variable, *mine in zip(network.trainable, *parts, strict=True):
+        place = places.get(id(variable))
+        if place is None:
+            gradients.append(sum(mine[1:], mine[0]))
+            continue
+        moved = [ops.cast(scales[place, n], part.dtype) * part for n, part in enumerate(mine)]
+        if noise is not None:
+            moved.append(_noise(variable, mine[0], noise[place], asked.step))
+        gradients.append(sum(moved[1:], moved[0]))
+    return gradients, scales
 
 
 def feature_pass(
@@ -126,6 +144,7 @@ def feature_pass(
     """Runs the model with all features, then with each alone."""
     inputs = {id(t): v for t, v in zip(network.inputs, network.flatten(x), strict=True)}
     moves = "feature_losses" in needs
+    adds: list[bool] = []
 
     def fn(values: list[Any]) -> tuple[Any, Any]:
         inner = state | entries(network.trainable, values)
@@ -135,6 +154,7 @@ def feature_pass(
             predictions = {n: seen[id(tensor)] for n, tensor in network.outputs.items()}
             losses = network.losses(predictions, labels)
             added = added_losses(scope.losses, network.trainable)
+            adds.append(bool(scope.losses) or any(v.regularizer for v in network.trainable))
 
         def ask() -> Alone:
             return answers_alone(
@@ -168,13 +188,20 @@ def feature_pass(
         forward,
         Alone(*beside),
         lambda tasks, own, extra: pullback((tasks, own, extra))[0],
+        any(adds),
     )
 
 
-def _of_tasks(network: Network, pullback: Pullback, scale: Any) -> Any:
-    """`(tasks, tasks)`: the inner products of the tasks' gradients at the shared variables."""
+def _of_tasks(network: Network, pullback: Pullback, none: Any, scale: Any) -> Any:
+    """`(tasks, tasks)`: the inner products of the tasks' gradients at the shared variables.
+
+    Args:
+        network: the model.
+        pullback: of a feature pass.
+        none: zeros for its features' losses.
+        scale: of the losses.
+    """
     ops, count = keras.ops, len(network.tasks)
-    none = ops.zeros((count, len(network.features.names)))
     places = {id(v): n for n, v in enumerate(network.trainable)}
     shared = [places[id(v)] for v in shared_variables(network)]
     rows = []
@@ -197,7 +224,7 @@ def _gramians(
             for n in (places[id(v)] for v in features.encoders[name])
         ]
         own, cross, alone = (
-            sum(ops.sum(a * b) for a, b in products)
+            sum((ops.sum(a * b) for a, b in products), ops.zeros(()))
             for products in (
                 [(one, one) for one, _ in pairs],
                 pairs,

@@ -6,10 +6,21 @@ from typing import Any
 
 import keras
 
-from plait.backend import mask_of
+from plait.backend import mask_of, set_mask
 
 CLASS_LOSSES = "crossentropy"
 MISSING_CLASS = -1
+# Those that are the negative logarithm of the right class' probability, and nothing else.
+_CROSSENTROPIES = (
+    keras.losses.BinaryCrossentropy,
+    keras.losses.CategoricalCrossentropy,
+    keras.losses.SparseCategoricalCrossentropy,
+)
+_CROSSENTROPY_FUNCTIONS = (
+    keras.losses.binary_crossentropy,
+    keras.losses.categorical_crossentropy,
+    keras.losses.sparse_categorical_crossentropy,
+)
 
 
 @dataclass(frozen=True)
@@ -69,14 +80,29 @@ def right_share(identifier: Any) -> Callable[[Any, Any], Any] | None:
 
     None for a loss that is of no classes, or does not say that probability.
     """
-    loss = identifier if isinstance(identifier, str) else keras.losses.get(identifier)
-    if (log_likelihood := getattr(loss, "log_likelihood", None)) is not None:
-        return lambda targets, predictions: keras.ops.exp(log_likelihood(targets, predictions))
-    smoothed = isinstance(loss, keras.losses.Loss) and loss.get_config().get("label_smoothing")
-    if missing_label(identifier) is None or smoothed:
-        return None
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+        loss = None
+    else:
+        loss = keras.losses.get(identifier)
+        if (log_likelihood := getattr(loss, "log_likelihood", None)) is not None:
+            return lambda targets, predictions: keras.ops.exp(log_likelihood(targets, predictions))
+        known = type(loss) in _CROSSENTROPIES or loss in _CROSSENTROPY_FUNCTIONS
+        if not known or (isinstance(loss, keras.losses.Loss) and _smooths(loss)):
+            return None
     crossentropy = resolve_loss(identifier)
-    return lambda targets, predictions: keras.ops.exp(-crossentropy(targets, predictions))
+
+    def share(targets: Any, predictions: Any) -> Any:
+        given = crossentropy(targets, predictions)
+        found = keras.ops.exp(-given)
+        if (kept := mask_of(given)) is not None:
+            set_mask(found, kept)
+        return found
+
+    return share
+
+
+def _smooths(loss: keras.losses.Loss) -> bool:
+    return bool(loss.get_config().get("label_smoothing"))
 
 
 def missing_label(identifier: Any) -> int | None:

@@ -9,7 +9,6 @@ from plait._names import did_you_mean
 from plait.errors import BalancingError
 from plait.model._asked import Weighed
 from plait.model._losses import Labels, same_rank, spread
-from plait.model._network import TaskLosses
 
 
 class Means(keras.metrics.Metric):
@@ -199,57 +198,6 @@ class BalanceMonitor(keras.metrics.Metric):
             scales = self._scales.result()
             results |= {f"{name}_scale": scales[n] for n, name in enumerate(self._features)}
         return results
-
-
-class FeatureLosses(keras.metrics.Metric):
-    """Each task's loss from one feature alone, `<task>_loss_<feature>`, over the rows that have it.
-
-    Args:
-        tasks: the tasks' names.
-        features: the features' names.
-        reads: `(tasks, features)`, above 0 where a task reads a feature; others are not told.
-    """
-
-    def __init__(self, tasks: Sequence[str], features: Sequence[str], reads: Any) -> None:
-        super().__init__(name="feature_losses")
-        self._reads = reads
-        self._tasks = tuple(tasks)
-        self._features = tuple(features)
-        self._means = Means(len(tasks) * (len(features) + 1), name="means")
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        return self._means.variables
-
-    def update_state(self, losses: TaskLosses, alone: Any) -> None:
-        """Takes one batch.
-
-        Args:
-            losses: from all features.
-            alone: from each alone.
-        """
-        ops = keras.ops
-        values = ops.append(alone.plain, losses.plain[:, None], axis=1)
-        weights = ops.append(alone.totals, losses.totals[:, None], axis=1)
-        self._means.update_state(ops.reshape(values, (-1,)), ops.reshape(weights, (-1,)))
-
-    def reset_state(self) -> None:
-        self._means.reset_state()
-
-    @property
-    def branches(self) -> Any:
-        """`(tasks, features + 1)`: the last from all features."""
-        shape = (len(self._tasks), len(self._features) + 1)
-        return keras.ops.reshape(self._means.result(), shape)
-
-    def result(self) -> dict[str, Any]:
-        branches = self.branches
-        return {
-            f"{task}_loss_{feature}": branches[t, f]
-            for t, task in enumerate(self._tasks)
-            for f, feature in enumerate(self._features)
-            if self._reads[t, f]
-        }
 
 
 def _take(metric: keras.metrics.Metric, targets: Any, answers: Any, weights: Any) -> None:

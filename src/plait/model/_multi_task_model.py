@@ -9,8 +9,9 @@ from plait import backend
 from plait._names import demand
 from plait.balancing import Balancer, TrialBalancer
 from plait.model._alone import find_features, losses_by_feature
-from plait.model._balance import Balance, check_auxiliary, cut_for, weighs_features
+from plait.model._balance import Balance, check_auxiliary, cut_for
 from plait.model._class_weight import read_class_weight, weigh_classes
+from plait.model._feature_losses import weighs_features
 from plait.model._frontier import address, tensor_at
 from plait.model._metrics import TaskMetrics
 from plait.model._network import Network, TaskLosses
@@ -154,7 +155,7 @@ class MultiTaskModel(keras.Model):
             objective.scored,
         )
         self._keep(_balance=balance)
-        if balance.learnt and not self.optimizer.built:
+        if (balance.learnt or isinstance(balancing, TrialBalancer)) and not self.optimizer.built:
             self.optimizer.build(self._optimized())
 
     @property
@@ -217,11 +218,11 @@ class MultiTaskModel(keras.Model):
                 `validation_data`, or the training data can be read only once.
         """
         self._weigh_classes_by(class_weight)
-        before = []
+        trials = []
         if isinstance(self.balancing, TrialBalancer):
             how = (x, y, batch_size, epochs, verbose, callbacks, *args)
-            before = [trials_of(self, self.balancing, *how, **kwargs)]
-        around = watched(callbacks, before)
+            trials = [trials_of(self, self.balancing, *how, **kwargs)]
+        around = watched(callbacks, trials)
         return super().fit(x, y, batch_size, epochs, verbose, around, *args, **kwargs)
 
     def branch_losses(self) -> Any:
@@ -300,8 +301,8 @@ class MultiTaskModel(keras.Model):
         logs = {"loss": results[0], **results[1]}
         if self._balance.alone is None:
             return logs
-        x, network = without_row_key(x), self._network
-        self._balance.alone.update_state(*losses_by_feature(network, network.features, x, labels))
+        found = losses_by_feature(self._network, without_row_key(x), labels)
+        self._balance.alone.update_state(*found)
         return {**logs, **self._balance.alone.result()}
 
     def compute_loss(

@@ -6,12 +6,15 @@ comes back as values. So one code serves the three backends.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from plait.backend import mask_of, set_mask, vjp
 from plait.model._frontier import Cut
+
+if TYPE_CHECKING:
+    from plait.model._alone import Features
 
 State = dict[int, tuple[keras.Variable, Any]]
 """Values of variables, by the variable's id."""
@@ -56,7 +59,7 @@ class Network:
         labelled: from labels to `(batch,)` bool, the rows that have one of any output.
         found: where the trunk ends; None where no balancer asks for it.
         compared: the indices of the frontier's tensors that gradients are compared at.
-        features: of a balancer that weighs them; see `plait.model._alone`.
+        features: the model's, where a balancer weighs them.
     """
 
     inputs: Sequence[Any]
@@ -72,7 +75,7 @@ class Network:
     labelled: Callable[[Any], Any]
     found: Cut | None = None
     compared: tuple[int, ...] = ()
-    features: Any = None
+    features: "Features | None" = None
 
     @property
     def cut(self) -> Cut:

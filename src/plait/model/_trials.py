@@ -15,6 +15,8 @@ from plait.errors import BalancingError
 class Trials(keras.callbacks.Callback):
     """Trains each branch by itself before every `trial_epochs` epochs.
 
+    The last of the callbacks, so that a learning rate set for the epoch is that of its trials.
+
     Args:
         balancer: which branches count, and what it makes of the trials.
         train: trains the model for a number of epochs.
@@ -50,22 +52,24 @@ class Trials(keras.callbacks.Callback):
 
         before = self._losses()
         after = []
-        for branch in range(len(before)):
+        try:
+            for branch in range(len(before)):
+                put_back()
+                self._balancer.begin_trial(branch)
+                self._train(self._balancer.trial_epochs)
+                after.append(self._losses()[branch])
+        finally:
             put_back()
-            self._balancer.begin_trial(branch)
-            self._train(self._balancer.trial_epochs)
-            after.append(self._losses()[branch])
-        put_back()
+            model.reset_metrics()
+            model.stop_training = stopping
         self._balancer.after_trials(before, np.stack(after))
-        model.reset_metrics()
-        model.stop_training = stopping
 
 
 def trials_of(model: Any, balancer: TrialBalancer, *args: Any, **kwargs: Any) -> Trials:
     """The trials of one `fit`, whose arguments these are.
 
     Raises:
-        BalancingError: there is no `validation_data`, or the training data can be read only once.
+        BalancingError: there is no `validation_data`, or some data can be read only once.
     """
     given = inspect.signature(keras.Model.fit).bind(model, *args, **kwargs).arguments
     name = type(balancer).__name__
@@ -76,11 +80,12 @@ def trials_of(model: Any, balancer: TrialBalancer, *args: Any, **kwargs: Any) ->
             "a split with a validation part. A validation_split will not do."
         )
     x = given.get("x")
-    if inspect.isgenerator(x) or (hasattr(x, "__next__") and not hasattr(x, "__len__")):
-        raise BalancingError(
-            f"{name} reads the training rows several times. Give fit arrays, or a dataset that can "
-            "be read again, such as a keras.utils.PyDataset."
-        )
+    for rows, what in ((x, "training"), (validation, "validation")):
+        if hasattr(rows, "__next__"):
+            raise BalancingError(
+                f"{name} reads the {what} rows several times. Give fit arrays, or a dataset that can "
+                "be read again, such as a keras.utils.PyDataset."
+            )
     kept = {"y", "batch_size", "shuffle", "sample_weight", "steps_per_epoch"}
     how = {key: value for key, value in given.items() if key in kept}
 

@@ -74,23 +74,25 @@ class Quiet(keras.callbacks.Callback):
             (logs or {}).pop(name, None)
 
 
-def watched(callbacks: Any, before: Sequence[Any] = ()) -> Any:
+def watched(callbacks: Any, more: Sequence[Any] = ()) -> Any:
     """The callbacks of a `fit`, with `Watch` before them and the history and `Quiet` after them.
 
     Args:
         callbacks: as `fit` was given them.
-        before: more, that come first of all.
+        more: further ones, that come last.
     """
     if isinstance(callbacks, keras.callbacks.CallbackList):
-        first = [*before, Watch(callbacks.callbacks)]
-        for callback in first:
+        # The list may have served another `fit`.
+        ours = {Watch, *map(type, more)}
+        theirs = [c for c in callbacks.callbacks if type(c) not in ours]
+        callbacks.callbacks[:] = [Watch(theirs), *theirs, *more]
+        for callback in (callbacks.callbacks[0], *more):
             callback.set_model(callbacks.model)
-        callbacks.callbacks[:0] = first
         return callbacks
     own = keras.tree.flatten(callbacks) if callbacks else []
     if not any(isinstance(callback, keras.callbacks.History) for callback in own):
         own.append(keras.callbacks.History())
-    return [*before, Watch(own), *own, Quiet()]
+    return [Watch(own), *own, Quiet(), *more]
 
 
 def _saved_by(callback: Any, epoch: int) -> str | None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import plait
+from plait.balancing import Evidence
 from plait.balancing.modality._gradient_blending import blend
 from plait.errors import BalancingError
 
@@ -160,6 +161,26 @@ def test_mmpareto_moves_each_encoder_along_its_own_combination():
         np.testing.assert_allclose(of(name, ours), of(name, everything), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("gramian", "expected"),
+    [
+        # a = (1 + 1) / (4 + 2 + 1), and the move is sqrt(7) / 2 times too short.
+        ([[4, -1], [-1, 1]], [4 / 7 * 7**0.5 / 2, 10 / 7 * 7**0.5 / 2]),
+        ([[4, 1], [1, 1]], [1, 1]),
+        ([[4, 0], [0, 0]], [1, 1]),
+        ([[0, 0], [0, 4]], [1, 1]),
+        ([[4, -4], [-4, 4]], [0, 0]),
+    ],
+    ids=["against", "agreeing", "none alone", "none together", "opposed"],
+)
+def test_mmpareto_scales(gramian, expected):
+    gramians = keras.ops.convert_to_tensor(np.array([gramian], "float32"))
+    found = plait.MMPareto(gamma=2.0).encoder_scales(
+        Evidence(None, feature_gramians=gramians), None
+    )
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found)[0], 2 * np.array(expected), 1e-5)
+
+
 @pytest.mark.parametrize("alpha", [0.1, 0.6])
 def test_ogm_slows_the_encoder_of_the_feature_that_answers_better(alpha):
     ours, _ = moved(plait.OGMGE(alpha, enhancement=False))
@@ -202,7 +223,7 @@ def test_ogm_ends_with_its_epochs():
 
 def blending(epochs, balancing, callbacks=()):
     model = without_dropout(plait.MultiTaskModel(*network()))
-    model.compile(keras.optimizers.SGD(0.05), loss=losses(JOINT), balancing=balancing)
+    model.compile(keras.optimizers.Adam(0.01), loss=losses(JOINT), balancing=balancing)
     x, y = data()
     held_out = {n: v[:8] for n, v in x.items()}, {n: v[:8] for n, v in y.items()}
     taught = {n: v[8:] for n, v in x.items()}, {n: v[8:] for n, v in y.items()}
@@ -259,6 +280,9 @@ def test_the_blend():
     np.testing.assert_allclose(found, expected / expected.sum())
     np.testing.assert_allclose(blend(before, before), 1 / 3)
     assert blend(before, np.full((3, 2), np.nan)).sum() == pytest.approx(1)
+    # A branch that diverged counts nothing; the others count as they did.
+    after[2] = np.nan
+    np.testing.assert_allclose(blend(before, after), expected / expected.sum())
 
 
 def test_the_tasks_are_compared_where_they_share_weights():
@@ -381,6 +405,110 @@ def test_saved_and_loaded_it_goes_on(tmp_path):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+def test_trials_run_at_the_rate_of_their_epoch_and_leave_the_optimizer_as_it_was():
+    rates = [0.02, 0.005]
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch: rates[epoch])
+    seen = []
+
+    class Watching(plait.GradientBlending):
+        def begin_trial(self, branch):
+            super().begin_trial(branch)
+            seen.append(float(model.optimizer.learning_rate))
+
+    model = without_dropout(plait.MultiTaskModel(*network()))
+    model.compile(keras.optimizers.Adam(0.1), loss=losses(JOINT), balancing=Watching(1))
+    x, y = data()
+    held = []
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: held.append(
+            [np.abs(keras.ops.convert_to_numpy(v)).max() for v in model.optimizer.variables[2:]]
+        )
+    )
+    model.fit(
+        x, y, epochs=2, batch_size=24, verbose=0, validation_data=(x, y), callbacks=[schedule, look]
+    )
+    np.testing.assert_allclose(seen, [0.02] * 3 + [0.005] * 3, rtol=1e-5)
+    assert max(held[0]) == 0.0
+
+
+def test_frozen_and_shared_encoders_move_with_the_sum():
+    model = without_dropout(plait.MultiTaskModel(*network()))
+    model.compile(keras.optimizers.SGD(RATE), loss=losses(JOINT), balancing=plait.MMPareto())
+    x, y = data()
+    model.fit(x, y, verbose=0)
+    model.get_layer("image_encoder").trainable = False
+    assert "price_loss_image" in model.evaluate(x, y, verbose=0, return_dict=True)
+    inputs, read, encoder = {}, [], keras.layers.Dense(5, kernel_initializer=init(1))
+    for name in ("left", "right"):
+        inputs[name] = keras.Input((6,), name=name)
+        inputs[f"{name}__present"] = keras.Input((1,), dtype="bool", name=f"{name}__present")
+        there = keras.ops.cast(inputs[f"{name}__present"], "float32")
+        read.append(encoder(inputs[name]) * there)
+    outputs = {"price": keras.layers.Dense(1)(keras.layers.Concatenate()(read))}
+    tied = plait.MultiTaskModel(inputs, outputs)
+    with pytest.warns(UserWarning, match="no trainable layer is reached by one feature"):
+        tied.compile("sgd", loss="mse", balancing=plait.MMPareto())
+
+
+def test_regularisers_are_scaled_by_no_balancer():
+    moves = []
+    for strength in (0.0, 0.5):
+        inputs, outputs = network()
+        model = without_dropout(plait.MultiTaskModel(inputs, outputs))
+        kernel = model.get_layer("image_encoder").kernel
+        kernel.regularizer = keras.regularizers.L2(strength)
+        start = keras.ops.convert_to_numpy(kernel).copy()
+        model.compile(keras.optimizers.SGD(RATE), loss=losses(JOINT), balancing=plait.MMPareto(3.0))
+        model.fit(*data(), batch_size=24, shuffle=False, verbose=0)
+        moves.append(keras.ops.convert_to_numpy(kernel) - start)
+    np.testing.assert_allclose(moves[1] - moves[0], -RATE * 2 * 0.5 * start, atol=1e-5)
+
+
+def test_flags_of_rank_two_and_weights_in_float64():
+    inputs, read = {}, []
+    for name in ("left", "right"):
+        inputs[name] = keras.Input((2,), name=name)
+        inputs[f"{name}__present"] = keras.Input((1,), dtype="bool", name=f"{name}__present")
+        there = keras.ops.cast(inputs[f"{name}__present"], "float32")
+        read.append(keras.layers.Dense(3)(inputs[name]) * there)
+    z = keras.layers.Concatenate()(read)
+    own = keras.layers.Dense(1, name="own")(read[0])
+    model = plait.MultiTaskModel(inputs, {"price": keras.layers.Dense(1)(z), "own": own})
+    model.compile("sgd", loss="mse", balancing=plait.UnimodalLosses())
+    draw = np.random.default_rng(0)
+    x = {name: draw.normal(size=(6, 2)).astype("float32") for name in ("left", "right")}
+    x |= {f"{name}__present": np.arange(6)[:, None] % 3 > 0 for name in ("left", "right")}
+    y = {t: draw.normal(size=(6, 1)).astype("float32") for t in ("price", "own")}
+    weights = np.arange(1.0, 7.0)
+    sample_weight = {"price": weights, "own": weights}
+    told = model.evaluate(x, y, sample_weight=sample_weight, verbose=0, return_dict=True)
+    answers = model.predict({**x, "right__present": np.zeros((6, 1), bool)}, verbose=0)["price"]
+    errors, seen = (answers - y["price"])[:, 0] ** 2, weights * x["left__present"][:, 0]
+    np.testing.assert_allclose(told["price_loss_left"], errors @ seen / seen.sum(), rtol=1e-4)
+    # From the only feature that it reads, a task's loss is what it is anyway.
+    assert not any(name.startswith("own_loss_") for name in told)
+
+
+def test_only_what_is_a_probability_scores():
+    mass = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=2)
+    model = plait.MultiTaskModel(*network())
+    model.compile("sgd", loss={"kind": mass, "price": "mse"}, balancing=plait.OGMGE())
+    logits = np.log([[0.2, 0.5, 0.3], [0.9, 0.05, 0.05]]).astype("float32")
+    labels = {"kind": (np.array([1, 2]), None), "price": (np.zeros((2, 1), "float32"), None)}
+    predictions = {"kind": logits, "price": np.zeros((2, 1), "float32")}
+    found = model.objective.scores(
+        {n: keras.ops.convert_to_tensor(v) for n, v in predictions.items()},
+        {n: (keras.ops.convert_to_tensor(t), w) for n, (t, w) in labels.items()},
+    )
+    found = keras.ops.convert_to_numpy(found)
+    np.testing.assert_allclose(found, [0.5, 0.0], rtol=1e-5)
+    focal = plait.MultiTaskModel(*network())
+    with pytest.raises(BalancingError, match="needs a task with classes"):
+        focal.compile(
+            "sgd", loss={"kind": "categorical_focal_crossentropy"}, balancing=plait.OGMGE()
+        )
+
+
 def compiled(balancing, features=FEATURES, loss=None, inputs=None):
     found, outputs = network(features=features)
     model = plait.MultiTaskModel(inputs or found, outputs)
@@ -402,6 +530,24 @@ def test_what_cannot_be_is_refused():
         compiled(plait.OGMGE(), loss={"price": "mse"})
     with pytest.raises(BalancingError, match="GradientBlending looks at validation losses"):
         compiled(plait.GradientBlending()).fit(*data(), verbose=0)
+    with pytest.raises(BalancingError, match="reads the validation rows several times"):
+        compiled(plait.GradientBlending()).fit(
+            *data(), verbose=0, validation_data=(batch for batch in [data()])
+        )
+    with pytest.raises(BalancingError, match=r"already weighs \['image', 'sound'\]"):
+        compiled(compiled(plait.MMPareto()).balancing, {**FEATURES, "note": 3})
+
+    class Wanting(plait.UnimodalLosses):
+        needs = frozenset({"feature_losses", "gramian"})
+
+    with pytest.raises(BalancingError, match="Received: feature_losses, gramian"):
+        compiled(Wanting())
+
+    class Plain(plait.Equal):
+        needs = frozenset({"feature_losses"})
+
+    with pytest.raises(BalancingError, match="only a FeatureBalancer is given"):
+        compiled(Plain())
     with pytest.raises(ValueError, match="MMPareto does not: it weighs features"):
         plait.CRMOGM(plait.MMPareto())
     for make in (

@@ -75,7 +75,8 @@ def blend(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """The weights `(branches,)` from each branch's training and validation loss `(branches, 2)`."""
     gained = before[:, 1] - after[:, 1]
     overfitted = (after[:, 1] - after[:, 0]) - (before[:, 1] - before[:, 0])
-    gained = np.where(np.isfinite(gained) & (gained > 0), gained, 0.0)
+    gained = np.where(np.isfinite(gained + overfitted) & (gained > 0), gained, 0.0)
+    overfitted = np.where(gained > 0, overfitted, 1.0)
     # A branch that gained and memorised nothing at all would count alone.
     found = gained / np.maximum(overfitted**2, np.finfo("float32").eps)
     total = found.sum()

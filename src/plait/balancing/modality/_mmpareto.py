@@ -19,8 +19,8 @@ class MMPareto(FeatureBalancer):
     - brought to the length of g_m + g_u, which the shortest combination falls short of;
     - times `gamma`.
 
-    All other variables move along the sum of all losses. Where g_m and g_u are opposed the
-    combination is 0, and so is the move.
+    All other variables, an encoder that features share too, move along the sum of all losses. Where
+    g_m and g_u are opposed to within rounding the combination is 0, and so is the move.
 
     Args:
         gamma: enlarges the move of the encoders, for the noise of a larger step.
@@ -51,16 +51,20 @@ class MMPareto(FeatureBalancer):
         ops = keras.ops
         gramians = evidence.feature_gramians
         own, cross, alone = gramians[:, 0, 0], gramians[:, 0, 1], gramians[:, 1, 1]
+        # Of which one may be 0, as in a batch without the feature.
+        agree = ops.logical_or(cross > 0, own * alone == 0)
         # Where they do not agree, own - 2 cross + alone is 0 only if both are.
         apart = own - 2 * cross + alone
         joint = ops.where(apart > 0, (alone - cross) / ops.where(apart > 0, apart, 1.0), 0.5)
-        joint = ops.where(cross > 0, 0.5, joint)
+        joint = ops.where(agree, 0.5, joint)
         parts = ops.stack([joint, 1 - joint], axis=1)
         wanted = ops.sqrt(ops.maximum(own + 2 * cross + alone, 0.0))
         squared = ops.einsum("fi,fij,fj->f", parts, gramians, parts)
         found = 2 * ops.sqrt(ops.maximum(squared, 0.0))
-        longer = ops.where(found > 0, wanted / ops.where(found > 0, found, 1.0), 0.0)
-        longer = ops.where(cross > 0, 1.0, longer)
+        # Below that the combination is rounding.
+        clear = squared > 1e-6 * (own + alone)
+        longer = ops.where(clear, wanted / ops.where(clear, found, 1.0), 0.0)
+        longer = ops.where(agree, 1.0, longer)
         return 2 * self.gamma * parts * longer[:, None]
 
     def get_config(self) -> dict[str, Any]:

@@ -19,10 +19,10 @@ class OGMGE(FeatureBalancer):
     and rho_f = s_f / s_g for the other feature g: the gradient of f's encoder is multiplied by
     k_f = 1 - tanh(alpha rho_f) where rho_f > 1, else 1, and gets Gaussian noise with the standard
     deviation of each variable's gradient. Of several tasks with classes, s_f is the mean over the
-    rows that have the feature and the label, summed over the tasks.
+    rows that have the feature and the label, summed over the tasks that read both features.
 
     Args:
-        alpha: how strongly.
+        alpha: how strongly; to be tuned.
         features: the two features that are weighed; needed where the model has more, since the
             paper's rule is of two.
         epochs: the first epoch in which it is done, and the first in which it no longer is; None
@@ -48,7 +48,7 @@ class OGMGE(FeatureBalancer):
         self,
         alpha: float = 0.1,
         features: Sequence[str] | None = None,
-        epochs: tuple[int, int | None] = (0, 50),
+        epochs: tuple[int, int | None] = (0, 51),
         enhancement: bool = True,
     ) -> None:
         super().__init__()
@@ -79,8 +79,11 @@ class OGMGE(FeatureBalancer):
 
     def encoder_scales(self, evidence: Evidence, context: StepContext) -> Any:
         ops = keras.ops
-        sums = ops.sum(mask(evidence.feature_scores, context.active), axis=0)
-        one, other = (sums[place] for place in self._pair)
+        scores = mask(evidence.feature_scores, context.active)
+        pair = ops.stack([scores[:, place] for place in self._pair], axis=1)
+        # Of the tasks that both answer in this batch.
+        both = ops.all(pair > 0, axis=1, keepdims=True)
+        one, other = ops.unstack(ops.sum(ops.where(both, pair, 0.0), axis=0), num=2)
         known = ops.logical_and(one > 0, other > 0)
         ratio = ops.where(known, one, 1.0) / ops.where(known, other, 1.0)
         slowed = {

@@ -12,9 +12,10 @@ from plait.balancing._feature_balancer import FeatureBalancer
 class UnimodalLosses(FeatureBalancer):
     """sum over tasks t of L_t + weight · sum over features f of L_tf, with L_tf from f alone.
 
-    The plain remedy, and the baseline that any other claim about balancing features must beat: on
-    CREMA-D it is ahead of most of the methods made for the purpose (70.8 % against 66.6 % without
-    it, 68.7 to 71.9 % for five others, in the tables of Huang et al.).
+    The plain remedy, and the baseline that any other claim about balancing features must beat. In the
+    tables of Huang et al. it brings CREMA-D from 66.6 to 70.8 %, more than four of the five methods
+    without such losses do (66.9 to 69.7, and 71.9 %); with them MMPareto has 73.1 %. A task that
+    reads one feature only has its loss once.
 
     Args:
         weight: of the features' own losses.
