@@ -25,13 +25,19 @@ class Watch(keras.callbacks.Callback):
         self._beside = beside
         self._good: int | None = None
 
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        # To ask for `self.model` is to put the step's state back into it, which on JAX no other thread
+        # may do while the next step runs.
+        self._stops = model
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.report.begin(epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):
             # Only the end of the epoch may read the step's variables.
-            self.model.stop_training = True
+            self._stops.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._check()

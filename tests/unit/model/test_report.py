@@ -6,6 +6,7 @@ import pytest
 
 import plait
 from plait.errors import DivergedError
+from plait.model._watch import Watch
 
 from .graphs import GRAPHS, data_for
 from .test_step import Fixed
@@ -105,3 +106,18 @@ def test_a_run_that_diverges_at_once_says_that_there_is_nothing_to_go_back_to():
     model.compile("sgd", loss="mse", balancing=plait.MGDA())
     with pytest.raises(DivergedError, match=r"Task 'a'.*step 0.*No epoch had ended before"):
         model.fit(data, {**labels, "a": 1e30 * labels["a"]}, verbose=0)
+
+
+def test_a_bad_loss_stops_the_run_without_a_touch_of_its_state():
+    """Keras calls this from a thread of its own while the next step runs."""
+
+    class Running:
+        stop_training = False
+
+        def jax_state_sync(self):
+            raise AssertionError("the state is the running step's")
+
+    watch, model = Watch([]), Running()
+    watch.set_model(model)
+    watch.on_train_batch_end(0, {"loss": float("nan")})
+    assert model.stop_training
