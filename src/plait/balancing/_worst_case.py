@@ -62,7 +62,8 @@ def _pivot(gramian: Any, ones: Any, radius: Any) -> tuple[Any, Any]:
         factor = cholesky(matrix + ops.diag(1.0 - inside + _RIDGE))
         both = ops.broadcast_to(factor[None], (2, *factor.shape))
         solved = cholesky_solve(both, right * inside)
-        (alpha, beta), (_, gamma) = right @ ops.transpose(solved)
+        products = right @ ops.transpose(solved)
+        alpha, beta, gamma = products[0, 0], products[0, 1], products[1, 1]
         slope = ops.sqrt(larger(beta**2 - alpha * (gamma - radius**2), 0.0))
         sound = slope > 0
         multiplier = (beta + slope) / positive_or_one(alpha)
