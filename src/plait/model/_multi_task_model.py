@@ -1,6 +1,6 @@
 """`MultiTaskModel`: a functional Keras model that learns several outputs at once, with gaps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,18 +8,17 @@ import keras
 from plait import backend
 from plait._names import demand
 from plait.balancing import Balancer, TrialBalancer
-from plait.model._alone import find_features, losses_by_feature
-from plait.model._balance import Balance, check_auxiliary, cut_for
-from plait.model._class_weight import read_class_weight, weigh_classes
-from plait.model._feature_losses import weighs_features
-from plait.model._frontier import address, tensor_at
+from plait.model._balance import Balance, check_auxiliary
+from plait.model._class_weight import read_class_weight
+from plait.model._loop import Loop
 from plait.model._metrics import TaskMetrics
-from plait.model._network import Network, TaskLosses
-from plait.model._objective import Objective, without_holes
+from plait.model._network import Network
+from plait.model._network_of import network_of
+from plait.model._objective import Objective
+from plait.model._outputs import Outputs
 from plait.model._report import Report
-from plait.model._row_key import augmented, without_row_key
+from plait.model._row_key import without_row_key
 from plait.model._saved_state import PREFIX, restore, saved_state
-from plait.model._step import take_step
 from plait.model._trials import trials_of
 from plait.model._watch import watched
 
@@ -61,12 +60,12 @@ class MultiTaskModel(keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
-        if not isinstance(self.output, Mapping | list | tuple) and len(self.outputs) > 1:
-            raise ValueError("outputs: expected a dict or a flat list of tensors.")
+        named = Outputs(self.output, self.output_names)
         # Untracked: none of these is a layer, a metric or a weight of the model.
         self._keep(
-            shared=None if shared is None else tuple(self._found(t) for t in shared),
+            shared=None if shared is None else tuple(named.found(t) for t in shared),
             augment=None,
+            _named=named,
             balancing=None,
             _balance=Balance.plain(()),
             _class_weight={},
@@ -148,7 +147,7 @@ class MultiTaskModel(keras.Model):
         # Refuses here, not in the first step, a model that cannot give what the balancer needs.
         balance = Balance.of(
             balancing,
-            self._network,
+            self.network,
             auxiliary,
             self._compile_metrics,
             self.optimizer,
@@ -164,14 +163,7 @@ class MultiTaskModel(keras.Model):
 
         A layer that gives two of them has its second output named `<layer>_1`.
         """
-        outputs = self.output
-        if isinstance(outputs, Mapping):
-            return list(outputs)
-        names: list[str] = []
-        for name in self.output_names:
-            again = (f"{name}_{n}" for n in range(1, len(self.output_names)))
-            names.append(next(n for n in (name, *again) if n not in names))
-        return names
+        return list(self._named.names)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -265,21 +257,7 @@ class MultiTaskModel(keras.Model):
         Returns:
             The logs.
         """
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        labels = self.objective.by_name(y, sample_weight)
-        labels = weigh_classes(labels, self._class_weight, self._by_name())
-        x = self._without_holes(augmented(x, self.augment), labels)
-        # A copy: torch counts on in place.
-        step = keras.ops.cast(self.optimizer.iterations, "int32") + 0
-        balance = self._balance
-        asked = balance.asked(step)
-        done = take_step(self._network, asked, self.optimizer, x, labels)
-        balance.report.update(done.losses, done.added, done.weighed, step)
-        if balance.monitor is not None:
-            balance.monitor.update_state(done.weighed, done.losses.active)
-        if balance.alone is not None:
-            balance.alone.update_state(done.losses, done.weighed.alone)
-        self._take(done.losses, done.added, done.labels, done.predictions)
+        self._loop.train(data)
         return self.get_metrics_result()
 
     def test_on_data(self, data: Any) -> dict[str, Any]:
@@ -288,22 +266,7 @@ class MultiTaskModel(keras.Model):
         Returns:
             The logs.
         """
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        labels = self.objective.by_name(y, sample_weight)
-        x = self._without_holes(x, labels)
-        held = [*self.trainable_variables, *self.non_trainable_variables]
-        with keras.StatelessScope([(v, v.value) for v in held], collect_losses=True):
-            predictions = self._named(self(x, training=False))
-            losses = self.objective.losses(predictions, labels)
-            added = sum((keras.ops.sum(term) for term in self.losses), keras.ops.zeros(()))
-        self._take(losses, added, labels, predictions)
-        results = [metric.result() for metric in (self._loss_tracker, self._compile_metrics)]
-        logs = {"loss": results[0], **results[1]}
-        if self._balance.alone is None:
-            return logs
-        found = losses_by_feature(self._network, without_row_key(x), labels)
-        self._balance.alone.update_state(*found)
-        return {**logs, **self._balance.alone.result()}
+        return self._loop.evaluate(data)
 
     def compute_loss(
         self,
@@ -315,14 +278,14 @@ class MultiTaskModel(keras.Model):
     ) -> Any:
         """The sum of the tasks' losses, as `fit` without balancing logs it."""
         labels = self.objective.by_name(y, sample_weight)
-        losses = self.objective.losses(self._named(y_pred), labels)
+        losses = self.objective.losses(self._named.by_name(y_pred), labels)
         return sum((keras.ops.sum(term) for term in self.losses), keras.ops.sum(losses.values))
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         """Updates the metrics with one batch and returns their results."""
-        predictions = self._named(y_pred)
+        predictions = self._named.by_name(y_pred)
         labels = self.objective.labels(predictions, self.objective.by_name(y, sample_weight))
         self._compile_metrics.update_state(labels, predictions)
         return self.get_metrics_result()
@@ -333,7 +296,7 @@ class MultiTaskModel(keras.Model):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if self.shared is not None:
-            config["shared"] = [address(t, self._output_list()) for t in self.shared]
+            config["shared"] = self._named.addresses(self.shared)
         return config
 
     def get_compile_config(self) -> dict[str, Any]:
@@ -348,7 +311,7 @@ class MultiTaskModel(keras.Model):
         given = {k: keras.saving.deserialize_keras_object(v) for k, v in config.items()}
         shared = given.pop("shared", None)
         if self.shared is None and shared is not None:
-            self._keep(shared=tuple(self._found(tensor) for tensor in shared))
+            self._keep(shared=tuple(self._named.found(t) for t in shared))
         self.compile(**given)
         self.optimizer.build(self._optimized())
 
@@ -382,71 +345,30 @@ class MultiTaskModel(keras.Model):
         return [*self.trainable_variables, *self._balance.learnt]
 
     @property
-    def _network(self) -> Network:
-        """Of the layers as they are now: some may have been frozen since `compile`."""
+    def _loop(self) -> Loop:
+        return Loop(
+            self,
+            self._named,
+            self.objective,
+            self._balance,
+            self._loss_tracker,
+            self._compile_metrics,
+            self._class_weight,
+            self.augment,
+        )
+
+    @property
+    def network(self) -> Network:
+        """The layers as they are now: some may have been frozen since `compile`."""
         trained = tuple(id(v) for v in self.trainable_variables)
         if self._made[0] != trained:
-            self._keep(_made=(trained, self._as_network()))
+            made = network_of(
+                self,
+                self._named,
+                self.objective,
+                self._compile_metrics,
+                self.balancing,
+                self.shared,
+            )
+            self._keep(_made=(trained, made))
         return self._made[1]
-
-    def _as_network(self) -> Network:
-        tasks, outputs = self.objective.tasks, self._by_name()
-        cut, chosen = cut_for(self.balancing, self.inputs, outputs, tasks, self.shared)
-        features = None
-        if weighs_features(self.balancing):
-            name = type(self.balancing).__name__
-            features = find_features(self.inputs, outputs, tasks, name)
-        return Network(
-            self.inputs,
-            outputs,
-            tasks,
-            list(self.trainable_variables),
-            list(self.non_trainable_variables),
-            self._standardize_inputs,
-            lambda x: self._named(self(x, training=True)),
-            self.objective.losses,
-            lambda predictions, labels: self._compile_metrics.on_batch(
-                self.objective.labels(predictions, labels), predictions
-            ),
-            self.objective.scores,
-            lambda labels: self.objective.labelled_rows(outputs, labels),
-            cut,
-            chosen,
-            features,
-        )
-
-    def _by_name(self) -> dict[str, Any]:
-        return dict(zip(self.task_names, self._output_list(), strict=True))
-
-    def _output_list(self) -> list[Any]:
-        if isinstance(self.output, Mapping):
-            return [self.output[name] for name in self.task_names]
-        return list(self.outputs)
-
-    def _named(self, predictions: Any) -> dict[str, Any]:
-        if isinstance(predictions, Mapping):
-            return {name: predictions[name] for name in self.task_names}
-        if not isinstance(predictions, list | tuple):
-            predictions = [predictions]
-        return dict(zip(self.task_names, predictions, strict=True))
-
-    def _without_holes(self, x: Any, labels: Any) -> Any:
-        if not labels:
-            return x
-        return without_holes(x, self.objective.labelled_rows(self._by_name(), labels))
-
-    def _take(self, losses: TaskLosses, added: Any, labels: Any, predictions: Any) -> None:
-        """Updates the loss trackers and the metrics with one batch."""
-        total = keras.ops.sum(losses.values) + added
-        # A batch counts by the rows that count: padding does not dilute the epoch's loss.
-        rows = keras.ops.max(losses.totals) if self.objective.tasks else keras.ops.ones(())
-        self._loss_tracker.update_state(total, sample_weight=rows)
-        self._compile_metrics.update_losses(losses.plain, losses.totals)
-        known = self.objective.labels(predictions, labels)
-        self._compile_metrics.update_state(known, predictions)
-
-    def _found(self, named: Any) -> Any:
-        """A tensor named by hand: itself, or its address in a saved configuration."""
-        return (
-            named if isinstance(named, keras.KerasTensor) else tensor_at(named, self._output_list())
-        )

@@ -93,7 +93,7 @@ def test_the_gramian_at_parameters_is_that_of_gradients_taken_one_task_at_a_time
     x, y = data_for(inputs, outputs, rows=5)
     seen = Seen(level="parameters")
     _, _, model = stepped(graph, (x, y), balancing=seen, run_eagerly=True)
-    cut = model._network.cut
+    cut = model.network.cut
     shared = {v.path for v in cut.trunk_variables}
     names = [v.path for t in outputs for v in cut.head_variables(t)]
     shared |= {p for p in names if names.count(p) > 1}
