@@ -4,8 +4,9 @@ from typing import Any
 
 import keras
 
-from plait.backend import cholesky, until
-from plait.balancing._solvers import cholesky_solve, normalised, positive_or_one, smaller
+from plait.backend import until
+from plait.balancing._solvers import normalised, positive_or_one, smaller
+from plait.balancing._symmetric import cholesky, cholesky_solve
 
 _STEPS = 40
 _EXACT = 1e-10

@@ -9,7 +9,8 @@ from typing import Any
 
 import keras
 
-from plait.backend import cholesky, in_float64, until
+from plait.backend import in_float64, until
+from plait.balancing._symmetric import cholesky, cholesky_solve, eigh
 
 PIVOTS = 9
 STEPS = 25
@@ -141,19 +142,12 @@ def eigen(gramian: Any, ones: Any) -> tuple[Any, Any]:
     ops = keras.ops
     # Inactive tasks get eigenvalues of their own, below all others and of their size.
     below = positive_or_one(ops.max(ops.diagonal(gramian)))
-    values, vectors = ops.eigh(gramian - below * ops.diag(1.0 - ones))
+    values, vectors = eigh(gramian - below * ops.diag(1.0 - ones))
     return ops.where(values > _RANK * ops.max(values), values, 0.0), vectors
 
 
 def _combine(matrix: Any, vector: Any) -> Any:
     return (matrix @ vector[:, None])[:, 0]
-
-
-def cholesky_solve(factor: Any, right: Any) -> Any:
-    """The solutions `(problems, tasks)` of L L^T x = right, for lower triangular factors L."""
-    ops = keras.ops
-    half = ops.solve_triangular(factor, right[..., None], lower=True)
-    return ops.solve_triangular(ops.swapaxes(factor, -1, -2), half, lower=False)[..., 0]
 
 
 def _longest(x: Any, dx: Any, y: Any, dy: Any, share: float) -> Any:

@@ -4,14 +4,9 @@ from typing import Any
 
 import keras
 
-from plait.backend import cholesky, until
-from plait.balancing._solvers import (
-    cholesky_solve,
-    larger,
-    normalised,
-    positive_or_one,
-    smaller,
-)
+from plait.backend import until
+from plait.balancing._solvers import larger, normalised, positive_or_one, smaller
+from plait.balancing._symmetric import cholesky, cholesky_solve
 
 _PIVOTS = 10
 _STEPS = 30
