@@ -14,7 +14,7 @@ _BLOCK = 8
 """Tasks in a block of a Gramian."""
 _PARTS = 16
 _LARGE = 2**13
-"""Numbers in a row from which on a Gramian of two blocks or more is worth cutting up."""
+"""Numbers in a row from which on a Gramian is worth cutting up."""
 _LONG = 2**17
 """Numbers in a row from which on the parts are worth a loop."""
 
@@ -80,12 +80,12 @@ def _products(rows: Sequence[Any], others: Sequence[Any], loop: bool) -> Any:
 def _by_blocks(rows: Sequence[Any], others: Sequence[Any], columns: int, parts: int) -> Any:
     """The inner products of flat rows.
 
-    Two-dimensional products throughout: XLA's CPU has no fast path for anything else. Of many long
-    rows those of a block of tasks with another are taken once, where the whole would have them
-    twice, and in parts that fit a core's cache and that several cores can have one each.
+    Two-dimensional products throughout: XLA's CPU has no fast path for anything else. Long rows are
+    taken in parts that fit a core's cache and that several cores can have one each; of many of them
+    the products of a block of tasks with another once, where the whole would have them twice.
     """
     size, same = len(rows), rows is others
-    cut = same and size > _BLOCK and columns >= _LARGE
+    cut = same and columns >= _LARGE
     count, parts = (math.ceil(size / _BLOCK), parts) if cut else (1, 1)
     ends = [size * n // count for n in range(count + 1)]
     blocks = [_stack(rows[start:end], parts) for start, end in pairwise(ends)]
