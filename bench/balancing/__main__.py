@@ -7,9 +7,10 @@
     python bench/balancing --quick            # a few rows, under a minute
 
 - Nets: the sizes of `sizes.py`, batches of 128, 2 to 32 tasks of 10 classes. An MLP 256-512-512-512
-  with heads 512-64-10; a CNN conv16-conv32-dense128 on 32 x 32 x 3 with heads 128-64-10; without a
-  bar, both with heads that have half of the FLOPs, and the MLP with four experts for its last layer
-  and a gate a task.
+  with heads 512-64-10; a CNN conv16-conv32-dense128 on 28 x 28 with heads 128-64-10, with strides of
+  2 instead of pooling, since in a shorter step what is added weighs more; without a bar, both with
+  heads that have half of the FLOPs, and the MLP with four experts for its last layer and a gate a
+  task.
 - Steps: `train_step` as Keras compiles it on JAX, on data that lie on the device, with the state in
   the arguments' place. No cache of compiled programs.
 - Ratios: two plain steps and two balanced ones in turn in one process, pair by pair; the median and

@@ -85,7 +85,7 @@ class Net:
 
 
 _MLP = Net("mlp", (256,), (Dense(256, 512), Dense(512, 512), Dense(512, 512)), 2)
-_CNN = Net("cnn", (32, 32, 3), (Conv(3, 16, 16), Conv(16, 32, 8), Dense(8 * 8 * 32, 128)), 2)
+_CNN = Net("cnn", (28, 28, 1), (Conv(1, 16, 14), Conv(16, 32, 7), Dense(7 * 7 * 32, 128)), 2)
 
 
 def _half(net: Net, tasks: int) -> Net:
