@@ -55,7 +55,8 @@ class Learner:
         tasks: the columns that it answers, by name.
         fusion: joins the features' tokens; `Concat` if None.
         sharing: what the tasks share after fusion; `HardSharing` if None.
-        balancing: weighs the tasks against each other; their losses are added if None.
+        balancing: weighs the tasks against each other; their losses are added if None. Either way
+            the history tells how their gradients lay to each other.
         split: how one table becomes training, validation and test rows; a name alone is a column
             that says each row's part.
         weight: the column of each row's weight, in the loss and in the scores; a row of weight 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 
 from plait.backend import seeded
-from plait.balancing import Balancer
+from plait.balancing import Balancer, Equal
 from plait.data import Batches
 from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
@@ -57,7 +57,8 @@ def train(
         batches: the training rows; their order is a function of the epoch.
         validation: the rows that choose the weights; None keeps the last ones.
         settings: settled.
-        balancing: weighs the tasks; the model gets a copy of its own.
+        balancing: weighs the tasks; the model gets a copy of its own. None adds their losses, and
+            looks at their gradients now and then, as `Equal` does.
         seed: decides the initial weights and dropout.
         callbacks: Keras' own.
         on_epoch: called with each epoch that is over.
@@ -68,6 +69,8 @@ def train(
     """
     inputs, outputs = declaration.connect(seed)
     model = MultiTaskModel(inputs, outputs)
+    if balancing is None and len(declaration.tasks) > 1:
+        balancing = Equal()
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
     compile_model(model, declaration.tasks, settings, own, steps=len(batches))
     model.augment = augmentation(declaration, settings)

@@ -74,6 +74,15 @@ def test_placeholders_change_not_a_bit_under_a_balancer_either():
     assert bits(balanced) == bits(fitted(declared, poisoned, balancing=PCGrad()))
 
 
+def test_the_history_tells_how_the_tasks_got_on_without_a_balancer_too(plain):
+    (epoch,) = plain.history
+    tasks = list(plain.predictor.tasks)
+    assert sum(epoch.logs[f"{task}_share"] for task in tasks) == pytest.approx(1, abs=1e-5)
+    cosines = [value for name, value in epoch.logs.items() if name.startswith("cosine_")]
+    assert len(cosines) == len(tasks) * (len(tasks) - 1) / 2
+    assert all(-1 <= cosine <= 1 for cosine in cosines)
+
+
 @pytest.mark.backends
 def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before(plain):
     keras.utils.set_random_seed(99)
