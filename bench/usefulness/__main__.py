@@ -5,6 +5,8 @@
     python bench/usefulness --data DIR --only REGEX
                                     # of the runs `data/part/method/rate/seed`, those that match
     python bench/usefulness --report              # the tables of the runs so far
+    python bench/usefulness --report --out bench/usefulness/results.jsonl
+                                    # those of docs/usefulness.md
 
 The protocol, fixed before the first run:
 
@@ -31,8 +33,8 @@ The protocol, fixed before the first run:
 - Time: of training alone, compilation included, by the clock and by the processor, which other jobs
   disturb less; and the ratio of a step, without compilation, to Equal's with the same seed. The methods
   of one seed run one after another, so that what else the machine does falls on all.
-- Short form: every other public balancer that needs no argument, on census_income_kdd with Equal's rate
-  and two of the five seeds; nothing is tuned.
+- Short form: every other public balancer of tasks, on census_income_kdd with Equal's rate and two of
+  the five seeds; nothing is tuned. What some ask for is in `ARGUMENTS` and in `training.run`.
 
 A result that is not a number is a result. The last line is JSON.
 """
@@ -68,6 +70,8 @@ METHODS = ("Equal", "Uncertainty", "FAMO", "PCGrad", "CAGrad", "NashMTL", "UPGra
 TUNING_SEED = 0
 SEEDS = (1, 2, 3, 4, 5)
 SHORT_DATA, SHORT_SEEDS = "census_income_kdd", (1, 2)
+# The income comes first; it is MGDA's weights that are averaged.
+ARGUMENTS = {"PCD": lambda: ("y_income",), "CRMOGM": lambda: (plait.MGDA(),)}
 
 
 class Measurement:
@@ -91,7 +95,7 @@ class Measurement:
             warm_up(problem)
             self.warm = True
         try:
-            balancing = getattr(plait, key["method"])()
+            balancing = made(key["method"])
             test = key["part"] != "tuning"
             found = run(problem, balancing, key["learning_rate"], key["seed"], test)
         except Exception as error:
@@ -148,21 +152,18 @@ class Measurement:
                 )
 
 
+def made(method: str) -> plait.Balancer:
+    return getattr(plait, method)(*ARGUMENTS.get(method, tuple)())
+
+
 def others() -> list[str]:
-    """The public balancers of tasks that are not among the eight and need no argument."""
+    """The public balancers of tasks that are not among the eight."""
     found = []
     for name in plait.__all__:
         what = getattr(plait, name)
         if name in METHODS or not inspect.isclass(what) or not issubclass(what, plait.Balancer):
             continue
-        if issubclass(what, plait.FeatureBalancer):
-            continue
-        needed = [
-            p
-            for p in inspect.signature(what).parameters.values()
-            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        ]
-        if not inspect.isabstract(what) and not needed:
+        if not inspect.isabstract(what) and not issubclass(what, plait.FeatureBalancer):
             found.append(name)
     return found
 

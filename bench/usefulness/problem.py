@@ -57,6 +57,16 @@ class Problem:
         }
         return {task: kinds[kind]() for task, kind in self.scores.items()}
 
+    @property
+    def metrics(self) -> dict[str, list[keras.metrics.Metric]]:
+        """The scores of which more is better, as Keras computes them while it trains."""
+        kinds = {
+            "accuracy": lambda: [keras.metrics.SparseCategoricalAccuracy()],
+            "auc": lambda: [keras.metrics.AUC(from_logits=True)],
+            "mae": list,
+        }
+        return {task: kinds[kind]() for task, kind in self.scores.items()}
+
     def score(self, answers: Arrays, labels: Arrays) -> dict[str, float]:
         """Each task's score over its labelled rows; NaN where an answer is not finite."""
         return {t: self._score(kind, labels[t], answers[t]) for t, kind in self.scores.items()}

@@ -50,17 +50,21 @@ def markdown(results: Results, datasets: tuple[str, ...]) -> str:
     """The tables, as they go into the documentation."""
     blocks = []
     for data in datasets:
+        test, short = (rows(results, data, part) for part in ("test", "short"))
         if tried := results.where(data=data, part="tuning"):
-            blocks += [f"### {data}", *_tables(rows(results, data, "test")), _tuning(tried)]
-        if short := rows(results, data, "short"):
-            blocks += [f"### {data}, the other methods in short", *_tables(short)]
-    loads = [r["load_before"] for r in results.where() if "load_before" in r]
+            blocks += [f"### {data}", *_tables(test), _tuning(tried), *_times(test)]
+        if short:
+            blocks += [f"### {data}, the other methods in short", *_tables(short), *_times(short)]
+    done = [r for r in results.where() if "scores" in r]
+    hours = sum(r["seconds"] for r in done) / 3600
+    blocks += [f"{len(done)} runs, {hours:.2f} hours of training."]
+    loads = [r["load_before"] for r in done if "load_before" in r]
     if loads:
         low, middle, high = np.quantile(loads, [0, 0.5, 1])
-        blocks += [
-            f"{len(loads)} runs. The machine's load average before a run was {middle:.1f} in the "
-            f"median, {low:.1f} to {high:.1f}."
-        ]
+        blocks[-1] += (
+            f" The machine's load average before a run was {middle:.1f} in the median, {low:.1f} to "
+            f"{high:.1f}."
+        )
     return "\n\n".join(blocks)
 
 
@@ -71,18 +75,13 @@ def _tables(found: list[dict[str, Any]]) -> list[str]:
         return failed
     tasks = list(done[0]["scores"])
     whole = [
-        ["method", "rate", "gain, %", "to Equal", "seconds", "CPU s", "compiling", "step", "CPU"],
+        ["method", "rate", "gain, %", "to Equal"],
         *(
             [
                 row["method"],
                 f"{row['learning_rate']:g}",
                 f"{100 * row['gain']:.2f}",
                 _told(row["difference"], 100, 2),
-                f"{row['seconds']:.1f}",
-                f"{row['cpu_seconds']:.1f}",
-                f"{row['compile_s']:.1f}",
-                f"{row['step']:.2f}",
-                f"{row['step_cpu']:.2f}",
             ]
             for row in done
         ),
@@ -98,6 +97,21 @@ def _tables(found: list[dict[str, Any]]) -> list[str]:
         ),
     ]
     return [_table(whole), _table(each), *failed]
+
+
+def _times(found: list[dict[str, Any]]) -> list[str]:
+    """Seconds of training, compilation included, and the ratio of a step to Equal's without it."""
+    body = [
+        [
+            row["method"],
+            *(f"{row[name]:.1f}" for name in ("seconds", "cpu_seconds", "compile_s")),
+            *(f"{row[name]:.2f}" for name in ("step", "step_cpu")),
+        ]
+        for row in found
+        if "failed" not in row
+    ]
+    head = ["method", "seconds", "CPU s", "compiling", "step to Equal's", "by CPU time"]
+    return [_table([head, *body])] if body else []
 
 
 def _tuning(trials: list[Record]) -> str:
@@ -119,15 +133,24 @@ def _table(lines: list[list[str]]) -> str:
 
 
 def _told(difference: dict[str, Any], scale: float, places: int) -> str:
-    """The mean and its interval, in bold where that leaves 0 out; of two seeds, both as they are."""
+    """The mean and its interval, in bold where that leaves 0 out; of two seeds, both as they are.
+
+    With more places where the given ones would show nothing but zeros, or a 0 that is left out.
+    """
     each = difference["each"]
     if not any(each):
         return "0"
-    if len(each) < 3:
-        return " and ".join(f"{scale * value:+.{places}f}" for value in each)
-    mean, low, high = (f"{scale * difference[k]:+.{places}f}" for k in ("mean", "low", "high"))
-    apart = difference["low"] > 0 or difference["high"] < 0
-    return f"{f'**{mean}**' if apart else mean} ({low} to {high})"
+    two = len(each) < 3
+    values = each if two else [difference[name] for name in ("mean", "low", "high")]
+    values = [scale * value for value in values]
+    apart = not two and (values[1] > 0 or values[2] < 0)
+    telling = min(map(abs, values)) if apart else max(map(abs, values))
+    while round(telling, places) == 0:
+        places += 1
+    told = [f"{value:+.{places}f}" for value in values]
+    if two:
+        return " and ".join(told)
+    return f"{f'**{told[0]}**' if apart else told[0]} ({told[1]} to {told[2]})"
 
 
 def _paired(each: list[float]) -> dict[str, Any]:

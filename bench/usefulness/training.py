@@ -41,6 +41,9 @@ def run(
 ) -> dict[str, Any]:
     """Trains, keeps the epoch with the best mean gain on validation, and tells how it went.
 
+    A balancer that asks for auxiliary tasks gets all but the first as such; one that asks for metrics,
+    the problem's.
+
     Args:
         problem: data and model.
         balancing: a balancer that no model has yet.
@@ -58,8 +61,13 @@ def run(
     rate = keras.optimizers.schedules.CosineDecay(
         learning_rate, decay_steps=steps * problem.epochs, alpha=0.01
     )
+    needs = balancing.needs
     model.compile(
-        keras.optimizers.Adam(rate, global_clipnorm=1.0), loss=problem.losses, balancing=balancing
+        keras.optimizers.Adam(rate, global_clipnorm=1.0),
+        loss=problem.losses,
+        metrics=problem.metrics if "metrics" in needs else None,
+        balancing=balancing,
+        auxiliary=list(problem.scores)[1:] if "auxiliary" in needs else (),
     )
 
     def scored(part: str) -> tuple[dict[str, float], float]:
