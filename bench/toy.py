@@ -4,8 +4,8 @@
     python bench/toy.py --quick           # the cheap methods alone, under a minute
 
 Each run is one compiled loop: the two losses' gradients, their Gramian, the balancer's weights, Adam.
-Beside it stands a NumPy re-implementation in float64 with the closed forms for two tasks. The last
-line is JSON: for each method and scale where each start ended, and how many reached the front.
+Beside it runs `toy_numpy.py`, NumPy in float64 with the closed forms for two tasks. The last line is
+JSON: for each method and scale where each start ended, and how many reached the front.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+import toy_numpy
 
 import plait
 from plait.balancing import Evidence, StepContext
@@ -52,25 +53,6 @@ METHODS = {
     "FAMO 0": famo(0.0),
 }
 QUICK = ("LS", "MGDA", "PCGrad", "NashMTL", "FAMO 0")
-
-# The re-implementation: at scale 0.1 after 50,000 steps where on the front a start ended (x1; None:
-# elsewhere), and how many starts reached it after 35,000 and 50,000 steps at scale 0.1 and at 1.
-REFERENCE = {
-    "LS": ((-5.7, -5.7, None, -5.7, -5.7, -5.7), (4, 5), (4, 4)),
-    "MGDA": ((-2.0, 6.1, 7.0, -4.3, 7.0, -7.0), (6, 6), (6, 6)),
-    "PCGrad": ((-4.4, -3.4, None, -3.8, 4.4, -6.4), (5, 5), (4, 4)),
-    "UPGrad": ((-4.4, -3.4, None, -3.8, 4.4, -6.4), (5, 5), (4, 4)),
-    "UPGrad 1e-12": ((-4.4, -3.4, None, -3.8, 4.4, -6.4), (5, 5), (4, 4)),
-    "CAGrad": ((-5.7, -5.7, None, -5.7, -5.7, -5.7), (4, 5), (4, 4)),
-    "NashMTL": ((-2.9, 0.0, 2.9, -3.3, 4.9, -6.5), (6, 6), (6, 6)),
-    "FairGrad": ((-2.9, 0.0, 2.9, -3.3, 4.9, -6.5), (6, 6), (6, 6)),
-    "IMTLG": ((-2.2, None, 2.5, -3.4, 5.3, -6.7), (5, 5), (6, 6)),
-    "AlignedMTL": ((-5.7, -5.7, None, -5.7, -5.7, -5.7), (5, 5), (6, 6)),
-    "FAMO 1e-3": ((None, -6.2, None, -6.2, 6.2, -6.2), (4, 4), (4, 4)),
-    "FAMO 1e-2": (None, (None, 4), None),
-    "FAMO 1e-4": (None, (None, 4), None),
-    "FAMO 0": (None, (None, 6), None),
-}
 
 
 def clamped(x, least):
@@ -150,11 +132,11 @@ def shown(x):
     )
 
 
-def against(x, known):
+def against(x, other):
     """The largest difference of x1 where both reached the front, and where only one of them did."""
-    there, known = reached(x), np.array(known, float)
-    largest = np.nanmax(np.where(there, np.abs(x[:, 0] - known), np.nan))
-    differ = np.flatnonzero(there == np.isnan(known)) + 1
+    there, too = reached(x), reached(other)
+    largest = np.max(np.abs(x[:, 0] - other[:, 0]), where=there & too, initial=0.0)
+    differ = np.flatnonzero(there != too) + 1
     return f"{largest:.2f}" + (
         f"; only one of the two gets there from start {differ}" * bool(len(differ))
     )
@@ -182,17 +164,27 @@ def main():
     print("starts: " + " / ".join(map(str, STARTS)))
     for name in names:
         found, seconds = measure(name, marks[-1])
-        counts = [[int(reached(p[:, m // EVERY - 1]).sum()) for m in marks] for p in found]
-        known, *known_counts = REFERENCE[name]
-        print(f"\n{name}  ({seconds:.0f} s)\n  {shown(found[0, :, -1])}")
-        if known and len(marks) == 2:
-            print(f"  x1 differs by {against(found[0, :, -1], known)}")
-        for scale, count, expected in zip(SCALES, counts, known_counts, strict=True):
-            print(f"  reached at scale {scale}: {count}, re-implementation {expected}", flush=True)
-        for scale, path_, count in zip(SCALES, found, counts, strict=True):
-            ends = np.round(path_[:, -1].astype(float), 3).tolist()
-            row = {"method": name, "scale": scale, "ends": ends, "reached": count}
-            rows.append({**row, "seconds": round(seconds, 1)})
+        numpys = toy_numpy.paths(name, STARTS, SCALES, marks[-1], EVERY)
+        print(f"\n{name}  ({seconds:.0f} s)")
+        for scale, ours, theirs in zip(SCALES, found, numpys, strict=True):
+            counts, known = (
+                [int(reached(p[:, m // EVERY - 1]).sum()) for m in marks] for p in (ours, theirs)
+            )
+            last, there = ours[:, -1], theirs[:, -1]
+            print(f"  scale {scale}: reached {counts}, NumPy {known}")
+            print(f"    {shown(last)}\n    {shown(there)} in NumPy")
+            print(f"    x1 differs by {against(last, there)}", flush=True)
+            rows.append(
+                {
+                    "method": name,
+                    "scale": scale,
+                    "ends": np.round(last.astype(float), 3).tolist(),
+                    "reached": counts,
+                    "numpy_ends": np.round(there, 3).tolist(),
+                    "numpy_reached": known,
+                    "seconds": round(seconds, 1),
+                }
+            )
     print(json.dumps({"bench": "toy", "steps": marks, "starts": STARTS, "rows": rows}))
 
 
