@@ -1,4 +1,8 @@
-"""torch: the step runs eagerly on the variables themselves, without a host synchronisation."""
+"""torch: the step runs eagerly on the variables themselves.
+
+plait's part of it waits for the device only where a balancer weighs, or is watched, in some of the
+steps: the host then reads one flag a step.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator

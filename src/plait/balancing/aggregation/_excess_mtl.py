@@ -32,6 +32,7 @@ class ExcessMTL(Aggregator):
         Y. He, S. Zhou, G. Zhang, H. Yun, Y. Xu, B. Zeng, T. Chilimbi, H. Zhao, "Robust Multi-Task
         Learning with Excess Risks", ICML 2024, equations 6 to 9. The authors' code starts the weights
         at 1 and makes them sum to the number of tasks; the paper's lie on the simplex, as here.
+        LibMTL's version weighs the whole losses, heads included: here that is `weight_heads=True`.
     """
 
     def __init__(self, eta: float = 0.01, *, weight_heads: bool = False) -> None:

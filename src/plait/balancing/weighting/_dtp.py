@@ -24,7 +24,8 @@ class DTP(Balancer):
 
     References:
         M. Guo, A. Haque, D. Huang, S. Yeung, L. Fei-Fei, "Dynamic Task Prioritization for Multitask
-        Learning", ECCV 2018, equations 4 and 5.
+        Learning", ECCV 2018, equations 4 and 5. There each example's loss is a focal loss, too, so
+        that hard examples count more within a task; here it is whatever loss the task has.
     """
 
     needs = frozenset({"losses", "metrics"})
