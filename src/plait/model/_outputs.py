@@ -25,13 +25,15 @@ class Outputs:
     """
 
     def __init__(self, structure: Any, layers: Sequence[str]) -> None:
-        if isinstance(structure, Mapping):
-            self.names = list(structure)
-        elif isinstance(structure, list | tuple) or len(layers) == 1:
-            self.names = _told_apart(layers)
-        else:
-            raise ValueError("outputs: expected a dict or a flat list of tensors.")
-        self.tensors = list(self.by_name(structure).values())
+        self.names = list(structure) if isinstance(structure, Mapping) else _told_apart(layers)
+        entries = structure.values() if isinstance(structure, Mapping) else structure
+        flat = list(entries) if isinstance(structure, Mapping | list | tuple) else [structure]
+        for entry in flat:
+            if not isinstance(entry, keras.KerasTensor):
+                raise ValueError(
+                    f"outputs: expected a dict or a flat list of tensors. Received: {structure}"
+                )
+        self.tensors = flat
 
     def by_name(self, values: Any) -> dict[str, Any]:
         """Values in the structure of the outputs, such as predictions, by the outputs' names."""

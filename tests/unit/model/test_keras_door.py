@@ -178,6 +178,22 @@ def test_fit_says_what_is_wrong():
         model.train_on_batch(x, {"a": y[0]})
 
 
+@pytest.mark.parametrize(
+    "nest",
+    [
+        lambda a, b: {"a": [a, b]},
+        lambda a, b: {"a": a, "b": {"c": b}},
+        lambda a, b: [a, [b]],
+        lambda a, b: [{"a": a}, b],
+    ],
+)
+def test_nested_outputs_are_refused(nest):
+    x = keras.Input((2,))
+    answers = [keras.layers.Dense(1, name=t)(x) for t in "ab"]
+    with pytest.raises(ValueError, match=r"outputs: expected a dict or a flat list of tensors"):
+        plait.MultiTaskModel(x, nest(*answers))
+
+
 def test_a_balancer_belongs_to_one_model():
     balancer = plait.PCGrad()
     compiled(plait.MultiTaskModel(*graph()), balancing=balancer)
