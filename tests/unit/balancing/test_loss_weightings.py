@@ -1,5 +1,7 @@
 """The methods that see loss values only: their weights are their objectives' slopes, by hand."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -82,11 +84,24 @@ def test_a_task_without_labels_is_not_there():
         np.testing.assert_allclose(found, [alone[0], 0, alone[1]], rtol=1e-5, err_msg=str(balancer))
 
 
+def test_famo_takes_its_minima_by_name_and_out_of_json():
+    config = json.loads(json.dumps(plait.FAMO(minimum_losses={"b": 0.5}).get_config()))
+    found = weigh(plait.FAMO(**config), losses=[1.0, 1.0, 1.0])[0]
+    # Each weight is z / (L - b) over the sum of all of these.
+    np.testing.assert_allclose(found, [1 / 4, 2 / 4, 1 / 4], rtol=1e-5)
+    in_order = json.loads(json.dumps(plait.FAMO(minimum_losses=(0.0, 0.5, 0.0)).get_config()))
+    np.testing.assert_allclose(weigh(plait.FAMO(**in_order), losses=[1.0] * 3)[0], found)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: plait.Constant({"bb": 1.0}).build(NAMES), "names 'bb'"),
         (lambda: plait.PBI(preference=[1, 2]).build(NAMES), "has 2 values for 3 tasks"),
+        (lambda: plait.FAMO(minimum_losses={"bb": 1.0}).build(NAMES), "names 'bb'"),
+        (lambda: plait.FAMO(minimum_losses=(1, 2)).build(NAMES), "has 2 values for 3 tasks"),
+        (lambda: plait.FAMO(learning_rate=0), "learning_rate is above 0"),
+        (lambda: plait.FAMO(decay=-1), "decay is at least 0"),
         (lambda: plait.STCH(mu=0), "mu is greater than 0"),
         (lambda: plait.UWSO(tau=-1), "tau is greater than 0"),
         (lambda: plait.PBI(theta=-1), "theta is at least 0"),

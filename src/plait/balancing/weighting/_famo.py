@@ -7,6 +7,7 @@ import keras
 from plait.balancing._adam import TaskAdam
 from plait.balancing._balancer import StepContext
 from plait.balancing._loss_weighting import LossWeighting
+from plait.balancing._preference import Preference, as_numbers
 from plait.balancing._simplex import masked_softmax
 
 _EPSILON = 1e-8
@@ -23,7 +24,10 @@ class FAMO(LossWeighting):
     Args:
         learning_rate: of xi.
         decay: the coefficient of xi in its own gradient.
-        minimum_losses: b, one a task in the order of the model's outputs, or one for all.
+        minimum_losses: b, one a task, by name or in order, or one for all; 0 where it is None.
+
+    Raises:
+        ValueError: a learning rate that is not above 0, or a negative decay.
 
     References:
         B. Liu, Y. Feng, P. Stone, Q. Liu, "FAMO: Fast Adaptive Multitask Optimization", NeurIPS
@@ -37,21 +41,20 @@ class FAMO(LossWeighting):
         self,
         learning_rate: float = 0.025,
         decay: float = 1e-3,
-        minimum_losses: float | tuple[float, ...] = 0.0,
+        minimum_losses: Preference = None,
     ) -> None:
         super().__init__()
+        if not learning_rate > 0:
+            raise ValueError(f"FAMO: learning_rate is above 0. Received: {learning_rate!r}")
+        if not decay >= 0:
+            raise ValueError(f"FAMO: decay is at least 0. Received: {decay!r}")
         self.learning_rate = learning_rate
         self.decay = decay
         self.minimum_losses = minimum_losses
 
     def build(self, tasks: tuple[str, ...]) -> None:
         super().build(tasks)
-        if not isinstance(self.minimum_losses, int | float) and len(self.minimum_losses) != len(
-            tasks
-        ):
-            raise ValueError(
-                f"FAMO: minimum_losses has {len(self.minimum_losses)} values for {len(tasks)} tasks."
-            )
+        self._least = as_numbers("FAMO", "minimum_losses", self.minimum_losses, tasks, 0.0)
         self._logits = keras.Variable("zeros", shape=(len(tasks),), dtype="float32", name="logits")
         self._adam = TaskAdam(len(tasks))
 
@@ -84,5 +87,5 @@ class FAMO(LossWeighting):
         }
 
     def _excess(self, losses: Any, context: StepContext) -> Any:
-        least = keras.ops.convert_to_tensor(self.minimum_losses, dtype="float32")
+        least = keras.ops.convert_to_tensor(self._least)
         return keras.ops.where(context.active, losses - least + _EPSILON, 1.0)

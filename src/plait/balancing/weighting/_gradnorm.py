@@ -61,6 +61,8 @@ class GradNorm(GramianWeighting):
         )
         if not alpha >= 0:
             raise ValueError(f"GradNorm: alpha is at least 0. Received: {alpha!r}")
+        if not learning_rate > 0:
+            raise ValueError(f"GradNorm: learning_rate is above 0. Received: {learning_rate!r}")
         self.alpha = alpha
         self.learning_rate = learning_rate
 

@@ -22,6 +22,9 @@ class MoDo(SharesAcrossBatches):
         rho: the regularisation.
         weight_heads: see `CrossGramianWeighting`, which says what the three batches are.
 
+    Raises:
+        ValueError: a negative number.
+
     References:
         L. Chen, H. Fernando, Y. Ying, T. Chen, "Three-Way Trade-Off in Multi-Objective Learning:
         Optimization, Generalization and Conflict-Avoidance", NeurIPS 2023, Algorithm 1.
@@ -31,6 +34,9 @@ class MoDo(SharesAcrossBatches):
 
     def __init__(self, gamma: float = 0.1, rho: float = 0.1, *, weight_heads: bool = False) -> None:
         super().__init__(weight_heads=weight_heads)
+        for name, value in {"gamma": gamma, "rho": rho}.items():
+            if not value >= 0:
+                raise ValueError(f"MoDo: {name} is at least 0. Received: {value!r}")
         self.gamma = gamma
         self.rho = rho
 
