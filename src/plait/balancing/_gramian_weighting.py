@@ -2,6 +2,7 @@
 
 from typing import Any, get_args
 
+from plait._ranges import demand_whole
 from plait.balancing._balancer import Balancer, Level
 
 
@@ -20,7 +21,7 @@ class GramianWeighting(Balancer):
             task is then over these rows only.
 
     Raises:
-        ValueError: another level, or a number below 1.
+        ValueError: another level, or a number that is no whole one from 1 on.
     """
 
     needs = frozenset({"gramian"})
@@ -39,9 +40,9 @@ class GramianWeighting(Balancer):
             raise ValueError(
                 f"{name}: level is 'representation' or 'parameters'. Received: {level!r}"
             )
-        for argument, value in (("refresh_every", refresh_every), ("gram_batch", gram_batch or 1)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: {argument} is at least 1. Received: {value!r}")
+        demand_whole(name, refresh_every=refresh_every)
+        if gram_batch is not None:
+            demand_whole(name, gram_batch=gram_batch)
         self.level = level
         self.weight_heads = weight_heads
         self.refresh_every = refresh_every

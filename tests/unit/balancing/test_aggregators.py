@@ -170,7 +170,8 @@ def test_inactive_tasks_are_not_there(make):
         (lambda: plait.ExcessMTL(eta=0), "eta is above 0"),
         (lambda: plait.DBMTL(beta=1), "beta is at least 0 and below 1"),
         (lambda: plait.DBMTL(sigma=-1), "sigma is at least 0"),
-        (lambda: plait.TrimmedMean(trim=-1), "trim is at least 0"),
+        (lambda: plait.TrimmedMean(trim=-1), "trim is a whole number, 0 or more"),
+        (lambda: plait.TrimmedMean(trim=1.5), "trim is a whole number, 0 or more"),
     ],
 )
 def test_arguments_out_of_range_are_refused(make, message):

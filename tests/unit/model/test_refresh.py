@@ -135,10 +135,16 @@ def test_a_task_without_a_label_among_the_compared_rows_is_not_compared(level):
     assert seen.active.tolist() == [True, False]
 
 
-@pytest.mark.parametrize("argument", ["refresh_every", "gram_batch"])
-def test_numbers_below_one_are_refused(argument):
-    with pytest.raises(ValueError, match=f"PCGrad: {argument} is at least 1"):
-        plait.PCGrad(**{argument: -1})
+@pytest.mark.parametrize("value", [0, -1, 2.5, True, "3"])
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [(plait.PCGrad, "refresh_every"), (plait.PCGrad, "gram_batch"), (plait.PSMGD, "refresh_every")],
+)
+def test_what_is_no_count_is_refused(make, argument, value):
+    with pytest.raises(
+        ValueError, match=f"{make.__name__}: {argument} is a whole number, 1 or more"
+    ):
+        make(**{argument: value})
 
 
 def in_steps(balancer, gramians, active=None):

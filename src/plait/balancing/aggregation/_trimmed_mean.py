@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from plait._ranges import demand_whole
 from plait.balancing._aggregator import Aggregator
 from plait.balancing._balancer import Evidence, Level, StepContext
 
@@ -21,7 +22,7 @@ class TrimmedMean(Aggregator):
         weight_heads: has no effect, as no task has a weight.
 
     Raises:
-        ValueError: a negative `trim`.
+        ValueError: a `trim` that is no whole number from 0 on.
 
     References:
         D. Yin, Y. Chen, K. Ramchandran, P. Bartlett, "Byzantine-Robust Distributed Learning: Towards
@@ -32,8 +33,7 @@ class TrimmedMean(Aggregator):
         self, trim: int = 1, *, level: Level = "parameters", weight_heads: bool = False
     ) -> None:
         super().__init__(level=level, weight_heads=weight_heads)
-        if trim < 0:
-            raise ValueError(f"TrimmedMean: trim is at least 0. Received: {trim!r}")
+        demand_whole("TrimmedMean", least=0, trim=trim)
         self.trim = trim
 
     def update(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from plait._ranges import demand_whole
 from plait.balancing._balancer import Evidence, StepContext
 from plait.balancing._feature_balancer import TrialBalancer
 
@@ -27,7 +28,7 @@ class GradientBlending(TrialBalancer):
         super_epoch: n, in epochs of `fit`.
 
     Raises:
-        ValueError: a `super_epoch` below 1.
+        ValueError: a `super_epoch` that is no whole number from 1 on.
 
     References:
         W. Wang, D. Tran, M. Feiszli, "What Makes Training Multi-Modal Classification Networks
@@ -38,8 +39,7 @@ class GradientBlending(TrialBalancer):
 
     def __init__(self, super_epoch: int = 10) -> None:
         super().__init__()
-        if super_epoch < 1:
-            raise ValueError(f"GradientBlending: super_epoch is 1 or more. Received: {super_epoch}")
+        demand_whole("GradientBlending", super_epoch=super_epoch)
         self.trial_epochs = super_epoch
 
     def build_features(self, features: tuple[str, ...]) -> None:

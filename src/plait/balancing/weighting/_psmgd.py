@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from plait._ranges import demand_whole
 from plait.balancing._balancer import Balancer, Evidence, StepContext
 from plait.balancing._wrapper import Wrapper
 from plait.balancing.weighting._mgda import MGDA
@@ -22,7 +23,7 @@ class PSMGD(Wrapper):
         refresh_every: R, in steps.
 
     Raises:
-        ValueError: refresh_every is less than 1, or `weighting` looks at no Gramian.
+        ValueError: refresh_every is no whole number from 1 on, or `weighting` looks at no Gramian.
 
     Example:
         >>> import plait
@@ -37,8 +38,7 @@ class PSMGD(Wrapper):
 
     def __init__(self, weighting: Balancer | None = None, refresh_every: int = 8) -> None:
         super().__init__(MGDA() if weighting is None else weighting)
-        if not refresh_every >= 1:
-            raise ValueError(f"PSMGD: refresh_every is at least 1. Received: {refresh_every!r}")
+        demand_whole("PSMGD", refresh_every=refresh_every)
         if "gramian" not in self.needs:
             raise ValueError(
                 "PSMGD spares steps the Gramian of the tasks' gradients, and "

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from plait._ranges import demand_whole
 from plait.backend import in_float64, until
 from plait.balancing._across_batches import SharesAcrossBatches
 from plait.balancing._balancer import Evidence
@@ -56,8 +57,7 @@ class SDMGrad(SharesAcrossBatches):
             raise ValueError(
                 f"SDMGrad: momentum is at least 0 and less than 1. Received: {momentum!r}"
             )
-        if not iterations >= 1:
-            raise ValueError(f"SDMGrad: iterations is at least 1. Received: {iterations!r}")
+        demand_whole("SDMGrad", iterations=iterations)
         self.lambda_ = lambda_
         self.learning_rate = learning_rate
         self.momentum = momentum
