@@ -85,6 +85,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "DWA",
         "CrossGramianWeighting",
         "Aggregator",
+        "Update",
         "CRMOGM",
         "PSMGD",
         "FeatureBalancer",

@@ -1,6 +1,6 @@
 """How the tasks are weighed against each other: one small class a method."""
 
-from plait.balancing._aggregator import Aggregator
+from plait.balancing._aggregator import Aggregator, Update
 from plait.balancing._balancer import Balancer, Evidence, StepContext
 from plait.balancing._feature_balancer import FeatureBalancer, TrialBalancer
 from plait.balancing._gramian_weighting import CrossGramianWeighting, GramianWeighting
@@ -98,4 +98,5 @@ __all__ = [
     "UPGrad",
     "Uncertainty",
     "UnimodalLosses",
+    "Update",
 ]

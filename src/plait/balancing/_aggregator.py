@@ -1,10 +1,28 @@
 """The contract of methods that make the update out of the tasks' gradients themselves."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from plait.balancing._balancer import Balancer, Evidence, Level, StepContext
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an aggregator makes of the tasks' gradients.
+
+    Attributes:
+        along: one `(*shape)` for each of `Evidence.gradients`, which the shared tensor moves along.
+        weights: the heads' weights `(tasks,)`, 0 for inactive tasks.
+        parts: from a shared tensor's place to each task's part of what it moves along, `(*shape)` in
+            turn, which sum to it. Asked only in the steps that tell the tasks' shares of the update;
+            without it the shares are not known.
+    """
+
+    along: Sequence[Any]
+    weights: Any
+    parts: Callable[[int], Iterable[Any]] | None = None
 
 
 class Aggregator(Balancer):
@@ -40,16 +58,11 @@ class Aggregator(Balancer):
         """Makes variables for shared variables of these shapes; only at the level "parameters"."""
 
     @abc.abstractmethod
-    def update(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
-        """Makes one gradient of the tasks' gradients; may assign the balancer's variables.
-
-        Returns:
-            One `(*shape)` for each of `evidence.gradients`, which the shared tensor moves along; and
-            the heads' weights `(tasks,)`, 0 for inactive tasks.
-        """
+    def update(self, evidence: Evidence, context: StepContext) -> Update:
+        """Makes one gradient of the tasks' gradients; may assign the balancer's variables."""
 
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
-        return self.update(evidence, context)[1], []
+        return self.update(evidence, context).weights, []
 
     def get_config(self) -> dict[str, Any]:
         return {"level": self.level, "weight_heads": self.weight_heads}

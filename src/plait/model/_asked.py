@@ -1,13 +1,20 @@
 """The balancer as one step asks it: what it is told, and in which steps."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 
 from plait import backend
-from plait.balancing import Aggregator, Balancer, Evidence, FeatureBalancer, StepContext
+from plait.balancing import (
+    Aggregator,
+    Balancer,
+    Evidence,
+    FeatureBalancer,
+    StepContext,
+    Update,
+)
 from plait.balancing._balancer import mask
 from plait.model._network import TaskLosses
 
@@ -44,7 +51,9 @@ class Weighed:
         weights: `(tasks,)`.
         own: the gradients of the balancer's trainable variables.
         gramian: `(tasks, tasks)` float32, or None where no gradients were compared.
-        compared: scalar bool, whether `gramian` is of this step; None for always.
+        compared: scalar bool, whether `gramian` and `pulled` are of this step; None for always.
+        pulled: `(tasks,)`, the inner product of each task's part of the update with the update, all 0
+            where that is not known; None where the parts are the weighed gradients.
         alone: what the features answered alone, for a balancer that weighs them.
         scales: `(features, 2)`, what the gradients of their encoders were multiplied by, or None.
     """
@@ -53,6 +62,7 @@ class Weighed:
     own: list[Any]
     gramian: Any = None
     compared: Any = None
+    pulled: Any = None
     alone: Any = None
     scales: Any = None
 
@@ -107,16 +117,22 @@ class Asked:
             weights, own = self.balancer.weights(evidence, self._context(active))
         return Weighed(weights, own, gramian)
 
-    def weigh_when_due(self, losses: TaskLosses, measure: Callable[[], Any]) -> Weighed:
+    def weigh_when_due(
+        self,
+        losses: TaskLosses,
+        measure: Callable[[], Any],
+        metrics: Callable[[], Any] | None = None,
+    ) -> Weighed:
         """The weights of this step, or the last ones of a balancer that weighs in some steps only.
 
         Args:
             losses: the tasks' losses.
             measure: gives the Gramian; what it costs is spent in the steps that need it.
+            metrics: gives the tasks' metrics, for a balancer that needs them.
         """
         if self.held is None:
             gramian = measure()
-            return self.weigh(losses, gramian, self._seen(losses, gramian))
+            return self.weigh(losses, gramian, self._seen(losses, gramian), metrics)
         ops, held, variables = keras.ops, self.held, self.balancer.variables
         active = losses.active
         known = ops.convert_to_tensor(held.known) > 0
@@ -127,8 +143,9 @@ class Asked:
 
         def anew() -> tuple[Any, ...]:
             gramian = measure()
+            seen = self._seen(losses, gramian)
             with keras.StatelessScope([(v, v.value) for v in variables]) as scope:
-                found = self.weigh(losses, gramian, self._seen(losses, gramian))
+                found = self.weigh(losses, gramian, seen, metrics)
             state = [scope.get_current_value(v) for v in variables]
             # A task without labels in this step keeps its weight for the steps to come.
             weights = ops.where(active, found.weights, ops.convert_to_tensor(held.weights))
@@ -151,24 +168,49 @@ class Asked:
             variable.assign(value)
         return Weighed(mask(weights, active), [], gramian, due)
 
-    def observe(self, measure: Callable[[], Any]) -> tuple[Any, Any]:
-        """What `measure` gives in an epoch's first and every sixteenth step, and whether this is one.
+    def observe(
+        self,
+        weighed: Weighed,
+        measure: Callable[[], Any],
+        pulled: Callable[[], Any] | None = None,
+    ) -> Weighed:
+        """`weighed` with a look at the gradients, in an epoch's first and every sixteenth step.
 
-        In the other steps zeros.
+        Args:
+            weighed: what the balancer said without one.
+            measure: gives the Gramian.
+            pulled: gives what `Weighed` has of this name; None for its None.
         """
-        ops = keras.ops
+        ops, size = keras.ops, len(self.tasks)
         due = ops.logical_or(self.step % OBSERVE_EVERY == 0, self.unseen)
-        size = len(self.tasks)
-        return ops.cond(due, measure, lambda: ops.zeros((size, size), "float32")), due
+
+        def nothing() -> tuple[Any, Any]:
+            return ops.zeros((size, size), "float32"), ops.zeros((size,), "float32")
+
+        def look() -> tuple[Any, Any]:
+            return measure(), nothing()[1] if pulled is None else pulled()
+
+        gramian, found = ops.cond(due, look, nothing)
+        told = None if pulled is None else found
+        return replace(weighed, gramian=gramian, compared=due, pulled=told)
 
     def update(
-        self, losses: TaskLosses, gradients: Sequence[Any], shared: Sequence[Any]
-    ) -> tuple[list[Any], Any]:
+        self,
+        losses: TaskLosses,
+        gradients: Sequence[Any],
+        shared: Sequence[Any],
+        metrics: Callable[[], Any],
+    ) -> Update:
         """What each shared tensor moves along, and the heads' weights."""
         balancer = self.balancer
         if not isinstance(balancer, Aggregator):
             raise TypeError(f"{type(balancer).__name__} needs 'gradients' and is no Aggregator.")
-        evidence = Evidence(losses.values, gradients=gradients, shared=shared)
+        evidence = Evidence(
+            losses.values,
+            gradients=gradients,
+            shared=shared,
+            metrics=metrics() if "metrics" in balancer.needs else None,
+        )
         with backend.no_gradient():
             return balancer.update(evidence, self._context(losses.active))
 

@@ -91,12 +91,14 @@ def by_features(
             # Of no feature: regularisers are not scaled.
             added = done.pullback(ops.zeros_like(weights), ops.zeros_like(own), extra)
             gradients = [g + more for g, more in zip(gradients, added, strict=True)]
-    gramian = due = None
+    weighed = Weighed(weights, [], alone=alone, scales=scales)
     if network.found is not None:
-        gramian, due = asked.observe(
-            lambda: _of_tasks(network, done.pullback, ops.zeros_like(own), scale)
+        weighed = asked.observe(
+            weighed,
+            lambda: _of_tasks(network, done.pullback, ops.zeros_like(own), scale),
+            # The features' own losses have moved the model, too: no task's share is known.
+            lambda: ops.zeros_like(weights),
         )
-    weighed = Weighed(weights, [], gramian, due, alone=alone, scales=scales)
     return done.forward, gradients, weighed
 
 

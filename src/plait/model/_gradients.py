@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from plait.balancing import Update
 from plait.model._asked import Asked, Weighed
 from plait.model._by_features import by_features
 from plait.model._cut_pass import CutPass, cut_pass
@@ -17,7 +18,7 @@ from plait.model._network import (
     values_of,
     whole_pass,
 )
-from plait.model._parts import first_rows, joined, parts_of, together
+from plait.model._parts import first_rows, parts_of, together
 from plait.model._rows import (
     ById,
     by_variable,
@@ -88,22 +89,26 @@ def compute_gradients(
         gradients = pullback(weighed.weights * scale, keras.ops.ones_like(forward.added) * scale)
         return Gradients(forward, labels, gradients, weighed)
     batch = cut_pass(network, x, labels, state, scale)
+
+    def metrics() -> Any:
+        return network.metrics(batch.forward.predictions, labels)
+
     if "gradients" in needs:
-        total, weighed = _aggregated(network, asked, batch, state, scale)
+        total, weighed = _aggregated(network, asked, batch, metrics, state, scale)
     elif asked.balancer.level == "parameters":
 
         def some() -> CutPass:
             inputs, known = first_rows((x, labels), asked.balancer.gram_batch)
             return cut_pass(network, inputs, known, state, scale)
 
-        total, weighed = _at_parameters(network, asked, batch, some, scale)
+        total, weighed = _at_parameters(network, asked, batch, some, metrics, scale)
     else:
-        total, weighed = _at_representation(network, asked, batch, labels, scale)
+        total, weighed = _at_representation(network, asked, batch, metrics, scale)
     return Gradients(batch.forward, labels, in_order(total, network.trainable), weighed)
 
 
 def _at_representation(
-    network: Network, asked: Asked, batch: CutPass, labels: Any, scale: Any
+    network: Network, asked: Asked, batch: CutPass, metrics: Callable[[], Any], scale: Any
 ) -> tuple[ById, Weighed]:
     """Rows are the gradients at the frontier; one trunk backward, of their weighted sum."""
     losses = batch.forward.losses
@@ -112,11 +117,9 @@ def _at_representation(
         return frontier_gramian(network, batch, asked.balancer.gram_batch, scale)
 
     if "gramian" in asked.balancer.needs:
-        weighed = asked.weigh_when_due(losses, measure)
+        weighed = asked.weigh_when_due(losses, measure, metrics)
     else:
-        predictions = batch.forward.predictions
-        weighed = asked.weigh(losses, metrics=lambda: network.metrics(predictions, labels))
-        weighed = Weighed(weighed.weights, weighed.own, *asked.observe(measure))
+        weighed = asked.observe(asked.weigh(losses, metrics=metrics), measure)
     ones = keras.ops.ones_like(weighed.weights)
     whole = asked.balancer.level is None
     cotangents = {
@@ -136,7 +139,12 @@ def _at_representation(
 
 
 def _at_parameters(
-    network: Network, asked: Asked, batch: CutPass, some: Callable[[], CutPass], scale: Any
+    network: Network,
+    asked: Asked,
+    batch: CutPass,
+    some: Callable[[], CutPass],
+    metrics: Callable[[], Any],
+    scale: Any,
 ) -> tuple[ById, Weighed]:
     """Rows are the gradients of the shared variables; one trunk backward a task.
 
@@ -147,7 +155,7 @@ def _at_parameters(
     if asked.held is None and asked.balancer.gram_batch is None:
         rows = variable_rows(network, batch)
         weighed = asked.weigh_when_due(
-            losses, lambda: gramian_of(by_variable(rows), scale, loop=True)
+            losses, lambda: gramian_of(by_variable(rows), scale, loop=True), metrics
         )
         total = total_of(
             *(scaled(row, weighed.weights[n]) for n, row in enumerate(rows)),
@@ -163,7 +171,7 @@ def _at_parameters(
         # With weights that are held, this is within a branch.
         return gramian_of(rows, scale, loop=asked.held is None)
 
-    weighed = asked.weigh_when_due(losses, measure)
+    weighed = asked.weigh_when_due(losses, measure, metrics)
     total = total_of(
         *shared_update(network, batch, weighed.weights, scale),
         batch.penalties,
@@ -173,7 +181,12 @@ def _at_parameters(
 
 
 def _aggregated(
-    network: Network, asked: Asked, batch: CutPass, state: State, scale: Any
+    network: Network,
+    asked: Asked,
+    batch: CutPass,
+    metrics: Callable[[], Any],
+    state: State,
+    scale: Any,
 ) -> tuple[ById, Weighed]:
     """The balancer makes the update of the shared tensors out of the tasks' rows."""
     ops = keras.ops
@@ -197,8 +210,8 @@ def _aggregated(
         / scale
         for some, value in zip(found, values, strict=True)
     ]
-    moves, weights = asked.update(batch.forward.losses, gradients, values)
-    moves = [move * scale for move in moves]
+    update = asked.update(batch.forward.losses, gradients, values, metrics)
+    weights, moves = update.weights, [along * scale for along in update.along]
     if at_parameters:
         heads = private_heads(network, asked, batch, weights)
         shared = [
@@ -214,14 +227,25 @@ def _aggregated(
             scaled(batch.head_gradients[t], head_weight(asked, weights, n))
             for n, t in enumerate(network.tasks)
         ]
-    gramian, due = asked.observe(
+    weighed = asked.observe(
+        Weighed(weights, []),
         lambda: sum(
             flat @ ops.transpose(flat)
             for flat in (ops.reshape(g, (len(network.tasks), -1)) for g in gradients)
-        )
+        ),
+        lambda: _pulled(update),
     )
-    total = total_of(*shared, batch.penalties, *heads)
-    return total, Weighed(weights, [], gramian, due)
+    return total_of(*shared, batch.penalties, *heads), weighed
+
+
+def _pulled(update: Update) -> Any:
+    """`(tasks,)`: the inner product of each task's part of an update with the update."""
+    ops = keras.ops
+    total = ops.zeros_like(update.weights)
+    if update.parts is not None:
+        for place, along in enumerate(update.along):
+            total = total + ops.stack([ops.sum(part * along) for part in update.parts(place)])
+    return total
 
 
 def _across_parts(
@@ -243,15 +267,16 @@ def _across_parts(
         ours, theirs = (by_variable(variable_rows(network, batch)) for batch in (one, other))
         gramian = gramian_of(ours, scale, theirs, loop=True)
     totals = ops.stack([batch.forward.losses.totals for batch in batches])
-    losses = joined([batch.forward.losses for batch in batches])
+    forward, known = together([batch.forward for batch in batches], [k for _, k in parts], labels)
     # A task that a part has no label of cannot be compared there.
     weighed = asked.weigh(
-        losses,
+        forward.losses,
         gramian,
         ops.all(totals > 0, axis=0),
+        metrics=lambda: network.metrics(forward.predictions, known),
         cross_product=lambda weights: cross_product(network, one, other, weights, scale),
     )
-    shares = totals / ops.where(losses.totals > 0, losses.totals, 1.0)
+    shares = totals / ops.where(forward.losses.totals > 0, forward.losses.totals, 1.0)
     total = total_of(
         *shared_update(network, third, weighed.weights, scale),
         *(scaled(batch.penalties, 1.0 / len(batches)) for batch in batches),
@@ -261,8 +286,6 @@ def _across_parts(
             for n, gradients in enumerate(private_heads(network, asked, batch, weighed.weights))
         ),
     )
-    forward, known = together([batch.forward for batch in batches], [k for _, k in parts], labels)
     # Told is how the tasks' gradients lie in one part: those of two say nothing of their lengths.
-    seen, due = asked.observe(lambda: frontier_gramian(network, third, None, scale))
-    told = Weighed(weighed.weights, weighed.own, seen, due)
+    told = asked.observe(weighed, lambda: frontier_gramian(network, third, None, scale))
     return Gradients(forward, known, in_order(total, network.trainable), told)

@@ -70,7 +70,9 @@ class Report:
         there = present * ops.cast(lengths > 0, "float32")
         pairs = there[:, None] * there[None, :]
         self._cosines.update_state(ops.reshape(cosines, (-1,)), ops.reshape(pairs, (-1,)))
-        pulled = weighed.weights * (weighed.gramian @ weighed.weights[:, None])[:, 0]
+        pulled = weighed.pulled
+        if pulled is None:
+            pulled = weighed.weights * (weighed.gramian @ weighed.weights[:, None])[:, 0]
         whole = ops.sum(pulled)
         moved = present * ops.cast(ops.logical_and(whole > 0, ops.isfinite(whole)), "float32")
         shares = ops.where(moved > 0, pulled / ops.where(whole > 0, whole, 1.0), 0.0)
@@ -79,8 +81,9 @@ class Report:
     def result(self) -> dict[str, float]:
         """`cosine_<a>_<b>` for each two tasks, and `<task>_share` of the update; NaN where none met.
 
-        A share is that of the squared length of the update of what the tasks share: with
-        d = sum_t w_t g_t it is w_t <g_t, d> / <d, d>. They sum to 1; one below 0 was pulled against.
+        A share is that of the squared length of the update of what the tasks share: with c_t what task
+        t adds to it and d = sum_t c_t it is <c_t, d> / <d, d>, where c_t is the task's gradient times
+        its weight, or what an `Aggregator` makes of it. They sum to 1; one below 0 was pulled against.
         """
         found: dict[str, float] = {}
         if self._cosines is None or self._shares is None:

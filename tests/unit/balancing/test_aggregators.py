@@ -32,8 +32,27 @@ def update_of(balancer, *rows, losses=None, active=None, step=0, shared=None):
     evidence = Evidence(
         keras.ops.convert_to_tensor(losses, "float32"), gradients=tensors, shared=values
     )
-    update, weights = balancer.update(evidence, context(active, step))
-    return [numpy(move) for move in update], numpy(weights)
+    update = balancer.update(evidence, context(active, step))
+    found = [numpy(move) for move in update.along]
+    for place, move in enumerate(found):
+        parts = [numpy(part) for part in update.parts(place)]
+        assert len(parts) == len(active)
+        assert not np.any([part for part, there in zip(parts, active, strict=True) if not there])
+        np.testing.assert_allclose(sum(parts), move, rtol=1e-5, atol=1e-6)
+    return found, numpy(update.weights)
+
+
+def shares_of(balancer, rows, losses=None):
+    """Each task's share of one step's update."""
+    rows = keras.ops.convert_to_tensor(np.array(rows, "float32"))
+    losses = keras.ops.convert_to_tensor(
+        np.ones(len(rows)) if losses is None else losses, "float32"
+    )
+    evidence = Evidence(losses, gradients=[rows], shared=[keras.ops.zeros_like(rows[0])])
+    update = balancer.update(evidence, context(np.ones(len(rows), bool), 0))
+    (along,) = (numpy(move) for move in update.along)
+    pulled = np.array([np.sum(numpy(part) * along) for part in update.parts(0)])
+    return pulled / np.sum(along**2)
 
 
 def test_moco_by_hand():
@@ -88,6 +107,44 @@ def test_trimmed_mean_by_hand():
     np.testing.assert_allclose(update, [1, 5, 0])
     (update,), _ = update_of(balancer, rows, active=[True, False, True, False])
     np.testing.assert_allclose(update, [5, 5, 0.5])
+
+
+def test_shares_of_moco_are_of_the_tracked_gradients():
+    # Shares (0.575, 0.425) of y = (1, 0), (0, 2), see above.
+    parts = np.array([0.575, 0.85]) ** 2
+    found = shares_of(built(plait.MoCo(beta=0.5, gamma=0.1)), [[2, 0], [0, 4]])
+    np.testing.assert_allclose(found, parts / parts.sum(), rtol=1e-5)
+
+
+def test_shares_of_db_mtl_are_of_gradients_of_one_length():
+    found = shares_of(built(plait.DBMTL(beta=0.5)), [[3, 0], [0, 1]], losses=[3.0, 0.5])
+    np.testing.assert_allclose(found, [0.5, 0.5], rtol=1e-5)
+
+
+def test_shares_of_excess_mtl_are_of_the_weighed_gradients():
+    # Equal weights: d = (3, 4) / 2.
+    found = shares_of(built(plait.ExcessMTL()), [[3, 0], [0, 4]])
+    np.testing.assert_allclose(found, [9 / 25, 16 / 25], rtol=1e-5)
+
+
+def test_shares_of_the_trimmed_mean_are_of_the_numbers_kept():
+    balancer = built(plait.TrimmedMean(trim=1), tasks=4, shapes=((3,),))
+    # Sums (1 + 2, 5 + 5, 0 + 0) / 2: of the three fives two are kept, a task's with 2/3.
+    rows = [[1, 5, 0], [2, 5, 0], [9, 5, 1], [-7, 1, 0]]
+    d = np.array([1.5, 5, 0])
+    parts = np.array([[1, 10 / 3, 0], [2, 10 / 3, 0], [0, 10 / 3, 0], [0, 0, 0]]) / 2
+    np.testing.assert_allclose(shares_of(balancer, rows), parts @ d / (d @ d), rtol=1e-5)
+
+
+def test_shares_of_graddrop_are_of_what_it_did_not_drop():
+    rows = np.array([[3, 3, 2, 0], [-1, -1, 1, 4]], "float32")
+    balancer = built(plait.GradDrop(level="parameters", seed=2), shapes=((4,),))
+    draws = numpy(uniform(2, 0, name_key("graddrop"), 0, np.arange(4, dtype="int32")))
+    up = draws < [0.75, 0.75, 1, 1]
+    parts = rows * np.where(up, rows > 0, rows < 0)
+    d = parts.sum(axis=0)
+    np.testing.assert_allclose(shares_of(balancer, rows), parts @ d / (d @ d), rtol=1e-5)
+    assert not np.allclose(parts, rows)
 
 
 @pytest.mark.parametrize("trim", [0, 1, 2, 7])

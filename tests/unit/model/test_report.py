@@ -43,6 +43,58 @@ def test_cosines_and_shares_by_hand():
     assert logs["b_share"] == [pytest.approx(b @ d / (d @ d), rel=1e-4)]
 
 
+def of_moco(rows, losses):
+    tracked = rows / 2  # beta 1/2, gamma 1/10
+    shares = 0.5 - 0.1 * (tracked @ tracked.T) @ np.full(2, 0.5)
+    return (np.clip(shares + (1 - shares.sum()) / 2, 0, 1))[:, None] * tracked
+
+
+def of_db_mtl(rows, losses):
+    means = rows / losses[:, None]
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    return means * lengths.max() / lengths
+
+
+@pytest.mark.parametrize(
+    ("balancing", "parts"),
+    [
+        (plait.MoCo(), of_moco),
+        (plait.DBMTL(), of_db_mtl),
+        (plait.ExcessMTL(), lambda rows, losses: rows / 2),
+        (plait.TrimmedMean(), lambda rows, losses: rows / 2),
+        (plait.GradDrop(leak=1.0, level="parameters"), lambda rows, losses: rows),
+    ],
+    ids=["MoCo", "DBMTL", "ExcessMTL", "TrimmedMean", "GradDrop"],
+)
+def test_shares_are_of_what_an_aggregator_moves_along(balancing, parts):
+    x, heads, data, labels = linear()
+    model = plait.MultiTaskModel(x, heads)
+    model.compile(keras.optimizers.SGD(0.0), loss="mse", balancing=balancing)
+    logs = model.fit(data, labels, batch_size=8, epochs=1, verbose=0).history
+    errors = np.array([(2 * data.sum(axis=1) - labels[t].ravel()) for t in "ab"])
+    rows = np.repeat(2 * errors @ data / 8, 2, axis=1)  # both of the layer's units alike
+    moved = parts(rows, (errors**2).mean(axis=1))
+    d = moved.sum(axis=0)
+    found = [logs[f"{t}_share"][0] for t in "ab"]
+    np.testing.assert_allclose(found, moved @ d / (d @ d), rtol=1e-3)
+    assert sum(found) == pytest.approx(1, abs=1e-5)
+
+
+class Untold(plait.Aggregator):
+    def update(self, evidence, context):
+        sums = [keras.ops.sum(rows, axis=0) for rows in evidence.gradients]
+        return plait.Update(sums, keras.ops.cast(context.active, "float32"))
+
+
+def test_shares_that_an_aggregator_does_not_tell_are_no_numbers():
+    x, heads, data, labels = linear()
+    model = plait.MultiTaskModel(x, heads)
+    model.compile("sgd", loss="mse", balancing=Untold())
+    logs = model.fit(data, labels, epochs=1, verbose=0).history
+    assert np.isnan([logs["a_share"], logs["b_share"]]).all()
+    assert np.isfinite(logs["cosine_a_b"]).all()
+
+
 @pytest.mark.parametrize(
     "make", [plait.Equal, plait.FAMO, plait.UPGrad, plait.GradDrop, plait.MoDo, plait.SDMGrad]
 )

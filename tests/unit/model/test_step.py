@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import plait
-from plait.balancing import Aggregator, GramianWeighting
+from plait.balancing import Aggregator, GramianWeighting, Update
 
 from .graphs import GRAPHS, data_for
 
@@ -66,7 +66,7 @@ class Sum(Aggregator):
         for rows, value in zip(evidence.gradients, evidence.shared, strict=True):
             assert rows.shape == (len(context.tasks), *value.shape)
         sums = [keras.ops.sum(rows, axis=0) for rows in evidence.gradients]
-        return sums, keras.ops.cast(context.active, "float32")
+        return Update(sums, keras.ops.cast(context.active, "float32"))
 
 
 @pytest.mark.parametrize("level", ["representation", "parameters"])

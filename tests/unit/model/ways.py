@@ -4,7 +4,13 @@ import keras
 import numpy as np
 
 import plait
-from plait.balancing import Aggregator, Balancer, CrossGramianWeighting, GramianWeighting
+from plait.balancing import (
+    Aggregator,
+    Balancer,
+    CrossGramianWeighting,
+    GramianWeighting,
+    Update,
+)
 
 WEIGHTS = {"a": 3.0, "b": 0.5}
 
@@ -63,7 +69,7 @@ class OfRows(Known, Aggregator):
         flat = [keras.ops.reshape(rows, (len(context.tasks), -1)) for rows in evidence.gradients]
         self.seen.assign(sum(rows @ keras.ops.transpose(rows) for rows in flat))
         moves = [keras.ops.tensordot(weights, rows, axes=1) for rows in evidence.gradients]
-        return moves, weights
+        return Update(moves, weights)
 
 
 def _with(way, **how):

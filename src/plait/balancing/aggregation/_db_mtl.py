@@ -4,13 +4,13 @@ from typing import Any
 
 import keras
 
-from plait.balancing._aggregator import Aggregator
+from plait.balancing._aggregator import Aggregator, Update
 from plait.balancing._balancer import Evidence, StepContext, mask
 from plait.balancing.aggregation._rows import (
     kept,
     squared_lengths,
     times,
-    weighted_sum,
+    weighted_update,
     where_active,
 )
 
@@ -53,7 +53,7 @@ class DBMTL(Aggregator):
     def variables(self) -> list[keras.Variable]:
         return list(self._means) if self.shapes else []
 
-    def update(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
+    def update(self, evidence: Evidence, context: StepContext) -> Update:
         ops, active = keras.ops, context.active
         steepness = mask(1.0 / (evidence.losses + _EPS), active)
         round_ = ops.cast(context.step, "float32") + 1.0
@@ -66,7 +66,7 @@ class DBMTL(Aggregator):
             mean.assign(moved[-1])
         lengths = mask(ops.sqrt(squared_lengths(moved)), active)
         scale = mask(ops.max(lengths) / (lengths + _EPS), active)
-        return [weighted_sum(rows, scale) for rows in moved], steepness
+        return weighted_update(moved, scale, heads=steepness)
 
     def get_config(self) -> dict[str, Any]:
         return {"beta": self.beta, "sigma": self.sigma}

@@ -5,10 +5,10 @@ from typing import Any
 
 import keras
 
-from plait.balancing._aggregator import Aggregator
+from plait.balancing._aggregator import Aggregator, Update
 from plait.balancing._balancer import Evidence, StepContext, mask
 from plait.balancing._simplex import masked_softmax
-from plait.balancing.aggregation._rows import flat, kept, weighted_sum, where_active
+from plait.balancing.aggregation._rows import flat, kept, weighted_update, where_active
 
 _EPS = 1e-7
 
@@ -53,7 +53,7 @@ class ExcessMTL(Aggregator):
     def variables(self) -> list[keras.Variable]:
         return [self._first, self._logits, *self._squares] if self.shapes else []
 
-    def update(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
+    def update(self, evidence: Evidence, context: StepContext) -> Update:
         ops, active = keras.ops, context.active
         excess = ops.zeros_like(evidence.losses)
         for squares, rows in zip(self._squares, evidence.gradients, strict=True):
@@ -69,7 +69,7 @@ class ExcessMTL(Aggregator):
         # Only differences count; without this they would grow for ever and lose their digits.
         self._logits.assign(logits - ops.mean(logits))
         weights = mask(masked_softmax(logits, active), active)
-        return [weighted_sum(rows, weights) for rows in evidence.gradients], weights
+        return weighted_update(evidence.gradients, weights, heads=weights)
 
     def get_config(self) -> dict[str, Any]:
         return {"eta": self.eta, "weight_heads": self.weight_heads}

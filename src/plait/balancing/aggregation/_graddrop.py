@@ -1,11 +1,12 @@
 """GradDrop: where the tasks disagree about a sign, one sign is drawn and the rest dropped."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 
 from plait._hash import name_key, uniform
-from plait.balancing._aggregator import Aggregator
+from plait.balancing._aggregator import Aggregator, Update
 from plait.balancing._balancer import Evidence, Level, StepContext
 from plait.balancing.aggregation._rows import weighted_sum
 
@@ -49,25 +50,33 @@ class GradDrop(Aggregator):
         self.leak = leak
         self.seed = seed
 
-    def update(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
-        ops = keras.ops
-        found = []
-        for place, (rows, value) in enumerate(
-            zip(evidence.gradients, evidence.shared, strict=True)
-        ):
-            signed = rows
-            if self.level == "representation":
-                signs = ops.sign(ops.cast(value, "float32"))
-                # One task at a time: XLA's CPU sums along a middle axis one number at a time.
-                summed = [ops.sum(rows[n] * signs, axis=0) for n in range(rows.shape[0])]
-                signed = ops.stack(summed)[:, None]
-            draws = _uniform_like(signed[0], self.seed, context.step, place)
-            passing = self.leak + (1.0 - self.leak) * signs_kept(signed, draws)
-            found.append(weighted_sum(rows, passing))
-        return found, ops.cast(context.active, "float32")
+    def update(self, evidence: Evidence, context: StepContext) -> Update:
+        gradients = evidence.gradients
+
+        def passing(place: int) -> Any:
+            return self._passing(gradients[place], evidence.shared[place], context.step, place)
+
+        def parts(place: int) -> Iterable[Any]:
+            # Drawn anew, so that a step in which nobody asks holds nothing for it.
+            rows, through = gradients[place], passing(place)
+            return (rows[n] * through[n] for n in range(rows.shape[0]))
+
+        along = [weighted_sum(rows, passing(place)) for place, rows in enumerate(gradients)]
+        return Update(along, keras.ops.cast(context.active, "float32"), parts)
 
     def get_config(self) -> dict[str, Any]:
         return {"leak": self.leak, "seed": self.seed, **super().get_config()}
+
+    def _passing(self, rows: Any, value: Any, step: Any, place: int) -> Any:
+        """How much of each number passes, as `rows` `(tasks, *shape)` or with 1 for the batch."""
+        ops, signed = keras.ops, rows
+        if self.level == "representation":
+            signs = ops.sign(ops.cast(value, "float32"))
+            # One task at a time: XLA's CPU sums along a middle axis one number at a time.
+            summed = [ops.sum(rows[n] * signs, axis=0) for n in range(rows.shape[0])]
+            signed = ops.stack(summed)[:, None]
+        draws = _uniform_like(signed[0], self.seed, step, place)
+        return self.leak + (1.0 - self.leak) * signs_kept(signed, draws)
 
 
 def signs_kept(gradients: Any, draws: Any) -> Any:

@@ -5,10 +5,10 @@ from typing import Any
 
 import keras
 
-from plait.balancing._aggregator import Aggregator
+from plait.balancing._aggregator import Aggregator, Update
 from plait.balancing._balancer import Evidence, StepContext, mask
 from plait.balancing._simplex import simplex_projection, within
-from plait.balancing.aggregation._rows import flat, kept, weighted_sum, where_active
+from plait.balancing.aggregation._rows import flat, kept, weighted_update, where_active
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -79,7 +79,7 @@ class MoCo(Aggregator):
     def variables(self) -> list[keras.Variable]:
         return [self._shares, *self._tracked] if self.shapes else []
 
-    def update(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
+    def update(self, evidence: Evidence, context: StepContext) -> Update:
         ops, active = keras.ops, context.active
         round_ = ops.cast(context.step, "float32") + 1.0
         beta, gamma = self.beta / round_**self.beta_sigma, self.gamma / round_**self.gamma_sigma
@@ -95,7 +95,7 @@ class MoCo(Aggregator):
         slope = (gramian @ now[:, None])[:, 0] + self.rho * now
         now = simplex_projection(now - gamma * slope, active)
         self._shares.assign(ops.where(active, now, held))
-        return [weighted_sum(row, now) for row in tracked], now
+        return weighted_update(tracked, now, heads=now)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from plait.balancing._aggregator import Update
+
 
 def kept(tasks: int, shapes: Sequence[tuple[int, ...]], name: str) -> list[keras.Variable]:
     """A variable `(tasks, *shape)` of zeros for each shared variable."""
@@ -28,6 +30,15 @@ def weighted_sum(rows: Any, weights: Any) -> Any:
     """
     terms = [rows[n] * weights[n] for n in range(rows.shape[0])]
     return sum(terms[1:], terms[0])
+
+
+def weighted_update(rows: Sequence[Any], weights: Any, heads: Any) -> Update:
+    """Moves along each tensor's `(tasks, *shape)`, times the tasks' weights."""
+    return Update(
+        [weighted_sum(row, weights) for row in rows],
+        heads,
+        lambda place: (rows[place][n] * weights[n] for n in range(weights.shape[0])),
+    )
 
 
 def squared_lengths(rows: Sequence[Any]) -> Any:

@@ -1,11 +1,12 @@
 """TrimmedMean: number by number, the mean of the tasks without the extreme ones."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 
 from plait._ranges import demand_whole
-from plait.balancing._aggregator import Aggregator
+from plait.balancing._aggregator import Aggregator, Update
 from plait.balancing._balancer import Evidence, Level, StepContext
 
 
@@ -36,22 +37,29 @@ class TrimmedMean(Aggregator):
         demand_whole("TrimmedMean", least=0, trim=trim)
         self.trim = trim
 
-    def update(self, evidence: Evidence, context: StepContext) -> tuple[list[Any], Any]:
+    def update(self, evidence: Evidence, context: StepContext) -> Update:
         ops = keras.ops
         there = ops.cast(context.active, "float32")
         count = ops.maximum(ops.sum(there), 1.0)
         trim = ops.minimum(float(self.trim), ops.floor((count - 1.0) / 2.0))
         left = count - 2.0 * trim
-        found = [
-            trimmed_sum(rows, context.active, trim, self.trim) / left for rows in evidence.gradients
-        ]
-        return found, there
+
+        def summed(place: int) -> tuple[Any, Any, Any]:
+            return trimmed_sum(evidence.gradients[place], context.active, trim, self.trim)
+
+        def parts(place: int) -> Iterable[Any]:
+            _, least, greatest = summed(place)
+            kept = numbers_kept(evidence.gradients[place], context.active, trim, least, greatest)
+            return (numbers / left for numbers in kept)
+
+        along = [summed(place)[0] / left for place in range(len(evidence.gradients))]
+        return Update(along, there, parts)
 
     def get_config(self) -> dict[str, Any]:
         return {"trim": self.trim, **super().get_config()}
 
 
-def trimmed_sum(rows: Any, active: Any, trim: Any, at_most: int) -> Any:
+def trimmed_sum(rows: Any, active: Any, trim: Any, at_most: int) -> tuple[Any, Any, Any]:
     """The sum `(*shape)` of the active tasks' numbers without the `trim` least and greatest.
 
     Task by task: what is not among the least so far goes on to the greatest so far, and what is not
@@ -63,6 +71,10 @@ def trimmed_sum(rows: Any, active: Any, trim: Any, at_most: int) -> Any:
         active: `(tasks,)` bool.
         trim: scalar.
         at_most: the largest that `trim` may be.
+
+    Returns:
+        The sum; of the least numbers left out the greatest; and of the greatest the least. Infinite
+        where none is.
     """
     ops = keras.ops
     size = rows.shape[0]
@@ -87,4 +99,38 @@ def trimmed_sum(rows: Any, active: Any, trim: Any, at_most: int) -> Any:
                 for new, old in zip(both, (greatest[place], number), strict=True)
             )
         total = total + ops.where(number == -nothing, 0.0, number)
-    return total
+    inner_least, inner_greatest = -nothing, nothing
+    for place in places:
+        inner_least = ops.where(place < trim, least[place], inner_least)
+        inner_greatest = ops.where(place < trim, greatest[place], inner_greatest)
+    return total, inner_least, inner_greatest
+
+
+def numbers_kept(rows: Any, active: Any, trim: Any, least: Any, greatest: Any) -> Iterable[Any]:
+    """For each task, its numbers `(*shape)` in the trimmed sum, and 0 for those that are left out.
+
+    Of tasks with one number at the edge, each has the same share of what is kept of them.
+
+    Args:
+        rows: as `trimmed_sum` was given them.
+        active: likewise.
+        trim: likewise.
+        least: what it gave.
+        greatest: likewise.
+    """
+    ops = keras.ops
+    there = [ops.cast(active[n], "float32") for n in range(rows.shape[0])]
+    count = sum(there)
+
+    def share(edge: Any) -> Any:
+        below = sum(ops.where(rows[n] < edge, on, 0.0) for n, on in enumerate(there))
+        equal = sum(ops.where(rows[n] == edge, on, 0.0) for n, on in enumerate(there))
+        kept = ops.minimum(below + equal, count - trim) - ops.maximum(below, trim)
+        return kept / ops.maximum(equal, 1.0)
+
+    at_least, at_greatest = share(least), share(greatest)
+    for n, on in enumerate(there):
+        row = rows[n]
+        inside = ops.where(row == least, at_least, ops.where(row == greatest, at_greatest, 1.0))
+        outside = ops.logical_or(row < least, row > greatest)
+        yield ops.where(outside, 0.0, row) * inside * on
