@@ -147,9 +147,9 @@ class Asked:
             with keras.StatelessScope([(v, v.value) for v in variables]) as scope:
                 found = self.weigh(losses, gramian, seen, metrics)
             state = [scope.get_current_value(v) for v in variables]
-            # A task without labels in this step keeps its weight for the steps to come.
-            weights = ops.where(active, found.weights, ops.convert_to_tensor(held.weights))
-            met = ops.cast(ops.logical_or(active, known), "float32")
+            # A task that could not be compared keeps its weight.
+            weights = ops.where(seen, found.weights, ops.convert_to_tensor(held.weights))
+            met = ops.cast(ops.logical_or(seen, known), "float32")
             return weights, gramian, met, state
 
         def again() -> tuple[Any, ...]:

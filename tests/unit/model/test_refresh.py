@@ -43,9 +43,9 @@ class Seen(GramianWeighting):
         return keras.ops.cast(context.active, "float32"), []
 
 
-def trained(balancing, labels=None, batch=2):
+def trained(balancing, labels=None, batch=2, of=graph):
     """Five batches of two rows."""
-    inputs, outputs, _ = graph()
+    inputs, outputs, _ = of()
     x, y = data_for(inputs, outputs, rows=10)
     model = plait.MultiTaskModel(inputs, outputs)
     model.compile(keras.optimizers.SGD(0.1), loss="mse", balancing=balancing)
@@ -133,6 +133,27 @@ def test_a_task_without_a_label_among_the_compared_rows_is_not_compared(level):
     model.compile("sgd", loss="mse", balancing=seen, run_eagerly=True)
     model.train_on_batch(x, {**y, "b": late})
     assert seen.active.tolist() == [True, False]
+
+
+@at_both_levels
+def test_a_task_that_a_refresh_cannot_compare_keeps_its_weight(level):
+    # Steps 0, 2 and 4 weigh; b has a label in step 2, but none in the row that is compared.
+    away = np.where(np.arange(10)[:, None] == 4, np.nan, 1.0).astype("float32")
+    counting = Counting(level=level, refresh_every=2, gram_batch=1)
+    logs, _ = trained(counting, {"b": away}, of=GRAPHS["plain_trunk"])
+    assert float(counting.times) == 3
+    assert logs["a_weight"] == [pytest.approx((1 + 1 + 2 + 2 + 3) / 5)]
+    assert logs["b_weight"] == [pytest.approx((1 + 1 + 1 + 1 + 3) / 5)]
+
+
+@at_both_levels
+def test_a_task_that_was_not_compared_yet_asks_until_it_is(level):
+    # Steps 0 and 1 compare a alone, though b has labels in both.
+    late = np.where(np.isin(np.arange(10)[:, None], [0, 2]), np.nan, 1.0).astype("float32")
+    counting = Counting(level=level, refresh_every=100, gram_batch=1)
+    logs, _ = trained(counting, {"b": late}, of=GRAPHS["plain_trunk"])
+    assert float(counting.times) == 3
+    assert logs["b_weight"] == [pytest.approx((0 + 0 + 3 + 3 + 3) / 5)]
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, True, "3"])
