@@ -6,6 +6,7 @@ rest, so that a batch without labels for a task is a batch of the problem withou
 """
 
 import abc
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -94,6 +95,7 @@ class Balancer(abc.ABC):
         weight_heads: whether a method that looks at gradients also weighs the heads' gradients.
         refresh_every: steps from one weighing to the next; between them the last weights hold.
         gram_batch: how many rows of a batch the gradients are compared on; None for all.
+        model: a reference to the model that it was built for. The step's, not the balancer's own.
     """
 
     needs: frozenset[Need]
@@ -101,6 +103,7 @@ class Balancer(abc.ABC):
     weight_heads: bool = False
     refresh_every: int = 1
     gram_batch: int | None = None
+    model: weakref.ref | None = None
 
     def __init__(self) -> None:
         self.tasks: tuple[str, ...] | None = None

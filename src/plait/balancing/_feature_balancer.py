@@ -21,7 +21,7 @@ class FeatureBalancer(Balancer):
     - "feature_losses": `Evidence.feature_losses`, which the model then also moves along, weighed by
       `feature_weights`.
     - "feature_scores": `Evidence.feature_scores`, for tasks with classes.
-    - "feature_gramians": `Evidence.feature_gramians`, at one more backward.
+    - "feature_gramians": `Evidence.feature_gramians`, at one more backward; beside "feature_losses".
     - "validation_losses": trials, see `TrialBalancer`.
 
     Attributes:

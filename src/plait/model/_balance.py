@@ -17,14 +17,12 @@ from plait.model._feature_losses import (
     scales_encoders,
 )
 from plait.model._frontier import Cut, compared, find_cut
-from plait.model._gradients import ACROSS_PARTS
 from plait.model._metrics import BalanceMonitor, TaskMetrics
+from plait.model._needs import COMPARING, check_needs
 from plait.model._network import Network
 from plait.model._report import Report
 from plait.model._step import build_balancer
 from plait.model._task_rows import shared_variables
-
-_COMPARING = frozenset({"gramian", "gradients"}) | ACROSS_PARTS
 
 
 @dataclass(frozen=True)
@@ -64,15 +62,25 @@ class Balance:
         auxiliary: Sequence[str],
         metrics: TaskMetrics,
         optimizer: Any,
+        owner: Any,
         scored: Sequence[str] = (),
     ) -> "Balance":
-        """Builds the balancer for a model; `scored` are the tasks whose right class has a probability.
+        """Builds the balancer for a model.
+
+        Args:
+            balancer: of this model alone.
+            network: the model as the step knows it.
+            auxiliary: the tasks that only serve the others.
+            metrics: of the model.
+            optimizer: of the model.
+            owner: the model itself, by which it is told from another one.
+            scored: the tasks whose right class has a probability.
 
         Raises:
             BalancingError: a need that the model cannot meet.
         """
         tasks, name = network.tasks, type(balancer).__name__
-        build_balancer(balancer, tasks, optimizer)
+        check_needs(balancer)
         if "metrics" in balancer.needs:
             metrics.check_scores(tasks, name)
         if "auxiliary" in balancer.needs and not set(auxiliary) & set(tasks):
@@ -81,6 +89,7 @@ class Balance:
                 "compile(auxiliary=[...]), or say `auxiliary: true` of a task. There is: "
                 f"{', '.join(tasks)}."
             )
+        build_balancer(balancer, tasks, optimizer, owner)
         names: tuple[str, ...] = ()
         alone = None
         if (features := network.features) is not None:
@@ -143,7 +152,7 @@ def cut_for(
     """
     if balancer is None or len(tasks) < 2:
         return None, ()
-    if _COMPARING & balancer.needs:
+    if COMPARING & balancer.needs:
         cut = find_cut(inputs, outputs, tasks)
         return cut, compared(cut, shared, balancer.level)
     try:

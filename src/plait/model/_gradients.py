@@ -10,6 +10,7 @@ from plait.balancing import Update
 from plait.model._asked import Asked, Weighed
 from plait.model._by_features import by_features
 from plait.model._cut_pass import CutPass, cut_pass
+from plait.model._needs import ACROSS_PARTS
 from plait.model._network import (
     Forward,
     Network,
@@ -38,9 +39,6 @@ from plait.model._task_rows import (
     shared_variables,
     variable_rows,
 )
-
-ACROSS_PARTS = frozenset({"cross_gramian", "cross_product"})
-"""Needs of a batch in parts."""
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,7 @@ class MultiTaskModel(keras.Model):
             auxiliary,
             self._compile_metrics,
             self.optimizer,
+            self,
             objective.scored,
         )
         self._keep(_balance=balance)

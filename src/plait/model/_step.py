@@ -1,15 +1,14 @@
 """One training step: gradients by the balancer's needs, then the optimizer, then changed state."""
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import keras
 
 from plait import backend
-from plait._names import did_you_mean
 from plait.balancing import Balancer, FeatureBalancer
-from plait.balancing._balancer import Need
 from plait.errors import BalancingError
 from plait.model._asked import Asked, Weighed
 from plait.model._gradients import compute_gradients
@@ -85,31 +84,33 @@ def _restore(copies: Sequence[tuple[keras.Variable, Any]], when: Any) -> None:
         variable.assign(keras.ops.where(when, value, keras.ops.convert_to_tensor(variable)))
 
 
-def build_balancer(balancer: Balancer, tasks: tuple[str, ...], optimizer: Any) -> None:
+def build_balancer(balancer: Balancer, tasks: tuple[str, ...], optimizer: Any, owner: Any) -> None:
     """Makes the balancer's variables for these tasks.
+
+    Args:
+        balancer: new, or already of `owner`, which is compiled again.
+        tasks: the tasks' names.
+        optimizer: of the model.
+        owner: the model.
 
     Raises:
         BalancingError: fewer than two tasks, a balancer of another model, or an optimizer that
             cannot take the weights that the balancer learns.
     """
     name = type(balancer).__name__
-    if unknown := sorted(set(balancer.needs) - set(get_args(Need))):
-        raise BalancingError(
-            f"{name} needs {unknown[0]!r}, which no step can provide. It can provide: "
-            f"{', '.join(get_args(Need))}.{did_you_mean(unknown[0], get_args(Need))}"
-        )
     if len(tasks) < 2 and not (tasks and isinstance(balancer, FeatureBalancer)):
         raise BalancingError(
             f"{name} weighs tasks against each other and needs two outputs with a loss. Received: "
             f"{list(tasks) or 'none'}. Leave balancing=None."
         )
-    if balancer.tasks not in (None, tasks):
-        raise BalancingError(
-            f"This {name} already balances {list(balancer.tasks or ())}. Give each model a balancer "
-            "of its own."
-        )
     if balancer.tasks is None:
         balancer.build(tasks)
+        balancer.model = weakref.ref(owner)
+    elif balancer.tasks != tasks or balancer.model is None or balancer.model() is not owner:
+        raise BalancingError(
+            f"This {name} already balances {list(balancer.tasks)}. Give each model a balancer of its "
+            "own: it learns, and what it learns belongs to one model."
+        )
     known = {id(v) for v in getattr(optimizer, "_trainable_variables", ())}
     if optimizer.built and not known >= {id(v) for v in balancer.trainable_variables}:
         raise BalancingError(

@@ -204,6 +204,25 @@ def test_a_balancer_belongs_to_one_model():
         other.compile("sgd", loss="mse", balancing=balancer)
 
 
+@pytest.mark.parametrize("make", [plait.PCGrad, lambda: plait.CRMOGM(plait.MGDA())])
+def test_a_balancer_belongs_to_one_model_of_the_same_tasks(make, tmp_path):
+    balancer = make()
+    model = compiled(plait.MultiTaskModel(*graph()), balancing=balancer)
+    twin = plait.MultiTaskModel(*graph())
+    for taken in (balancer, getattr(balancer, "weighting", balancer)):
+        with pytest.raises(plait.BalancingError, match="of its own"):
+            compiled(twin, balancing=taken)
+    # The model itself may be compiled again, saved, loaded and cloned.
+    compiled(model, balancing=balancer).fit(*data(), verbose=0)
+    model.save(tmp_path / "model.keras")
+    for again in (
+        keras.saving.load_model(tmp_path / "model.keras"),
+        keras.models.clone_model(model),
+    ):
+        assert type(again.balancing) is type(balancer)
+        again.fit(*data(), verbose=0)
+
+
 def test_modality_dropout_is_a_function_of_the_row_and_keeps_one():
     drop = plait.ModalityDropout(["p", "q"], rate=0.5)
     keys = np.stack([np.arange(4000), np.full(4000, 7)], axis=1).astype("int32")
