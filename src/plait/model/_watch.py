@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 
@@ -11,7 +11,7 @@ from plait.errors import DivergedError
 
 
 class Watch(keras.callbacks.Callback):
-    """Adds the report to the epoch's logs, and ends a run whose loss is no number.
+    """Adds the report to the epoch's logs, and ends a run whose loss or weights are no numbers.
 
     Args:
         beside: the run's other callbacks, some of which save the model.
@@ -41,6 +41,9 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._check()
+        if not _finite(self.model.trainable_variables):
+            # The last step's losses were those before it moved the weights.
+            self._diverged(f"The weights are not finite at the end of epoch {epoch + 1}")
         self._good = epoch
         if logs is not None:
             logs.update(self.model.report.result())
@@ -51,8 +54,11 @@ class Watch(keras.callbacks.Callback):
             return
         task, step = bad
         which = "The sum of added losses and regularisers" if task is None else f"Task '{task}'"
+        self._diverged(f"{which}: the loss is not finite at step {step}")
+
+    def _diverged(self, what: str) -> NoReturn:
         raise DivergedError(
-            f"{which}: the loss is not finite at step {step}, so training stopped.",
+            f"{what}, so training stopped.",
             f"{self._last_good()} Lower the learning rate, clip the gradients, or look for extreme "
             "numbers in the inputs and targets.",
         )
@@ -99,6 +105,13 @@ def watched(callbacks: Any, more: Sequence[Any] = ()) -> Any:
     if not any(isinstance(callback, keras.callbacks.History) for callback in own):
         own.append(keras.callbacks.History())
     return [Watch(own), *own, Quiet(), *more]
+
+
+def _finite(variables: Sequence[keras.Variable]) -> bool:
+    """Whether all numbers are; read from the device once."""
+    ops = keras.ops
+    found = [ops.all(ops.isfinite(ops.convert_to_tensor(v))) for v in variables]
+    return bool(ops.all(ops.stack(found))) if found else True
 
 
 def _saved_by(callback: Any, epoch: int) -> str | None:
