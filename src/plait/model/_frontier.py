@@ -101,6 +101,12 @@ def compared(
     if shared is None:
         chosen = tuple(range(len(cut.frontier)))
     else:
+        if level == "parameters":
+            warnings.warn(
+                "plait: shared= names tensors to compare gradients at, which is for "
+                "level='representation'. At level='parameters' all shared variables are compared.",
+                stacklevel=2,
+            )
         places = {id(x): i for i, x in enumerate(cut.frontier)}
         for tensor in shared:
             if id(tensor) not in places:

@@ -1,12 +1,14 @@
 """The place where the shared trunk ends is found by itself."""
 
 import keras
+import numpy as np
 import pytest
 
 import plait
 from plait.model._frontier import compared, find_cut
 
-from .graphs import GRAPHS, plain_trunk, u_net_with_skips
+from .graphs import GRAPHS, data_for, plain_trunk, two_inputs_with_two_trunks, u_net_with_skips
+from .ways import WEIGHTS, OfGramian, OfRows
 
 pytestmark = pytest.mark.backends
 
@@ -68,6 +70,32 @@ def test_shared_names_a_part_of_it():
     model.compile("sgd", loss="mse", balancing=plait.PCGrad())
     again = plait.MultiTaskModel.from_config(model.get_config())
     assert [t._keras_history.operation.name for t in again.shared] == ["coarse"]
+
+
+@pytest.mark.parametrize("make", [OfGramian, lambda: OfRows(level="representation")])
+def test_what_shared_leaves_out_passes_unweighted(make):
+    def trained(named=False, **how):
+        inputs, outputs, _ = two_inputs_with_two_trunks()
+        one = keras.Model(inputs, outputs).get_layer("one").output
+        model = plait.MultiTaskModel(inputs, outputs, shared=[one] if named else None)
+        model.compile(keras.optimizers.SGD(0.1), loss="mse", **how)
+        model.fit(*data_for(inputs, outputs), batch_size=10, verbose=0)
+        return {w.path: keras.ops.convert_to_numpy(w) for w in model.trainable_weights}
+
+    plain, weighed = trained(), trained(loss_weights=WEIGHTS)
+    found = trained(named=True, balancing=make())
+    for path, value in found.items():
+        by, other = (weighed, plain) if path.startswith("one/") else (plain, weighed)
+        np.testing.assert_allclose(value, by[path], atol=1e-6, err_msg=path)
+        assert np.abs(value - other[path]).max() > 1e-4
+
+
+def test_shared_says_that_parameters_are_compared_without_it():
+    x, outputs, _ = u_net_with_skips()
+    coarse = keras.Model(x, outputs).get_layer("coarse").output
+    model = plait.MultiTaskModel(x, outputs, shared=[coarse])
+    with pytest.warns(UserWarning, match="shared= names tensors"):
+        model.compile("sgd", loss="mse", balancing=plait.PCGrad(level="parameters"))
 
 
 def test_shared_elsewhere_is_refused_by_name():
