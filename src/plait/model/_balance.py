@@ -164,6 +164,17 @@ def cut_for(
         return None, ()
 
 
+def exclude_from_decay(optimizer: Any, variables: Sequence[keras.Variable]) -> None:
+    """Keeps variables out of an unbuilt optimizer's weight decay, which is the model's weights' own.
+
+    No balancer's rule has it.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    # Keras' own method for it would forget what the user has excluded.
+    excluded: set[Any] = getattr(optimizer, "_exclude_from_weight_decay", set())
+    optimizer._exclude_from_weight_decay = excluded | {optimizer._var_key(v) for v in variables}
+
+
 def check_auxiliary(auxiliary: Sequence[str], tasks: Sequence[str]) -> None:
     """Refuses an auxiliary output that has no loss.
 

@@ -8,7 +8,7 @@ import keras
 from plait import backend
 from plait._names import demand
 from plait.balancing import Balancer, TrialBalancer
-from plait.model._balance import Balance, check_auxiliary
+from plait.model._balance import Balance, check_auxiliary, exclude_from_decay
 from plait.model._class_weight import read_class_weight
 from plait.model._loop import Loop
 from plait.model._metrics import TaskMetrics
@@ -37,7 +37,8 @@ class MultiTaskModel(keras.Model):
         outputs: as for `keras.Model`; a dict names the tasks, a list takes the layers' names.
         name: the model's name.
         shared: tensors at which the tasks' gradients are compared, out of those where the shared
-            trunk ends; all of them if None.
+            trunk ends; all of them if None. At the others the tasks' gradients are added as they are.
+            For balancers at `level="representation"`.
 
     Example:
         >>> import keras, plait
@@ -156,6 +157,7 @@ class MultiTaskModel(keras.Model):
         )
         self._keep(_balance=balance)
         if (balance.learnt or isinstance(balancing, TrialBalancer)) and not self.optimizer.built:
+            exclude_from_decay(self.optimizer, balance.learnt)
             self.optimizer.build(self._optimized())
 
     @property
@@ -206,7 +208,8 @@ class MultiTaskModel(keras.Model):
 
         Raises:
             ValueError: a `class_weight` of another structure, or for an output that is not there.
-            DivergedError: a loss is not finite; names the task, the step and the last checkpoint.
+            DivergedError: a loss is not finite; names the task, the step and the last checkpoint. Or
+                the weights are not at the end of an epoch.
             BalancingError: the balancer looks at validation losses, and there is no
                 `validation_data`, or the training data can be read only once.
         """

@@ -87,3 +87,23 @@ def test_losses_after_a_step_that_only_accumulated_are_not_told():
         after = [keras.ops.convert_to_numpy(v) for v in balancer.variables]
         told.append(any((b != a).any() for b, a in zip(before, after, strict=True)))
     assert told == [False, True, False, True]
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("make", [plait.Uncertainty, plait.IMTLL])
+def test_weight_decay_is_not_of_what_a_balancer_learns(make, scaled):
+    def after_a_step(decay):
+        model = plait.MultiTaskModel(*net())
+        optimizer = keras.optimizers.AdamW(0.1, weight_decay=decay)
+        optimizer.exclude_from_weight_decay(var_list=[model.get_layer("a").kernel])
+        whole = keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
+        model.compile(whole, loss="mse", balancing=make(1.0))
+        x, y, weights = batches(1)
+        model.fit(x, y, sample_weight=weights, batch_size=12, verbose=0)
+        learnt = [keras.ops.convert_to_numpy(v) for v in model.balancing.trainable_variables]
+        kept, decayed = (keras.ops.convert_to_numpy(model.get_layer(t).kernel) for t in "ab")
+        return [*learnt, kept], decayed
+
+    (same, decayed), (plain, undecayed) = after_a_step(0.5), after_a_step(0.0)
+    assert_same(same, plain, atol=1e-6)
+    assert distance([decayed], [undecayed]) > 1e-3
