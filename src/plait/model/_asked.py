@@ -80,6 +80,7 @@ class Asked:
         unseen: scalar bool, whether no gradients were compared in this epoch yet.
         held: the last weights, where the balancer does not weigh in every step.
         features: the features' names, for a balancer that weighs them.
+        batch: scalar int32, batches so far: of a step that accumulates several each has its own.
     """
 
     balancer: Balancer
@@ -90,6 +91,7 @@ class Asked:
     unseen: Any
     held: Held | None = None
     features: tuple[str, ...] = ()
+    batch: Any = 0
 
     @property
     def variables(self) -> list[keras.Variable]:

@@ -121,8 +121,8 @@ class Balance:
         """The balancer's variables that the model's optimizer moves."""
         return self.balancer.trainable_variables if self.balancer else []
 
-    def asked(self, step: Any) -> Asked:
-        """The balancer as one step asks it."""
+    def asked(self, step: Any, batch: Any) -> Asked:
+        """The balancer as one step asks it, with one of the batches that the step accumulates."""
         return Asked(
             self.balancer or Equal(),
             self.tasks,
@@ -132,6 +132,7 @@ class Balance:
             self.report.unseen,
             self.held,
             self.features,
+            batch,
         )
 
 

@@ -123,14 +123,15 @@ def _scaled(
     scales, noise = asked.scale_encoders(evidence, done.forward.losses.active)
     places = {id(v): n for n, name in enumerate(features.names) for v in features.encoders[name]}
     gradients = []
-    for variable, *mine in zip(network.trainable, *parts, strict=True):
+    for order, (variable, *mine) in enumerate(zip(network.trainable, *parts, strict=True)):
         place = places.get(id(variable))
         if place is None:
             gradients.append(sum(mine[1:], mine[0]))
             continue
         moved = [ops.cast(scales[place, n], part.dtype) * part for n, part in enumerate(mine)]
         if noise is not None:
-            moved.append(_noise(variable, mine[0], noise[place], asked.step))
+            # By its order and not its path: Keras counts up the names of layers without one.
+            moved.append(_noise(order, mine[0], noise[place], asked.batch))
         gradients.append(sum(moved[1:], moved[0]))
     return gradients, scales
 
@@ -237,13 +238,13 @@ def _gramians(
     return ops.stack(found)
 
 
-def _noise(variable: keras.Variable, gradient: Any, amount: Any, step: Any) -> Any:
+def _noise(order: int, gradient: Any, amount: Any, batch: Any) -> Any:
     """Gaussian noise of so many standard deviations of a gradient's elements."""
     ops = keras.ops
-    size = math.prod(variable.shape)
+    size = math.prod(gradient.shape)
     if size < 2:
         return ops.zeros_like(gradient)
     wide = ops.cast(gradient, "float32")
     deviation = ops.std(wide) * (size / (size - 1)) ** 0.5
-    draws = normal(name_key(variable.path), step, ops.arange(size, dtype="int32"))
-    return ops.cast(amount * deviation * ops.reshape(draws, variable.shape), gradient.dtype)
+    draws = normal(name_key("noise"), order, batch, ops.arange(size, dtype="int32"))
+    return ops.cast(amount * deviation * ops.reshape(draws, gradient.shape), gradient.dtype)

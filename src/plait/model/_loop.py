@@ -47,9 +47,12 @@ class Loop:
         labels = weigh_classes(labels, self.class_weight, self.outputs.tensors_by_name)
         x = self._without_holes(augmented(x, self.augment), labels)
         optimizer, balance = self.model.optimizer, self.balance
-        # A copy: torch counts on in place.
+        # Copies: torch counts on in place.
         step = keras.ops.cast(optimizer.iterations, "int32") + 0
-        done = take_step(self.model.network, balance.asked(step), optimizer, x, labels)
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        # Of several batches that it accumulates, Keras counts each here and the steps there.
+        batch = keras.ops.cast(inner._iterations, "int32") + 0
+        done = take_step(self.model.network, balance.asked(step, batch), optimizer, x, labels)
         balance.report.update(done.losses, done.added, done.weighed, step)
         if balance.monitor is not None:
             balance.monitor.update_state(done.weighed, done.losses.active)

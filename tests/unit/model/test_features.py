@@ -211,7 +211,48 @@ def test_the_enhancement_is_noise_as_wide_as_the_gradient():
         if "encoder/kernel" in name:
             assert 0.5 < noise.std() / plain[name].std(ddof=1) < 1.6
         elif "encoder" not in name:
-            np.testing.assert_array_equal(noise, 0.0)
+            np.testing.assert_allclose(noise, 0.0, atol=1e-8)
+
+
+def unnamed():
+    """Two features of layers that Keras names anew in every model."""
+    inputs, read = {}, []
+    for n, (name, width) in enumerate(FEATURES.items()):
+        inputs[name] = keras.Input((width,), name=name)
+        inputs[f"{name}__present"] = keras.Input((1,), dtype="bool", name=f"{name}__present")
+        there = keras.ops.cast(inputs[f"{name}__present"], "float32")
+        read.append(keras.layers.Dense(5, kernel_initializer=init(n))(inputs[name]) * there)
+    z = keras.layers.Concatenate()(read)
+    return inputs, {"kind": keras.layers.Dense(3, kernel_initializer=init(9))(z)}
+
+
+def noise_of(batches_a_step):
+    """What the enhancement adds in one step that has the same batch so many times."""
+    found = []
+    for enhancement in (True, False):
+        model = plait.MultiTaskModel(*unnamed())
+        several = batches_a_step if batches_a_step > 1 else None
+        model.compile(
+            keras.optimizers.SGD(RATE, gradient_accumulation_steps=several),
+            loss=losses(["kind"]),
+            balancing=plait.OGMGE(enhancement=enhancement),
+        )
+        x, y = data()
+        x = {n: v[:, None] if n.endswith("__present") else v for n, v in x.items()}
+        for _ in range(batches_a_step):
+            model.train_on_batch(x, {"kind": y["kind"]})
+        found.append(keras.ops.convert_to_numpy(model.trainable_variables[0]))
+    return found[0] - found[1]
+
+
+def test_the_noise_is_of_the_variables_place_and_of_each_batch():
+    once = noise_of(1)
+    np.testing.assert_allclose(noise_of(1), once, atol=1e-6)
+    # The mean of two draws, which is narrower than one.
+    twice = noise_of(2)
+    assert np.abs(once).max() > 1e-3
+    assert 0.4 < twice.std() / once.std() < 0.95
+    assert abs(np.corrcoef(once.ravel(), twice.ravel())[0, 1]) < 0.95
 
 
 def test_ogm_ends_with_its_epochs():
