@@ -42,18 +42,16 @@ def vjp(fn: Callable[..., tuple[Any, Any]], *primals: Any) -> tuple[Any, Callabl
         if not pairs or not inputs:
             gradients = [torch.zeros_like(x) for x in inputs]
         else:
-            outputs, seeds = zip(*pairs, strict=True)
             gradients = torch.autograd.grad(
-                outputs,
+                [output for output, _ in pairs],
                 inputs,
-                [torch.as_tensor(s, dtype=o.dtype) for o, s in pairs],
+                [torch.as_tensor(seed, dtype=output.dtype) for output, seed in pairs],
                 retain_graph=True,
                 # Only to differentiate a pullback itself; a step runs without.
                 create_graph=torch.is_grad_enabled(),
                 allow_unused=True,
                 materialize_grads=True,
             )
-            del seeds
         return keras.tree.pack_sequence_as(leaves, list(gradients))
 
     detach = lambda x: x.detach() if torch.is_tensor(x) else x  # noqa: E731
