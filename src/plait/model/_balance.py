@@ -11,13 +11,14 @@ from plait._names import did_you_mean
 from plait.balancing import Aggregator, Balancer, Equal
 from plait.errors import BalancingError
 from plait.model._asked import Asked, Held
+from plait.model._balance_monitor import BalanceMonitor
 from plait.model._feature_losses import (
     FeatureLosses,
     build_for_features,
     scales_encoders,
 )
 from plait.model._frontier import Cut, compared, find_cut
-from plait.model._metrics import BalanceMonitor, TaskMetrics
+from plait.model._metrics import TaskMetrics
 from plait.model._needs import COMPARING, check_needs
 from plait.model._network import Network
 from plait.model._report import Report

@@ -9,7 +9,7 @@ import keras
 from plait.balancing import Balancer, FeatureBalancer
 from plait.errors import BalancingError
 from plait.model._alone import Alone, Features
-from plait.model._metrics import Means
+from plait.model._means import Means
 from plait.model._network import TaskLosses
 
 _SCALING = frozenset({"feature_scores", "feature_gramians"})

@@ -1,4 +1,4 @@
-"""Keras metrics over the labelled rows, and what the balancer did."""
+"""The user's Keras metrics, over the labelled rows of each output."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,33 +7,8 @@ import keras
 
 from plait._names import did_you_mean
 from plait.errors import BalancingError
-from plait.model._asked import Weighed
 from plait.model._losses import Labels, same_rank, spread
-
-
-class Means(keras.metrics.Metric):
-    """The weighted means of several numbers, in two variables whatever their count.
-
-    A metric for each number would put dozens of tiny operations and buffers into every step.
-
-    Args:
-        size: how many numbers.
-    """
-
-    def __init__(self, size: int, name: str) -> None:
-        super().__init__(name=name)
-        self.total = self.add_variable((size,), "zeros", dtype="float32", name="total")
-        self.count = self.add_variable((size,), "zeros", dtype="float32", name="count")
-
-    def update_state(self, values: Any, sample_weight: Any) -> None:
-        """Takes `(size,)` values with `(size,)` weights."""
-        weights = keras.ops.cast(sample_weight, "float32")
-        self.total.assign_add(keras.ops.cast(values, "float32") * weights)
-        self.count.assign_add(weights)
-
-    def result(self) -> Any:
-        """`(size,)`; 0 where nothing came."""
-        return keras.ops.divide_no_nan(self.total.value, self.count.value)
+from plait.model._means import Means
 
 
 class TaskMetrics(keras.metrics.Metric):
@@ -136,67 +111,6 @@ class TaskMetrics(keras.metrics.Metric):
                 for metric in metrics:
                     name = f"{output}_{metric.name}" if self._several else metric.name
                     results[name if name not in results else f"weighted_{name}"] = metric.result()
-        return results
-
-
-class BalanceMonitor(keras.metrics.Metric):
-    """Each task's mean weight over the epoch, and how often two tasks' gradients conflicted.
-
-    Args:
-        tasks: the tasks' names.
-        gramian: whether gradients are compared.
-        features: those whose encoders' gradients are scaled, for the mean scale of that of the
-            tasks' losses.
-    """
-
-    def __init__(self, tasks: Sequence[str], gramian: bool, features: Sequence[str] = ()) -> None:
-        super().__init__(name="balance")
-        self._tasks = tuple(tasks)
-        self._features = tuple(features)
-        self._scales = Means(len(features), name="scales") if features else None
-        self._weights = Means(len(tasks), name="weights")
-        self._conflicts = Means(1, name="conflict_rate") if gramian else None
-
-    @property
-    def _inner(self) -> list[Means]:
-        return [m for m in (self._weights, self._conflicts, self._scales) if m is not None]
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        return [v for metric in self._inner for v in metric.variables]
-
-    def update_state(self, weighed: Weighed, active: Any) -> None:
-        """Takes one step; `active` is `(tasks,)` bool."""
-        weights = weighed.weights
-        # A step that overflowed in float16 moved nothing, and has no weights to tell of.
-        finite = keras.ops.isfinite(weights)
-        present = keras.ops.cast(keras.ops.logical_and(active, finite), "float32")
-        self._weights.update_state(keras.ops.where(finite, weights, 0.0), present)
-        if self._scales is not None and weighed.scales is not None:
-            scales = weighed.scales[:, 0]
-            sound = keras.ops.isfinite(scales)
-            self._scales.update_state(keras.ops.where(sound, scales, 0.0), sound)
-        if self._conflicts is not None and weighed.gramian is not None:
-            pairs = present[:, None] * present[None, :] * (1.0 - keras.ops.eye(len(self._tasks)))
-            if weighed.compared is not None:
-                pairs = pairs * keras.ops.cast(weighed.compared, "float32")
-            count = keras.ops.sum(pairs)
-            conflicts = keras.ops.sum(keras.ops.where(weighed.gramian < 0, pairs, 0.0))
-            rate = keras.ops.divide_no_nan(conflicts, count)
-            self._conflicts.update_state(rate[None], count[None])
-
-    def reset_state(self) -> None:
-        for metric in self._inner:
-            metric.reset_state()
-
-    def result(self) -> dict[str, Any]:
-        weights = self._weights.result()
-        results = {f"{task}_weight": weights[n] for n, task in enumerate(self._tasks)}
-        if self._conflicts is not None:
-            results["conflict_rate"] = self._conflicts.result()[0]
-        if self._scales is not None:
-            scales = self._scales.result()
-            results |= {f"{name}_scale": scales[n] for n, name in enumerate(self._features)}
         return results
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from plait.model._asked import Weighed
-from plait.model._metrics import Means
+from plait.model._means import Means
 from plait.model._network import TaskLosses
 
 

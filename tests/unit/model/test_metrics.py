@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from plait.model._asked import Weighed
-from plait.model._metrics import BalanceMonitor, Means, TaskMetrics
+from plait.model._balance_monitor import BalanceMonitor
+from plait.model._means import Means
+from plait.model._metrics import TaskMetrics
 
 pytestmark = pytest.mark.backends
 
