@@ -90,7 +90,7 @@ def build_for_features(balancer: Balancer, features: Features, scored: Sequence[
 
     Raises:
         BalancingError: a need that a step which weighs features does not meet, a model without
-            classes for a balancer that needs them, or a balancer of another model.
+            classes for a balancer that needs them.
     """
     name, needs = type(balancer).__name__, balancer.needs
     if not isinstance(balancer, FeatureBalancer):
@@ -112,11 +112,6 @@ def build_for_features(balancer: Balancer, features: Features, scored: Sequence[
         raise BalancingError(
             f"{name} needs a task with classes, whose loss is a cross-entropy without label smoothing. "
             f"There is none among those of this model."
-        )
-    if balancer.features not in (None, features.names):
-        raise BalancingError(
-            f"This {name} already weighs {list(balancer.features or ())}. Give each model a balancer "
-            "of its own."
         )
     if balancer.features is None:
         balancer.build_features(features.names)

@@ -578,7 +578,7 @@ def test_what_cannot_be_is_refused():
         compiled(plait.GradientBlending()).fit(
             *data(), verbose=0, validation_data=(batch for batch in [data()])
         )
-    with pytest.raises(BalancingError, match=r"already weighs \['image', 'sound'\]"):
+    with pytest.raises(BalancingError, match=r"already balances \['kind', 'price'\]"):
         compiled(compiled(plait.MMPareto()).balancing, {**FEATURES, "note": 3})
 
     class Wanting(plait.UnimodalLosses):
