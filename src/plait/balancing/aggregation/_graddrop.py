@@ -53,7 +53,7 @@ class GradDrop(Aggregator):
     def update(self, evidence: Evidence, context: StepContext) -> Update:
         gradients = evidence.gradients
 
-        def passing(place: int) -> Any:
+        def passing(place: int) -> list[Any]:
             return self._passing(gradients[place], evidence.shared[place], context.step, place)
 
         def parts(place: int) -> Iterable[Any]:
@@ -67,8 +67,8 @@ class GradDrop(Aggregator):
     def get_config(self) -> dict[str, Any]:
         return {"leak": self.leak, "seed": self.seed, **super().get_config()}
 
-    def _passing(self, rows: Any, value: Any, step: Any, place: int) -> Any:
-        """How much of each number passes, as `rows` `(tasks, *shape)` or with 1 for the batch."""
+    def _passing(self, rows: Any, value: Any, step: Any, place: int) -> list[Any]:
+        """For each task how much of its numbers passes, as its row or with 1 for the batch."""
         ops, signed = keras.ops, rows
         if self.level == "representation":
             signs = ops.sign(ops.cast(value, "float32"))
@@ -76,11 +76,11 @@ class GradDrop(Aggregator):
             summed = [ops.sum(rows[n] * signs, axis=0) for n in range(rows.shape[0])]
             signed = ops.stack(summed)[:, None]
         draws = _uniform_like(signed[0], self.seed, step, place)
-        return self.leak + (1.0 - self.leak) * signs_kept(signed, draws)
+        return [self.leak + (1.0 - self.leak) * kept for kept in signs_kept(signed, draws)]
 
 
-def signs_kept(gradients: Any, draws: Any) -> Any:
-    """1.0 where a task's gradient has the sign that was drawn, else 0.0.
+def signs_kept(gradients: Any, draws: Any) -> list[Any]:
+    """For each task 1.0 where a task's gradient has the sign that was drawn, else 0.0.
 
     Args:
         gradients: `(tasks, *shape)`.
@@ -94,7 +94,7 @@ def signs_kept(gradients: Any, draws: Any) -> Any:
     kept = [
         ops.logical_or(ops.logical_and(one > 0, up), ops.logical_and(one < 0, down)) for one in some
     ]
-    return ops.cast(ops.stack(kept), "float32")
+    return [ops.cast(one, "float32") for one in kept]
 
 
 def _uniform_like(tensor: Any, seed: int, step: Any, place: int) -> Any:

@@ -24,7 +24,7 @@ def flat(row: Any) -> Any:
 
 
 def weighted_sum(rows: Any, weights: Any) -> Any:
-    """The sum of `(tasks, *shape)` over the tasks, each times its weight.
+    """The sum of `(tasks, *shape)` over the tasks, each times its weight, a number or a tensor.
 
     Of slices: XLA's CPU sums along a first axis one number at a time, in a hundred times as long.
     """
