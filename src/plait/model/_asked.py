@@ -186,14 +186,12 @@ class Asked:
         ops, size = keras.ops, len(self.tasks)
         due = ops.logical_or(self.step % OBSERVE_EVERY == 0, self.unseen)
 
-        def nothing() -> tuple[Any, Any]:
-            return ops.zeros((size, size), "float32"), ops.zeros((size,), "float32")
+        def when_due(look: Callable[[], Any], *shape: int) -> Any:
+            return ops.cond(due, look, lambda: ops.zeros(shape, "float32"))
 
-        def look() -> tuple[Any, Any]:
-            return measure(), nothing()[1] if pulled is None else pulled()
-
-        gramian, found = ops.cond(due, look, nothing)
-        told = None if pulled is None else found
+        # A branch each: what one needs is not held for the other.
+        gramian = when_due(measure, size, size)
+        told = None if pulled is None else when_due(pulled, size)
         return replace(weighed, gramian=gramian, compared=due, pulled=told)
 
     def update(
