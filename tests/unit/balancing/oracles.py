@@ -57,10 +57,11 @@ def dualproj(rows):
     return dual_cone(rows, np.full(len(rows), 1 / len(rows)))
 
 
-def cagrad(rows, c=0.4, norm_eps=1e-8):
+def cagrad(rows, c=0.4, norm_eps=1e-5):
     """As r ||u|| is the least of r (||u||^2 / s + s) / 2 over s: for each s MGDA of moved gradients."""
-    nothing = np.zeros(len(rows))
+    equal = np.full(len(rows), 1 / len(rows))
     rows = rows / norms_or_one(rows).max()
+    norms = np.linalg.norm(rows, axis=1)
     mean = rows.mean(axis=0)
     radius = c * np.linalg.norm(mean)
 
@@ -71,12 +72,12 @@ def cagrad(rows, c=0.4, norm_eps=1e-8):
         return np.log(np.linalg.norm(shares(log_s) @ rows) + 1e-300) - log_s
 
     shortest = np.log(1e-9)
-    if radius == 0 or excess(shortest) < 0:
-        return nothing
+    if radius == 0 or mean @ mean <= norm_eps * norms.mean() ** 2 or excess(shortest) < 0:
+        return equal
     w = shares(brentq(excess, shortest, np.log(2.0), xtol=1e-14, rtol=1e-15))
     length = np.linalg.norm(w @ rows)
-    moving = length**2 > norm_eps * (rows**2).sum()
-    return 1 / len(rows) + radius / length * w if moving else nothing
+    moving = length**2 > norm_eps * (w @ norms) ** 2
+    return equal + radius / length * w if moving else equal
 
 
 def fair(rows, alpha):
@@ -183,10 +184,10 @@ def objective_of_dualproj(rows, w, reg_eps=1e-7):
 
 
 def objective_of_cagrad(rows, w, c=0.4):
-    """Of the shares that the weights hold; 0 for the weights of a stationary point."""
-    if not w.any():
-        return 0.0, 0.0, 0.0
+    """Of the shares that the weights hold; 0 where they hold none, but the mean alone."""
     shares = np.maximum(w - 1 / len(w), 0)
+    if shares.max() < 1e-7:
+        return 0.0, 0.0, 0.0
     direction = shares / shares.sum() @ rows
     mean = rows.mean(axis=0)
     length = np.linalg.norm(direction)

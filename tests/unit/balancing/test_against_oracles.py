@@ -232,10 +232,11 @@ NEARLY = np.array([[2.0, -3.0], [-3.0, 4.5 + 1e-6]])
         ("UPGrad", NOTHING, [1 / 3, 1 / 3, 1 / 3]),
         ("DualProj", NOTHING, [1 / 3, 1 / 3, 1 / 3]),
         ("PCGrad", NOTHING, [1, 1, 1]),
-        *((name, NOTHING, [0, 0, 0]) for name in (*FAIR, "CAGrad", "IMTLG", "ConFIG")),
+        *((name, NOTHING, [0, 0, 0]) for name in (*FAIR, "IMTLG", "ConFIG")),
+        ("CAGrad", NOTHING, [1 / 3, 1 / 3, 1 / 3]),
         *((f"AlignedMTL {scale}", NOTHING, [0, 0, 0]) for scale in ("min", "median", "rmse")),
         ("MGDA", ONE_ZERO, [1, 0, 0]),
-        ("CAGrad", ONE_ZERO, [0, 0, 0]),
+        ("CAGrad", ONE_ZERO, [1 / 3, 1 / 3, 1 / 3]),
         ("NashMTL", ONE_ZERO, [0, 1, 0.5]),
         ("FairGrad 0.5", ONE_ZERO, [0, 1, 4 ** (-1 / 3)]),
         ("IMTLG", ONE_ZERO, [0, 2 / 3, 1 / 3]),
@@ -243,11 +244,48 @@ NEARLY = np.array([[2.0, -3.0], [-3.0, 4.5 + 1e-6]])
         ("MGDA", AGAINST, [2 / 3, 1 / 3]),
         *((name, AGAINST, [0, 0]) for name in (*FAIR, "IMTLG", "ConFIG")),
         *((name, NEARLY, [0, 0]) for name in ("IMTLG", "ConFIG")),
-        ("CAGrad", np.outer([1.0, -1.0], [1.0, -1.0]), [0, 0]),
+        ("CAGrad", AGAINST, [0.7, 0.5]),
+        ("CAGrad", NEARLY, [0.6, 0.5]),
+        ("CAGrad", np.outer([1.0, -1.0], [1.0, -1.0]), [1 / 2, 1 / 2]),
     ],
 )
 def test_what_comes_back_where_a_method_is_not_defined(name, gramian, expected):
     np.testing.assert_allclose(weigh(name, [gramian])[0], expected, rtol=1e-6, atol=1e-7)
+
+
+# At a right angle and against each other, the second far shorter: a task that has all but
+# converged stops nobody, and moves the others within the ball.
+@pytest.mark.parametrize("gramian", [np.diag([1, 1e-9]), [[1, -9e-6], [-9e-6, 1e-10]]])
+def test_cagrad_of_a_task_that_has_nearly_converged(gramian):
+    found = weigh("CAGrad", [np.array(gramian)])[0]
+    np.testing.assert_allclose(found, cagrad_of_two(np.array(gramian), 0.4), rtol=1e-4)
+
+
+def cagrad_of_two(gramian, c):
+    """By the root of the slope over the first task's share, where ||g_w||^2 = A (h^2 + D^2)."""
+    (a, b), (_, d) = gramian
+    turn, middle = a + d - 2 * b, (d - b) / (a + d - 2 * b)
+    radius, slope = c * np.sqrt(gramian.sum()) / 2, (a - d) / 2
+    deep = np.sqrt(max(d / turn - middle**2, 0))
+    share = middle - slope * deep / np.sqrt(max(radius**2 * turn - slope**2, 0) or 1e-300)
+    shares = np.array([np.clip(share, 0, 1), 1 - np.clip(share, 0, 1)])
+    return 0.5 + radius / np.sqrt(shares @ gramian @ shares) * shares
+
+
+def test_cagrad_stays_in_its_ball_whatever_the_rounding_of_the_gramian():
+    everything = []
+    for seed in range(60):
+        draw = np.random.default_rng(seed)
+        rows = draw.normal(size=(5, 4096)) + draw.choice([-3, 0, 3], (5, 1))
+        rows *= 10.0 ** (draw.uniform(-9, 0, (5, 1)) * (seed % 3 == 0))
+        if seed % 4:
+            # Nearly Pareto stationary.
+            rows[-1] = -rows[:-1].mean(axis=0) + 10.0 ** -draw.integers(1, 5) * rows[0]
+        everything.append(rows.astype("float32"))
+    found = weigh("CAGrad", [rows @ rows.T for rows in everything])
+    for rows, weights in zip(everything, found, strict=True):
+        mean = rows.astype(float).mean(axis=0)
+        assert np.linalg.norm(weights @ rows - mean) <= 1.01 * 0.4 * np.linalg.norm(mean)
 
 
 @pytest.mark.parametrize("name", FAIR)

@@ -6,7 +6,7 @@ import keras
 
 from plait.balancing._balancer import Evidence, Level, StepContext
 from plait.balancing._gramian_weighting import GramianWeighting
-from plait.balancing._solvers import larger, on_active
+from plait.balancing._solvers import larger, on_active, positive_or_one
 from plait.balancing._worst_case import worst_case_shares
 
 
@@ -17,10 +17,16 @@ class CAGrad(GramianWeighting):
     d = g_0 + c ||g_0|| g_w / ||g_w||, where g_w = sum_i w_i g_i and w minimises
     g_w . g_0 + c ||g_0|| ||g_w|| on the simplex.
 
+    Where g_w = 0 no direction of the ball gains anything for the worst task: some gradients cancel
+    each other, or one is 0. The paper's d is not defined there. It is g_0 here, as in the authors'
+    code, where g_w stands over ||g_w|| + 1e-8; g_0 is in the ball, but it may harm a task that
+    another direction of the ball does not. TorchJD returns 0, which for c < 1 is not in the ball.
+
     Args:
         c: the radius, as a share of g_0's length.
-        norm_eps: where ||g_w||^2 is at most this share of the Gramian's trace, the point is Pareto
-            stationary and all weights are 0.
+        norm_eps: g_w counts as 0 where ||g_w||^2 is at most this share of (sum_i w_i ||g_i||)^2, and
+            g_0 alike: what is then left of the parts is mostly the rounding of their products in
+            float32. One short gradient among long ones does not.
         level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.
 
     References:
@@ -31,7 +37,7 @@ class CAGrad(GramianWeighting):
     def __init__(
         self,
         c: float = 0.4,
-        norm_eps: float = 1e-8,
+        norm_eps: float = 1e-5,
         *,
         level: Level = "representation",
         weight_heads: bool = False,
@@ -52,14 +58,20 @@ class CAGrad(GramianWeighting):
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
         def solve(gramian: Any, ones: Any) -> Any:
             ops = keras.ops
+            norms = ops.sqrt(larger(ops.diagonal(gramian), 0.0))
+
+            def length(shares: Any) -> Any:
+                square = ops.sum(shares * (gramian @ shares[:, None])[:, 0])
+                rounding = self.norm_eps * ops.sum(shares * norms) ** 2
+                return ops.sqrt(ops.where(square > rounding, square, 0.0))
+
             mean = ones / larger(ops.sum(ones), 1.0)
-            square = ops.sum(mean * (gramian @ mean[:, None])[:, 0])
-            radius = self.c * ops.sqrt(larger(square, 0.0))
+            radius = self.c * length(mean)
             shares = worst_case_shares(gramian, ones, radius)
-            length = ops.sum(shares * (gramian @ shares[:, None])[:, 0])
-            moving = length > self.norm_eps * ops.trace(gramian)
-            weights = mean + radius / ops.sqrt(ops.where(moving, length, 1.0)) * shares
-            return ops.where(moving, weights, 0.0)
+            # A gradient of 0 has all of the share or none, up to the solver's accuracy.
+            idle = ops.sum(ops.where(norms > 0, 0.0, shares)) > 0.5
+            found = ops.where(idle, 0.0, length(shares))
+            return mean + ops.where(found > 0, radius / positive_or_one(found), 0.0) * shares
 
         return on_active(solve, evidence.gramian, context.active), []
 
