@@ -145,7 +145,7 @@ def _pushes(gramian: Any, first: Any, others: Any, tau: float) -> Any:
     inner = cosines * others[:, None] * others[None, :]
     # In float32, the Gramian of linearly dependent gradients has negative eigenvalues.
     matrix = inner + share[:, None] * share[None, :] + _ROUNDING * ops.diag(others)
-    found = nonnegative_qp(matrix[None], share[None])[0]
+    found = nonnegative_qp(matrix[None], share[None])[0] * others
     square = ops.sum(found * (inner @ found[:, None])[:, 0])
     possible = square > _ROUNDING * ops.sum(found) ** 2
     length = most * ops.sum(share * found) / ops.where(possible, square, 1.0)
