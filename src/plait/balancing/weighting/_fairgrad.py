@@ -17,6 +17,11 @@ class FairGrad(GramianWeighting):
     Where no direction serves all tasks no such w exists, and all weights are 0. A zero gradient gets
     weight 0.
 
+    With a large alpha the weights of gradients of unlike lengths differ by many orders of magnitude
+    (alpha = 5 and lengths that differ by 1e3 to 1e8: by up to 1e100). A weight that float32 does not
+    hold is then 0, and the gains are what the last of 40 rounds has reached: within 5 % of the terms
+    that each is the sum of. With alpha up to 2 they are exact to float32's rounding.
+
     Args:
         alpha: greater than 0.
         level, weight_heads, refresh_every, gram_batch: see `GramianWeighting`.

@@ -13,7 +13,8 @@ class UPGrad(DualConeWeighting):
 
     The dual cone holds the directions that increase no task's loss to first order. For each task i,
     v_i minimises v^T G v over v >= e_i / T; the weights are the sum of the v_i. For two tasks this
-    is half of PCGrad.
+    is half of PCGrad, up to the ridge: what PCGrad takes of g_j divides by |g_j|^2, this by
+    |g_j|^2 + reg_eps tr G.
 
     Args:
         norm_eps: a Gramian whose trace is at most this counts as 0; then all weights are 1 / T.
