@@ -62,6 +62,14 @@ def test_the_smooth_form_nears_the_largest_as_mu_falls():
     )
 
 
+def test_rlw_by_hand():
+    # In Python's own integers: the numbers are -1.853814, -0.418491, -0.301693, and in step 7 with
+    # seed 3 -1.178887, -0.269733, -0.743897; their softmax.
+    np.testing.assert_allclose(weigh(plait.RLW())[0], [0.100781, 0.423383, 0.475836], rtol=1e-5)
+    found = weigh(plait.RLW(seed=3), step=7)[0]
+    np.testing.assert_allclose(found, [0.198919, 0.493761, 0.307320], rtol=1e-5)
+
+
 def test_rlw_draws_anew_each_step_and_the_same_for_a_name():
     steps = np.array([weigh(plait.RLW(), step=s)[0] for s in range(3)])
     np.testing.assert_allclose(steps.sum(axis=1), 1, rtol=1e-5)

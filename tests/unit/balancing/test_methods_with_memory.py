@@ -161,12 +161,16 @@ def test_gradnorm_is_algorithm_1():
         w = 3 * w / w.sum()
 
 
-def test_gradnorm_makes_all_gradients_of_one_length_and_stays_positive():
+def test_gradnorm_makes_all_gradients_of_one_length():
+    gramians = np.tile(np.diag([4.0, 1.0, 0.25]), (400, 1, 1))
+    found = take_steps(plait.GradNorm(alpha=0.0, learning_rate=0.005), gramians)
+    # Of the sum 3; near there each step overshoots by about the learning rate.
+    np.testing.assert_allclose(found[-1], [3 / 7, 6 / 7, 12 / 7], atol=0.015)
+
+
+def test_gradnorm_stays_positive():
     gramians = np.tile(np.diag([100.0, 1.0, 0.01]), (400, 1, 1))
-    found = take_steps(plait.GradNorm(alpha=0.0), gramians)
-    assert (found > 0).all()
-    lengths = found[-1] * [10, 1, 0.1]
-    np.testing.assert_allclose(lengths, lengths.mean(), rtol=0.4)
+    assert (take_steps(plait.GradNorm(alpha=0.0), gramians) > 0).all()
 
 
 def test_gradnorm_measures_a_late_task_from_its_own_first_loss():
