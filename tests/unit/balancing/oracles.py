@@ -49,12 +49,12 @@ def dual_cone(rows, target, norm_eps=1e-30, reg_eps=1e-7):
     return target + above
 
 
-def upgrad(rows):
-    return sum(dual_cone(rows, target) for target in np.eye(len(rows)) / len(rows))
+def upgrad(rows, reg_eps=1e-7):
+    return sum(dual_cone(rows, e, reg_eps=reg_eps) for e in np.eye(len(rows)) / len(rows))
 
 
-def dualproj(rows):
-    return dual_cone(rows, np.full(len(rows), 1 / len(rows)))
+def dualproj(rows, reg_eps=1e-7):
+    return dual_cone(rows, np.full(len(rows), 1 / len(rows)), reg_eps=reg_eps)
 
 
 def cagrad(rows, c=0.4, norm_eps=1e-5):
@@ -110,37 +110,37 @@ def fair(rows, alpha):
     return w
 
 
-def _svd(rows):
+def _svd(rows, rank):
     left, values, _ = np.linalg.svd(rows, full_matrices=False)
-    rank = np.sum(values**2 > RANK * values.max() ** 2)
+    rank = np.sum(values**2 > rank * values.max() ** 2)
     return left[:, :rank], values[:rank]
 
 
-def _impartial(rows):
+def _impartial(rows, rank):
     """Least-norm coordinates of a direction at one angle to all gradients that are not 0."""
     norms, there = norms_or_one(rows), rows.any(axis=1)
-    left, values = _svd(rows / norms[:, None])
+    left, values = _svd(rows / norms[:, None], rank)
     along = there @ left
-    if np.sum(along**2) <= RANK**2 * np.sum(there):
+    if np.sum(along**2) <= rank**2 * np.sum(there):
         return np.zeros(len(rows))
     return left @ (along / values**2) / norms
 
 
-def imtlg(rows):
-    w = _impartial(rows)
+def imtlg(rows, rank=RANK):
+    w = _impartial(rows, rank)
     defined = abs(w.sum()) > 1e-9 * np.abs(w).sum()
     return w / w.sum() if defined else 0 * w
 
 
-def config(rows):
-    w = _impartial(rows)
+def config(rows, rank=RANK):
+    w = _impartial(rows, rank)
     direction = w @ rows
     square = direction @ direction
     return w * np.sum(rows @ direction) / square if square > 0 else w
 
 
-def alignedmtl(rows, scale):
-    left, values = _svd(rows)
+def alignedmtl(rows, scale, rank=RANK):
+    left, values = _svd(rows, rank)
     rank = len(values)
     if not rank:
         return np.zeros(len(rows))
@@ -164,6 +164,51 @@ def pcgrad(rows, order):
                 projected[i] -= share * rows[j]
                 coordinates[i, j] -= share
     return coordinates.sum(axis=0)
+
+
+def gradvac(rows, orders, beta):
+    """Algorithm 1 on the gradients, once for each of `orders`; the weights of the last time."""
+    norms = np.linalg.norm(rows, axis=1)
+    usual = np.zeros((len(rows), len(rows)))
+    for order in orders:
+        coordinates = np.eye(len(rows))
+        for i in range(len(rows)):
+            for j in order[i]:
+                mended = coordinates[i] @ rows
+                length = np.linalg.norm(mended)
+                parts = np.abs(coordinates[i]) @ norms
+                if j == i or norms[j] == 0 or length <= 1e-3 * parts:
+                    continue
+                cosine = np.clip(mended @ rows[j] / length / norms[j], -1, 1)
+                if cosine < usual[i, j]:
+                    tangent = usual[i, j] / np.sqrt(1 - usual[i, j] ** 2)
+                    turn = tangent * np.sqrt(1 - cosine**2) - cosine
+                    coordinates[i, j] += length / norms[j] * turn
+                usual[i, j] += beta * (cosine - usual[i, j])
+    return coordinates.sum(axis=0)
+
+
+def pcd(rows, tau):
+    """The first step, for the first task: a least distance program of Lawson and Hanson."""
+    norms = np.linalg.norm(rows, axis=1)
+    w = np.zeros(len(rows))
+    units = rows / norms_or_one(rows)[:, None]
+    others = np.flatnonzero(norms[1:]) + 1
+    if norms[0] == 0 or not len(others):
+        return w + (norms[0] > 0) * np.eye(len(rows))[0]
+    lack = tau - units[others] @ units[0]
+    system = np.vstack([units[others].T, lack])
+    end = np.append(np.zeros(rows.shape[1]), 1.0)
+    pushes = nnls(system, end, maxiter=10_000)[0]
+    length, rest = np.linalg.norm(pushes @ units[others]), 1 - lack @ pushes
+    w[0] = 1
+    # Pushes that cancel each other: the constraints contradict each other, to float32's rounding.
+    if length > 1e-3 * pushes.sum():
+        w[others] = pushes / rest
+        if length < 2e-2 * pushes.sum():
+            # They nearly do: plait's ridge, which makes up for that rounding, shows.
+            return None
+    return norms[0] / np.linalg.norm(w @ units) * w / norms_or_one(rows)
 
 
 # What a method minimises: the value, the size of the terms it is made of, and its slope along the
