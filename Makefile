@@ -20,8 +20,9 @@ check: $(VENV)/.test
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/documentation
 
-# The contracts that must hold whatever Keras runs on.
+# The contracts that must hold whatever Keras runs on, and the comparison with TorchJD, which needs torch.
 test-backends: $(VENV)/.backends
+	KERAS_BACKEND=jax $(BIN)/pytest tests/unit/balancing/test_torchjd.py -n 2
 	KERAS_BACKEND=torch $(BIN)/pytest -m "backends and not long" -n 2
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "backends and not long" -n 2
 

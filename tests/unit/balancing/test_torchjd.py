@@ -1,18 +1,112 @@
 """The weights of TorchJD, in float64, for the same gradients in the same order.
 
-Runs where torch is installed: with `make test-backends`.
+Runs where torch is installed: with `make test-backends`, which runs it on JAX, too.
 """
 
+import functools
+
+import keras
 import numpy as np
 import pytest
 
 import plait
+from tests.unit.balancing.problems import (
+    PROBLEM,
+    SCALES,
+    distance,
+    meetings,
+    weighed,
+)
+from tests.unit.balancing.problems import (
+    expected as expected_of,
+)
 from tests.unit.balancing.with_memory import gramians_of, rows_of, take_steps
 
 torch = pytest.importorskip("torch")
 aggregation = pytest.importorskip("torchjd.aggregation")
 pytestmark = pytest.mark.backends
 STEPS, TASKS = 4, 5
+
+
+def exact():
+    pytest.importorskip("qpsolvers")
+    from torchjd.linalg import QuadprogProjector
+
+    return QuadprogProjector(norm_eps=1e-30, reg_eps=1e-7)
+
+
+def cagrad():
+    pytest.importorskip("cvxpy")
+    return aggregation.CAGradWeighting(c=0.4, norm_eps=1e-8)
+
+
+SLACK = 3
+"""Another LAPACK may round one problem or another to the other side of the tolerance."""
+# TorchJD's weighting with plait's constants, and how many of the 200 problems it solves to the
+# tolerance; only these are compared. Its solvers stop by absolute numbers, and count as 0 what plait
+# does not, or the other way round: CAGrad's weights are all 0 there where g_w is short.
+PEERS = {
+    "MGDA": (lambda: aggregation.MGDAWeighting(epsilon=1e-9, max_iters=200), 97),
+    "PCGrad": (aggregation.PCGradWeighting, 200),
+    "UPGrad": (lambda: aggregation.UPGradWeighting(projector=exact()), 200),
+    "DualProj": (lambda: aggregation.DualProjWeighting(projector=exact()), 200),
+    "CAGrad": (cagrad, 127),
+    "NashMTL": (lambda: aggregation.FairGradWeighting(alpha=1.0), 99),
+    "FairGrad 0.5": (lambda: aggregation.FairGradWeighting(alpha=0.5), 116),
+    "FairGrad 2.0": (lambda: aggregation.FairGradWeighting(alpha=2.0), 88),
+    "IMTLG": (aggregation.IMTLGWeighting, 92),
+    "PCD": (lambda: aggregation.PCDWeighting(tau=0.3, eps=0.0), 179),
+    **{
+        f"AlignedMTL {scale}": (
+            functools.partial(aggregation.AlignedMTLWeighting, scale_mode=scale),
+            124,
+        )
+        for scale in SCALES
+    },
+}
+all_problems = pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="only on JAX are all problems solved"
+)
+
+
+def compare(name, weigh):
+    """How many of the problems TorchJD solves to the tolerance; in these its answer must be plait's.
+
+    Args:
+        weigh: from the gradients to TorchJD's weights.
+    """
+    solved = 0
+    for (_, rows), found, best in zip(PROBLEM, weighed(name), expected_of(name), strict=True):
+        if best is not None:
+            other = weigh(rows)
+            if distance(other, best, rows) <= 1:
+                solved += 1
+                assert distance(found, other, rows) <= 1
+    return solved
+
+
+@all_problems
+@pytest.mark.parametrize("name", PEERS)
+def test_problems(name, monkeypatch):
+    make, solved = PEERS[name]
+
+    def weigh(rows):
+        orders = iter(meetings(np.arange(len(rows)), 0))
+        monkeypatch.setattr(torch, "randperm", lambda _: torch.tensor(next(orders)))
+        return make()(torch.tensor(rows @ rows.T)).numpy().astype(float)
+
+    assert compare(name, weigh) >= solved - SLACK
+
+
+@all_problems
+def test_problems_of_config():
+    """It makes a direction, whose weights are those of the least norm."""
+
+    def weigh(rows):
+        direction = aggregation.ConFIG()(torch.tensor(rows)).numpy()
+        return np.linalg.lstsq(rows.T, direction, rcond=None)[0]
+
+    assert compare("ConFIG", weigh) >= 148 - SLACK
 
 
 def theirs(weighting, matrices):

@@ -16,7 +16,7 @@ class AlignedMTL(GramianWeighting):
     Eigenvalues of at most 2e-6 of the largest count as 0 and are left out: a Gramian in float32 does
     not tell them from its rounding. So are the directions of nearly dependent gradients, and a task
     whose gradient is some 700 times shorter than the longest: its weight is then about 0, where the
-    paper's rule would bring it to the length of the others. Of a Gramian of 0 all weights are 0.
+    paper's rule brings all to one length. Of a Gramian of 0 all weights are 0.
 
     Args:
         scale: s^2 is the smallest ("min", the paper's), the middle ("median") or the mean ("rmse")
