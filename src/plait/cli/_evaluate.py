@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from plait.cli._rows import emptied, rows_where
+from plait.cli._rows import rows_where
 from plait.cli._scores_table import aligned, scores_table
 from plait.evaluation import by_presence
 from plait.evaluation import evaluate as evaluate_predictor
@@ -44,7 +44,7 @@ def evaluate(
     whole = Table.read(table, root)
     rows = rows_where(whole, where)
     _warn_of_trained_rows(run, predictor, whole, rows)
-    rows = emptied(rows, without)
+    rows = rows.emptied(without)
     if presence:
         lines = by_presence(predictor, rows).to_pylist()
         print(json.dumps(lines, indent=1) if as_json else _lines(lines))

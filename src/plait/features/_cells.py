@@ -1,7 +1,5 @@
 """A feature's cells: how they are brought to plain Arrow types."""
 
-from dataclasses import replace
-
 import pyarrow as pa
 
 from plait.errors import DataError
@@ -14,17 +12,18 @@ def plain(column: Column) -> Column:
     Raises:
         DataError: cells of an extension type, on which Arrow computes nothing.
     """
-    values = column.values
-    if isinstance(values.type, pa.BaseExtensionType):
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
         raise DataError(
-            f"column '{column.name}' of {column.source}: no feature reads {values.type}. Write it "
-            "as text, numbers or dates."
+            f"column '{column.name}' of {column.source}: no feature reads {kind}. Write it as text, "
+            "numbers or dates."
         )
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
-        values = values.cast(pa.string())
-    return column if values is column.values else replace(column, values=values)
+    if pa.types.is_dictionary(kind):
+        column = column.with_values(column.values.cast(kind.value_type))
+        kind = column.type
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        column = column.with_values(column.values.cast(pa.string()))
+    return column
 
 
 def is_bytes(kind: pa.DataType) -> bool:

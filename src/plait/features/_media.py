@@ -45,7 +45,7 @@ class MediaCells:
 
     def __post_init__(self) -> None:
         column = plain(self.column)
-        kind = column.values.type
+        kind = column.type
         if not (is_bytes(kind) or pa.types.is_string(kind) or pa.types.is_null(kind)):
             raise DataError(
                 f"column '{column.name}' of {column.source}: {self._name} expects paths or bytes. "
@@ -122,7 +122,7 @@ class MediaCells:
 
     def _path(self, row: int) -> str | None:
         """The resolved path of a cell, inside the root; None for a cell of bytes."""
-        cell = self.column.values[row].as_py()
+        cell = self.column.cell(row)
         if isinstance(cell, bytes):
             return None
         root = self._root
@@ -137,7 +137,7 @@ class MediaCells:
 
     def _bytes(self, row: int, path: str | None) -> bytes:
         if path is None:
-            data = self.column.values[row].as_py()
+            data = self.column.cell(row)
         elif not os.path.exists(path):
             raise UnreadableError(f"does not exist in '{self._root}'")
         elif not os.path.isfile(path):
@@ -152,5 +152,5 @@ class MediaCells:
         return data
 
     def _shown(self, row: int) -> str:
-        cell = self.column.values[row].as_py()
+        cell = self.column.cell(row)
         return f"the cell of {len(cell)} bytes" if isinstance(cell, bytes) else repr(cell)

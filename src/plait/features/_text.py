@@ -79,13 +79,12 @@ class Text(Feature):
         self._reads()
 
     def fit(self, column: Column) -> Self:
-        texts, present = _texts(column, self.missing)
-        there = np.flatnonzero(present)
+        there = np.flatnonzero(~plain(column).is_missing(self.missing))
         if not len(there):
             raise empty_column(column)
         if len(there) > _MOST_ROWS_READ:
             there = there[np.linspace(0, len(there) - 1, _MOST_ROWS_READ).astype("int64")]
-        read = [texts[i] for i in there.tolist()]
+        read, _ = _texts(column.take(there), self.missing)
         how = self._how(read)
         read = [plain_text(text, how["lowercase"]) for text in read]
         form = FORMS[how["reads"]]
@@ -168,7 +167,7 @@ def _texts(column: Column, missing: tuple[str, ...]) -> tuple[list[str], np.ndar
     """Each cell as a text, "" where it is empty, and which cells are there."""
     column = plain(column)
     present = ~column.is_missing(missing)
-    kind = column.values.type
+    kind = column.type
     if present.any() and (pa.types.is_nested(kind) or is_bytes(kind)):
         first = int(np.argmax(present))
         raise DataError(

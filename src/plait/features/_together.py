@@ -70,15 +70,15 @@ def _joined(columns: list[Column]) -> Column:
     columns = [plain(column) for column in columns]
     first = columns[0]
     for column in columns[1:]:
-        if column.values.type != first.values.type:
+        if column.type != first.type:
             raise DataError(
                 f"columns '{first.name}' and '{column.name}' of {column.source} are tied, but one "
-                f"is {first.values.type} and the other {column.values.type}. Bring them to one type."
+                f"is {first.type} and the other {column.type}. Bring them to one type."
             )
     chunks = [chunk for column in columns for chunk in column.values.chunks]
     return Column(
         " + ".join(column.name for column in columns),
-        pa.chunked_array(chunks, type=first.values.type),
+        pa.chunked_array(chunks, type=first.type),
         np.concatenate([column.rows for column in columns]),
         first.source,
         first.root,

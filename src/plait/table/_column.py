@@ -1,13 +1,18 @@
 """One column of a table, with what a message needs to point into it."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from plait.table._mapped import Mapped
+from plait.table._taken import PIECE, pieces, taken
 
 _BOOLEANS = {"true": True, "false": False}
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -19,20 +24,56 @@ class Column:
 
     Attributes:
         name: the column's name in its table.
-        values: the cells, `(rows,)`.
+        stored: the cells as they lie in memory or on disk.
         rows: each cell's row number in the source, counted from 1 without the header, `(rows,)`.
         source: the file's name, for messages.
         root: the folder that media paths are relative to, or None.
+        at: `(rows,)`, which of the stored cells these are, in order; None for all of them.
+        mapped: the file that they lie in, if they do.
     """
 
     name: str
-    values: pa.ChunkedArray
+    stored: pa.ChunkedArray
     rows: np.ndarray
     source: str
     root: Path | None = None
+    at: np.ndarray | None = None
+    mapped: Mapped | None = None
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.rows)
+
+    @property
+    def type(self) -> pa.DataType:
+        """The cells' type."""
+        return self.stored.type
+
+    @cached_property
+    def values(self) -> pa.ChunkedArray:
+        """All cells, `(rows,)`, in memory. Of a column that may be long, `pieces` are better."""
+        if self.at is None:
+            return self.stored
+        values = taken(self.stored, self.at)
+        if self.mapped is not None:
+            self.mapped.read(values.nbytes, len(self.at))
+        return values
+
+    def cell(self, index: int) -> Any:
+        """One cell as a Python value."""
+        return self.stored[int(index if self.at is None else self.at[index])].as_py()
+
+    def pieces(self) -> Iterator["Column"]:
+        """The column in parts of some ten thousand cells, each in memory by itself."""
+        if len(self) <= PIECE:
+            yield self
+            return
+        for piece in pieces(len(self)):
+            at = np.arange(piece.start, piece.stop) if self.at is None else self.at[piece]
+            yield replace(self, rows=self.rows[piece], at=at)
+
+    def with_values(self, values: pa.ChunkedArray) -> "Column":
+        """The same column with other cells in the place of these."""
+        return replace(self, stored=values, at=None, mapped=None)
 
     def where(self, index: int) -> str:
         """`column 'price', row 17 of train.csv`."""
@@ -40,13 +81,8 @@ class Column:
 
     def take(self, indices: np.ndarray) -> "Column":
         """The cells at `indices`, in that order."""
-        return Column(
-            self.name,
-            self.values.take(pa.array(indices)),
-            self.rows[indices],
-            self.source,
-            self.root,
-        )
+        at = indices if self.at is None else self.at[indices]
+        return replace(self, rows=self.rows[indices], at=np.asarray(at, "int64"))
 
     def is_missing(self, also: Iterable[str] = ()) -> np.ndarray:
         """Which cells are empty: null, NaN, the empty string, or what a text in `also` says.
@@ -54,26 +90,27 @@ class Column:
         A number or a boolean is what a text says if the text reads as it: "-1" and "-1.0" alike say
         that -1 means missing, whatever the file's reader made of the column.
         """
-        values = self.values
-        kind = values.type
-        missing = pc.is_null(values, nan_is_null=True)
         texts = tuple(also)
-        said = None
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            said = pa.array(["", *texts], kind)
-        elif texts and pa.types.is_boolean(kind):
-            said = pa.array([_BOOLEANS[t.lower()] for t in texts if t.lower() in _BOOLEANS], kind)
-        elif texts and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-            said = _as_numbers(texts, kind)
-        if said is not None:
-            if pa.types.is_float16(kind):  # Arrow looks nothing up among these.
-                values, said = values.cast(pa.float32()), said.cast(pa.float32())
-            missing = pc.or_(missing, pc.fill_null(pc.is_in(values, value_set=said), False))
-        return (
-            missing.to_numpy(zero_copy_only=False)
-            if isinstance(missing, pa.Array)
-            else missing.combine_chunks().to_numpy(zero_copy_only=False)
-        )
+        return np.concatenate([_missing(piece.values, texts) for piece in self.pieces()])
+
+
+def _missing(values: pa.ChunkedArray, texts: tuple[str, ...]) -> np.ndarray:
+    kind = values.type
+    missing = pc.is_null(values, nan_is_null=True)
+    said = None
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        said = pa.array(["", *texts], kind)
+    elif texts and pa.types.is_boolean(kind):
+        said = pa.array([_BOOLEANS[t.lower()] for t in texts if t.lower() in _BOOLEANS], kind)
+    elif texts and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        said = _as_numbers(texts, kind)
+    if said is not None:
+        if pa.types.is_float16(kind):  # Arrow looks nothing up among these.
+            values, said = values.cast(pa.float32()), said.cast(pa.float32())
+        missing = pc.or_(missing, pc.fill_null(pc.is_in(values, value_set=said), False))
+    if not isinstance(missing, pa.Array):
+        missing = missing.combine_chunks()
+    return missing.to_numpy(zero_copy_only=False)
 
 
 def _as_numbers(texts: Iterable[str], kind: pa.DataType) -> pa.Array:

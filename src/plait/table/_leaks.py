@@ -53,7 +53,7 @@ def leaks(parts: Mapping[str, Table]) -> list[Leak]:
     for name in parts["train"].columns:
         if not all(name in table for table in parts.values()):
             continue
-        column = {part: table.arrow.column(name) for part, table in parts.items()}
+        column = {part: table.column(name).values for part, table in parts.items()}
         if len({values.type for values in column.values()}) > 1:
             continue
         whole = pa.chunked_array([c for values in column.values() for c in values.chunks])

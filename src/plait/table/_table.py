@@ -1,5 +1,6 @@
 """The table: named Arrow columns and where they came from."""
 
+import copy
 import hashlib
 from collections.abc import Collection
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from plait._names import did_you_mean
 from plait.errors import DataError
 from plait.table._column import Column
+from plait.table._mapped import Mapped
 from plait.table._plain import check_columns
 from plait.table._read import from_frame, read_file
 
@@ -39,11 +41,15 @@ def _path(source: str | Path) -> Path:
 class Table:
     """Named Arrow columns, how many rows they have, and where they came from.
 
+    Columns may lie on disk, and rows that were taken are not copied: a table of a part of the rows is
+    the same columns and which of their cells count.
+
     Args:
         arrow: the columns.
         name: what messages call it, such as a file's name.
         root: the folder that media paths are relative to, or None.
         rows: each row's number in the source, counted from 1 without the header.
+        mapped: the file that the columns lie in, if they do.
     """
 
     def __init__(
@@ -52,13 +58,16 @@ class Table:
         name: str = "the table",
         root: Path | None = None,
         rows: np.ndarray | None = None,
+        mapped: Mapped | None = None,
     ) -> None:
         if not isinstance(arrow, pa.Table):
             raise DataError(
                 "Table takes a pyarrow table. Table.read(...) takes a path, a frame or a dict of "
                 f"lists. Received: {type(arrow).__name__}."
             )
-        self.arrow = check_columns(arrow, name)
+        self._stored = check_columns(arrow, name)
+        self._at: np.ndarray | None = None
+        self._mapped = mapped
         self.name = name
         self.root = root
         self.rows = np.arange(1, arrow.num_rows + 1) if rows is None else rows
@@ -78,21 +87,26 @@ class Table:
         """
         folder = None if root is None else Path(root)
         if isinstance(source, Table):
-            return source if folder is None else cls(source.arrow, source.name, folder, source.rows)
+            return source if folder is None else source._like(root=folder)
         if isinstance(source, str | Path):
             path = _path(source)
             return cls(read_file(path), name or path.name, folder or path.parent)
         return cls(from_frame(source), name or "the table", folder)
 
     @property
+    def arrow(self) -> pa.Table:
+        """All of it in memory."""
+        return pa.table({name: self.column(name).values for name in self.columns})
+
+    @property
     def columns(self) -> list[str]:
         """The columns' names, in order."""
-        return self.arrow.column_names
+        return self._stored.column_names
 
     @property
     def num_rows(self) -> int:
         """How many rows there are."""
-        return self.arrow.num_rows
+        return len(self.rows)
 
     def __len__(self) -> int:
         return self.num_rows
@@ -113,14 +127,16 @@ class Table:
             raise DataError(
                 f"{self.name} has no column '{name}'.{did_you_mean(name, self.columns)}"
             )
-        return Column(name, self.arrow.column(name), self.rows, self.name, self.root)
+        stored = self._stored.column(name)
+        return Column(name, stored, self.rows, self.name, self.root, self._at, self._mapped)
 
     def take(self, indices: np.ndarray) -> "Table":
         """The rows at `indices` (counted from 0), which keep their numbers in the source."""
         if len(indices) == 0:
             raise DataError(f"{self.name}: no rows are left to take.")
-        taken = self.arrow.take(pa.array(np.asarray(indices, "int64")))
-        return Table(taken, self.name, self.root, self.rows[indices])
+        indices = np.asarray(indices, "int64")
+        at = indices if self._at is None else self._at[indices]
+        return self._like(_at=at, rows=self.rows[indices])
 
     def where(self, column: str, value: str) -> "Table":
         """The rows whose cell of a column reads, as text, like `value`.
@@ -154,20 +170,41 @@ class Table:
         """
         for name in names:
             self.column(name)
-        return Table(self.arrow.drop_columns(list(names)), self.name, self.root, self.rows)
+        return self._like(_stored=self._stored.drop_columns(list(names)))
+
+    def emptied(self, names: Collection[str]) -> "Table":
+        """The table with nothing in some of its columns.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        stored = self._stored
+        for name in names:
+            kind = self.column(name).type
+            nothing = pa.nulls(stored.num_rows, kind)
+            stored = stored.set_column(stored.column_names.index(name), name, nothing)
+        return self._like(_stored=stored)
 
     def fingerprint(self) -> str:
         """A hash of the columns' names, types and values; the same for the same data."""
         digest = hashlib.sha256()
         for name in self.columns:
-            values = self.arrow.column(name)
-            digest.update(np.packbits(values.is_valid().to_numpy()).tobytes())
-            # What lies in memory under a null is chance, so only the other cells count.
-            known = pa.table({name: values.drop_null()}).combine_chunks()
-            for batch in known.to_batches(max_chunksize=65_536):
+            column = self.column(name)
+            for piece in column.pieces():
+                values = piece.values
+                digest.update(np.packbits(values.is_valid().to_numpy()).tobytes())
+                # What lies in memory under a null is chance, so only the other cells count.
+                known = pa.table({name: values.drop_null()}).combine_chunks()
                 sink = pa.BufferOutputStream()
-                with pa.ipc.new_stream(sink, batch.schema) as writer:
-                    writer.write_batch(batch)
+                with pa.ipc.new_stream(sink, known.schema) as writer:
+                    writer.write_table(known)
                 digest.update(sink.getvalue())
-            digest.update(f"{name}\0{values.type}\0".encode())
+            digest.update(f"{name}\0{column.type}\0".encode())
         return digest.hexdigest()
+
+    def _like(self, **changed: Any) -> "Table":
+        """A copy with some attributes changed."""
+        other = copy.copy(self)
+        for name, value in changed.items():
+            setattr(other, name, value)
+        return other

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -59,12 +59,12 @@ def labelled_rows(
     Raises:
         DataError: cells of an extension type, on which Arrow computes nothing.
     """
-    if isinstance(column.values.type, pa.BaseExtensionType):
+    if isinstance(column.type, pa.BaseExtensionType):
         raise DataError(
-            f"Column '{column.name}' of {column.source}: no task reads {column.values.type}. Write "
+            f"Column '{column.name}' of {column.source}: no task reads {column.type}. Write "
             "it as text or numbers."
         )
-    column = replace(column, values=plain_values(column.values))
+    column = column.with_values(plain_values(column.values))
     labelled = ~column.is_missing(missing)
     if weights is None:
         weights = np.ones(len(column))

@@ -1,0 +1,51 @@
+"""Arrow columns in a file that is mapped into memory, of which little is held at a time."""
+
+import mmap
+from pathlib import Path
+
+import pyarrow as pa
+
+_HELD = 1 << 26
+"""Bytes of a mapped file that may lie in memory on our account."""
+_PAGES = 1 << 16
+"""What the system brings in around one cell."""
+
+
+class Mapped:
+    """An Arrow file whose columns are read where they lie.
+
+    The system counts what was read of a mapped file as this process's memory until something else
+    needs it. It is given back as soon as it is more than a little: reading it again costs no disk, as
+    long as the system has it.
+
+    Args:
+        path: an uncompressed file in Arrow's IPC format.
+
+    Raises:
+        OSError, pa.ArrowException: it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._touched = 0
+        self.table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(self._map))).read_all()
+
+    def read(self, size: int, cells: int = 0) -> None:
+        """Counts what was read of it: so many bytes in a row, and so many cells here and there."""
+        self._touched += size + cells * _PAGES
+        if self._touched > _HELD:
+            self._touched = 0
+            self.release()
+
+    def release(self) -> None:
+        """Gives back the memory that the file takes in this process; it stays readable."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def write_arrow(batches: pa.RecordBatchReader, path: Path) -> None:
+    """Writes batches to a file that `Mapped` reads."""
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batches.schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
