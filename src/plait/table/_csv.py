@@ -11,6 +11,8 @@ from plait.errors import DataError
 
 DEFAULT_BLOCK = 1 << 20
 """Bytes that Arrow reads at a time unless told otherwise."""
+CODE = r"^\s*-?0\d+\s*$"
+"""Digits that are no number. The ends of a word are no reason to keep " 01" one."""
 
 
 def read_csv(path: Path, delimiter: str, block_size: int) -> pa.Table:
@@ -30,7 +32,7 @@ def read_csv(path: Path, delimiter: str, block_size: int) -> pa.Table:
     if block_size > DEFAULT_BLOCK:
         _check_quotes(path)
     table = _read(path, delimiter, block_size)
-    _check_text(table, path)
+    check_text(table, path)
     whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     if not whole or len(set(table.column_names)) < len(table.column_names):
         return table
@@ -43,24 +45,25 @@ def read_csv(path: Path, delimiter: str, block_size: int) -> pa.Table:
     )
     for name in whole:
         digits = written.column(name)
-        # The ends of a word are no reason to keep " 01" a number.
-        if pc.any(pc.match_substring_regex(digits, r"^\s*-?0\d+\s*$")).as_py():
+        if pc.any(pc.match_substring_regex(digits, CODE)).as_py():
             table = table.set_column(table.column_names.index(name), name, digits)
     return table
 
 
 def _read(path: Path, delimiter: str, block_size: int, **convert: Any) -> pa.Table:
-    # Only an empty cell is missing: whether "NA" is a gap or the code of Namibia is the user's call.
-    options = csv.ConvertOptions(
-        null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True, **convert
-    )
     with pa.input_stream(str(path)) as stream:
-        return csv.read_csv(
-            stream,
-            read_options=csv.ReadOptions(block_size=block_size),
-            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            convert_options=options,
-        )
+        return csv.read_csv(stream, **options(delimiter, block_size, **convert))
+
+
+def options(delimiter: str, block_size: int, **convert: Any) -> dict[str, Any]:
+    """How Arrow is to read a CSV file; `convert` goes into its ConvertOptions."""
+    # Only an empty cell is missing: whether "NA" is a gap or the code of Namibia is the user's call.
+    missing = {"null_values": [""], "strings_can_be_null": True, "quoted_strings_can_be_null": True}
+    return {
+        "read_options": csv.ReadOptions(block_size=block_size),
+        "parse_options": csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        "convert_options": csv.ConvertOptions(**missing, **convert),
+    }
 
 
 def _check_quotes(path: Path) -> None:
@@ -77,7 +80,12 @@ def _check_quotes(path: Path) -> None:
         )
 
 
-def _check_text(table: pa.Table, path: Path) -> None:
+def check_text(table: pa.Table, path: Path) -> None:
+    """Refuses columns whose cells, or names, are not UTF-8.
+
+    Raises:
+        DataError: names the row.
+    """
     not_text = f"The table '{path.name}' is not UTF-8 text"
     try:
         fields = list(table.schema)

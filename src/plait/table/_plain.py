@@ -34,6 +34,24 @@ def check_columns(table: pa.Table, name: str) -> pa.Table:
     return table
 
 
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema with plain types, and with short strings only, which are read where they lie."""
+    kinds = [(field.name, field.type, _short(_plain(field.type))) for field in schema]
+    # Lists of one type may differ in what they call their items.
+    return pa.schema([(name, was if was == kind else kind) for name, was, kind in kinds])
+
+
+def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch of a table with that plain schema."""
+    pairs = zip(batch.columns, schema.types, strict=True)
+    columns = [_as_plain(values).cast(kind) for values, kind in pairs]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _short(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_large_string(kind) else kind
+
+
 def _plain(kind: pa.DataType) -> pa.DataType:
     """The type that is left; Arrow can neither take from views nor search in them."""
     if pa.types.is_dictionary(kind):

@@ -1,106 +1,118 @@
-"""From a file or a frame to Arrow columns, with errors that say which file and where."""
+"""From files to Arrow columns, with errors that say which file and where."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pyarrow as pa
 from pyarrow import feather, json, parquet
 
-from plait._names import did_you_mean
 from plait.errors import DataError
 from plait.table._csv import DEFAULT_BLOCK, read_csv
 from plait.table._dialect import separator, with_decimal_commas
+from plait.table._files import is_compressed, kind_of
+from plait.table._kept import IN_MEMORY, kept
+from plait.table._mapped import Mapped
+from plait.table._stream import Stream, joined
+from plait.table._stream_csv import stream_csv
 
-KINDS = {
-    ".csv": "CSV",
-    ".tsv": "TSV",
-    ".parquet": "Parquet",
-    ".pq": "Parquet",
-    ".jsonl": "JSON lines",
-    ".ndjson": "JSON lines",
-    ".arrow": "Arrow",
-    ".feather": "Arrow",
-    ".ipc": "Arrow",
-}
-_COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 _BLOCKS = (DEFAULT_BLOCK, 1 << 25, 1 << 30)
 """Bytes read at a time: more where a row is longer."""
+_BATCH = 1 << 14
+_UNPACKED = 4
+"""How many times its size a compressed file is taken to have."""
+
+Read = TypeVar("Read")
 
 
-def read_file(path: Path) -> pa.Table:
-    """The columns of a table file.
+def read_files(paths: Sequence[Path], name: str) -> tuple[pa.Table, Mapped | None]:
+    """The columns of a table's files, one after the other; on disk and mapped if they are large.
+
+    Args:
+        paths: of files that are there.
+        name: what messages call the table.
 
     Raises:
-        DataError: no such file, a kind that is not known, or contents that cannot be read.
+        DataError: a kind that is not known, contents that cannot be read, or files that do not fit
+            together.
     """
-    if not path.is_file():
-        siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise DataError(f"The table '{path}' {what}.{did_you_mean(path.name, siblings[:500])}")
-    suffixes = [s.lower() for s in path.suffixes]
-    compressed = bool(suffixes) and suffixes[-1] in _COMPRESSED
-    suffix = suffixes[-2] if compressed and len(suffixes) > 1 else (suffixes or [""])[-1]
-    kind = KINDS.get(suffix)
-    if kind is None:
-        raise DataError(
-            f"The table '{path.name}' is of no known kind. Known endings: {', '.join(KINDS)}, and "
-            "CSV or JSON lines compressed (.gz, .bz2, .zst)."
-        )
+    if len(paths) == 1 and _size(paths[0]) <= IN_MEMORY:
+        return _guarded(paths[0], _whole), None
+    stream = joined([_guarded(path, _stream) for path in paths], name)
+    table, mapped = kept(stream.reader(), name)
+    if all(kind_of(path) == "CSV" and separator(path) == ";" for path in paths):
+        table = with_decimal_commas(table)
+    return table, mapped
+
+
+def _whole(path: Path, kind: str) -> pa.Table:
+    if kind in ("CSV", "TSV"):
+        found = separator(path)
+        delimiter = "\t" if kind == "TSV" else found
+        table = _in_blocks(lambda size: read_csv(path, delimiter, size))
+        # Where a comma parts the cells it is in no number.
+        return with_decimal_commas(table) if delimiter == ";" else table
+    if kind == "JSON lines":
+        return _in_blocks(lambda size: _read_json(path, size))
+    if kind == "Parquet":
+        return parquet.read_table(path)
+    return feather.read_table(path, memory_map=False)
+
+
+def _stream(path: Path, kind: str) -> Stream:
+    """The file batch by batch."""
+    if kind in ("CSV", "TSV"):
+        found = separator(path)
+        delimiter = "\t" if kind == "TSV" else found
+        return _in_blocks(lambda size: stream_csv(path, delimiter, size))
+    if kind == "Parquet":
+        return Stream(parquet.read_schema(path).remove_metadata(), lambda: _parquet_batches(path))
+    if kind == "Arrow":
+        try:
+            with pa.OSFile(str(path)) as file:
+                return Stream(pa.ipc.open_file(file).schema, lambda: _arrow_batches(path))
+        except pa.ArrowInvalid:
+            pass  # Feather's first version.
+    # Arrow guesses the types of a stream of JSON by its start, and has no way to loosen them.
+    table = _whole(path, kind)
+    return Stream(table.schema, table.to_batches)
+
+
+def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    with parquet.ParquetFile(path) as file:
+        yield from file.iter_batches(batch_size=_BATCH)
+
+
+def _arrow_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    with pa.OSFile(str(path)) as file:
+        reader = pa.ipc.open_file(file)
+        for n in range(reader.num_record_batches):
+            yield reader.get_batch(n)
+
+
+def _size(path: Path) -> int:
+    """About how many bytes its columns take."""
+    kind, size = kind_of(path), path.stat().st_size
+    if kind == "Parquet" and size:
+        try:
+            footer = parquet.read_metadata(path)
+        except (pa.ArrowException, OSError):
+            return size
+        return sum(footer.row_group(n).total_byte_size for n in range(footer.num_row_groups))
+    return size * _UNPACKED if is_compressed(path) else size
+
+
+def _guarded(path: Path, read: Callable[[Path, str], Read]) -> Read:
+    kind = kind_of(path)
     if path.stat().st_size == 0:
         raise DataError(f"The table '{path.name}' is an empty file.")
     try:
-        if kind in ("CSV", "TSV"):
-            found = separator(path)
-            delimiter = "\t" if kind == "TSV" else found
-            table = _in_blocks(lambda size: read_csv(path, delimiter, size))
-            # Where a comma parts the cells it is in no number.
-            return with_decimal_commas(table) if delimiter == ";" else table
-        if kind == "JSON lines":
-            return _in_blocks(lambda size: _read_json(path, size))
-        if kind == "Parquet":
-            return parquet.read_table(path)
-        return feather.read_table(path, memory_map=False)
+        return read(path, kind)
     except (pa.ArrowException, OSError, EOFError) as error:
         raise DataError(f"The table '{path.name}' cannot be read as {kind}: {error}") from error
 
 
-def from_frame(source: Any) -> pa.Table:
-    """The columns of a frame that speaks Arrow (pandas, polars, pyarrow) or a mapping of lists.
-
-    Raises:
-        DataError: a source of another kind, or columns of different lengths.
-    """
-    if isinstance(source, pa.Table):
-        return source
-    if isinstance(source, pa.RecordBatch):
-        return pa.Table.from_batches([source])
-    if isinstance(source, pa.RecordBatchReader):
-        return source.read_all()
-    if hasattr(source, "to_frame"):
-        raise DataError(
-            f"A {type(source).__name__} is one column, and no table. Write table[['name']], with two "
-            "brackets, or .to_frame()."
-        )
-    try:
-        if type(source).__module__.partition(".")[0] == "pandas":
-            return pa.Table.from_pandas(source, preserve_index=False)
-        if isinstance(source, Mapping):
-            return pa.table(dict(source))
-        if hasattr(source, "__arrow_c_stream__"):
-            return pa.table(source)
-    except (pa.ArrowException, ValueError, TypeError) as error:
-        said = "; ".join(map(str, error.args))
-        mixed = "onver" in said and "type" in said
-        way_out = " Make all cells of a column of one type, as by .astype(str)." if mixed else ""
-        raise DataError(f"These data cannot be read as a table: {said}.{way_out}") from error
-    raise DataError(
-        "A table is a path, a pyarrow table, a pandas or polars frame, or a dict of lists. "
-        f"Received: {type(source).__name__}"
-    )
-
-
-def _in_blocks(read: Callable[[int], pa.Table]) -> pa.Table:
+def _in_blocks(read: Callable[[int], Read]) -> Read:
     """What `read` makes of the smallest blocks that hold every row."""
     for size in _BLOCKS[:-1]:
         try:

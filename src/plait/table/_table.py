@@ -3,6 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Collection
+from glob import has_magic
 from pathlib import Path
 from typing import Any, final
 
@@ -13,9 +14,11 @@ import pyarrow.compute as pc
 from plait._names import did_you_mean
 from plait.errors import DataError
 from plait.table._column import Column
+from plait.table._files import files_of
+from plait.table._frame import from_frame
 from plait.table._mapped import Mapped
 from plait.table._plain import check_columns
-from plait.table._read import from_frame, read_file
+from plait.table._read import read_files
 
 
 def _path(source: str | Path) -> Path:
@@ -35,6 +38,16 @@ def _path(source: str | Path) -> Path:
         raise DataError(
             f"The table '{source}' cannot be found: {error} Give the whole path."
         ) from error
+
+
+def _root(path: Path) -> Path:
+    """The folder that the paths in a table's cells are relative to."""
+    if path.is_dir():
+        return path
+    folder = path.parent
+    while has_magic(str(folder)):
+        folder = folder.parent
+    return folder
 
 
 @final
@@ -77,8 +90,9 @@ class Table:
         """Reads a table.
 
         Args:
-            source: a path (CSV, TSV, Parquet, JSON lines, Arrow), a pyarrow table, a pandas or
-                polars frame, a dict of lists, or a `Table`.
+            source: a path (CSV, TSV, Parquet, JSON lines, Arrow), a pattern such as
+                `"parts/*.csv"`, a folder of such files, a pyarrow table, a pandas or polars frame,
+                a dict of lists, or a `Table`. Large ones are kept on disk and mapped.
             root: the folder that media paths are relative to; the file's own if None.
             name: what messages call it; the file's name if None.
 
@@ -90,7 +104,10 @@ class Table:
             return source if folder is None else source._like(root=folder)
         if isinstance(source, str | Path):
             path = _path(source)
-            return cls(read_file(path), name or path.name, folder or path.parent)
+            paths = files_of(path)
+            name = name or path.name
+            arrow, mapped = read_files(paths, name)
+            return cls(arrow, name, folder or _root(path), mapped=mapped)
         return cls(from_frame(source), name or "the table", folder)
 
     @property

@@ -1,0 +1,71 @@
+"""Where the columns of a table are kept: in memory, or in a mapped file if they are large."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+
+from plait._cache import cache_folder
+from plait.errors import DataError
+from plait.table._mapped import Mapped, write_arrow
+from plait.table._plain import plain_batch, plain_schema
+
+IN_MEMORY = 1 << 27
+"""Bytes of columns that are kept in memory; more are written to disk and mapped."""
+
+
+def kept(batches: pa.RecordBatchReader, name: str) -> tuple[pa.Table, Mapped | None]:
+    """All batches as one table, and the file that it lies in if it is large.
+
+    The file has no name, so that nothing is left of it however the process ends.
+
+    Args:
+        batches: of one schema.
+        name: what messages call the table.
+
+    Raises:
+        DataError: the disk is full.
+    """
+    schema = plain_schema(batches.schema)
+    incoming = (plain_batch(batch, schema) for batch in batches)
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in incoming:
+        held.append(batch)
+        size += batch.nbytes
+        if size > IN_MEMORY:
+            mapped = _on_disk(schema, chain(_given_up(held), incoming), name)
+            return mapped.table, mapped
+    return pa.Table.from_batches(held, schema), None
+
+
+def _given_up(held: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Each batch in turn, which nothing else holds from then on."""
+    held.reverse()
+    while held:
+        yield held.pop()
+
+
+def _on_disk(schema: pa.Schema, batches: Iterable[pa.RecordBatch], name: str) -> Mapped:
+    folder = cache_folder("tables")
+    descriptor, path = tempfile.mkstemp(suffix=".arrow", dir=folder)
+    os.close(descriptor)
+    try:
+        write_arrow(pa.RecordBatchReader.from_batches(schema, batches), Path(path))
+        return Mapped(Path(path))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"{name} does not fit into memory, and the disk under '{folder}' is full. Make room "
+                "there, or name another folder by PLAIT_CACHE."
+            ) from error
+        raise
+    finally:
+        # Windows removes no file that is mapped.
+        with suppress(PermissionError):
+            os.unlink(path)
