@@ -13,6 +13,8 @@ Inputs = dict[str, np.ndarray]
 
 CACHE_BYTES = 1 << 30
 """Decoded media are kept in memory up to this size in all, so that later epochs need not decode."""
+WHOLE_BYTES = 1 << 27
+"""Columns of other kinds are turned into arrays whole up to this size in all, and by batch beyond."""
 
 
 @dataclass
@@ -31,17 +33,23 @@ class Findings:
 class FeatureRows:
     """Every row of a table, encoded by fitted features.
 
-    Numbers, categories and text are encoded whole, once. Media are read and decoded when a row is
-    asked for, and kept if all of them fit into the cache.
+    Numbers, categories and text are encoded whole, once, as long as their arrays are not large. What
+    is, and media, are encoded when a row is asked for; media are kept if all of them fit into the
+    cache.
 
     Args:
         features: fitted features by name; one whose column the table lacks is absent everywhere.
         table: the rows.
         cache_bytes: how much memory decoded media may take.
+        whole_bytes: how much memory other columns' arrays may take.
     """
 
     def __init__(
-        self, features: Mapping[str, Feature], table: Table, cache_bytes: int = CACHE_BYTES
+        self,
+        features: Mapping[str, Feature],
+        table: Table,
+        cache_bytes: int = CACHE_BYTES,
+        whole_bytes: int = WHOLE_BYTES,
     ) -> None:
         self.features = dict(features)
         self.rows = table.num_rows
@@ -56,13 +64,14 @@ class FeatureRows:
             if where not in table:
                 continue
             column = table.column(where)
-            if not feature.lazy:
+            size = self.rows * _row_bytes(feature)
+            if not feature.lazy and size <= whole_bytes:
+                whole_bytes -= size
                 self._whole[name] = feature.encode(column)
                 self._note(name, self._whole[name], np.arange(self.rows))
                 continue
             self._columns[name] = column
-            size = self.rows * _row_bytes(feature)
-            if size <= cache_bytes:
+            if feature.lazy and size <= cache_bytes:
                 cache_bytes -= size
                 self._kept[name] = _Kept.empty(feature, self.rows)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from plait.data import Batches, FeatureRows, epoch_order, row_keys
-from plait.features import ArraySpec, BrokenCell, Category, Encoded, Number
+from plait.features import ArraySpec, BrokenCell, Category, Encoded, Number, Text
 from plait.table import Table
 from plait.tasks import Multiclass, Regression
 
@@ -119,6 +119,22 @@ def test_media_are_decoded_once_where_they_fit_and_findings_are_counted_once(mak
     rows.inputs(np.array([5, 3]))
     assert LOG == [[6, 4], [6, 4]]
     assert rows.findings.cut == {"m": 1}
+
+
+def test_arrays_that_would_be_large_are_made_by_batch_and_are_the_same(table):
+    features = {
+        "n": Number().fit(table.column("n")),
+        "kind": Category().fit(table.column("kind")),
+        "m": Text(characters=(1, 2)).fit(table.column("m")),
+    }
+    at = np.array([7, 2, 2, 9])
+    whole = FeatureRows(features, table).inputs(at)
+    by_batch = FeatureRows(features, table.take(np.arange(ROWS)), whole_bytes=0)
+    assert not by_batch._whole
+    found = by_batch.inputs(at)
+    assert found.keys() == whole.keys()
+    for name, values in whole.items():
+        np.testing.assert_array_equal(found[name], values)
 
 
 def test_a_feature_without_a_column_is_absent_everywhere(table):

@@ -146,5 +146,5 @@ def test_a_full_disk_is_said(tmp_path, on_disk, monkeypatch):
 
     monkeypatch.setattr(_kept, "write_arrow", full)
     (tmp_path / "a.csv").write_text("n\n1\n")
-    with pytest.raises(DataError, match="disk under .* is full.*PLAIT_CACHE"):
+    with pytest.raises(DataError, match=r"disk under .* is full.*PLAIT_CACHE"):
         Table.read(tmp_path / "a.csv")
