@@ -28,7 +28,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "DataError",
         "ModelFileError",
     ),
-    "plait.table": ("Table", "Split"),
+    "plait.table": ("Table", "SQL", "Split"),
     "plait.features": ("Feature", "Image", "Audio", "Number", "Category", "Text"),
     "plait.encoders": (
         "Encoder",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ from plait.config._override import override
 from plait.config._source import Source, read_source
 from plait.errors import ConfigError
 from plait.learner import Learner
+from plait.table import SQL, is_address
 
 _PARTS = ("train", "validation", "test")
 _OWN_KEYS = ("data", "root", "name")
+
+Place = Path | str | SQL
+"""Of a table: a path, a pattern or a folder; an address; or a database's answer."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,11 @@ class DataSources:
         test: a table of its own, or None to split `train`.
     """
 
-    train: Path
-    validation: Path | None = None
-    test: Path | None = None
+    train: Place
+    validation: Place | None = None
+    test: Place | None = None
 
-    def tables(self) -> Path | dict[str, Path]:
+    def tables(self) -> Place | dict[str, Place]:
         """What `Learner.fit` takes: the one table, or each part's."""
         parts = {part: getattr(self, part) for part in _PARTS}
         named = {part: path for part, path in parts.items() if path is not None}
@@ -53,7 +58,7 @@ class Config:
     path: Path
     name: str
     data: DataSources
-    root: Path | None
+    root: Path | str | None
     arguments: Mapping[str, Any]
     source: Source
 
@@ -137,13 +142,8 @@ def _learner_arguments(source: Source, own: Mapping[str, Any], folder: Path) -> 
 
 def _data_sources(source: Source, folder: Path) -> DataSources:
     data = source.document["data"]
-    if isinstance(data, str):
-        return DataSources(_existing(source, data, folder, ("data",)))
-    if not isinstance(data, Mapping):
-        raise ConfigError(
-            f"{source.at_value(('data',))}: expected a path, or {{train, validation, test}}. "
-            f"Received: {data!r}."
-        )
+    if not isinstance(data, Mapping) or SQL.__name__ in data:
+        return DataSources(_place(source, data, folder, ("data",)))
     for part in data:
         if part not in _PARTS:
             raise ConfigError(
@@ -153,23 +153,26 @@ def _data_sources(source: Source, folder: Path) -> DataSources:
     if data.get("train") is None:
         raise ConfigError(f"{source.at_key(('data',))}: data needs the part 'train'.")
     found = {
-        part: _existing(source, value, folder, ("data", part))
+        part: _place(source, value, folder, ("data", part))
         for part, value in data.items()
         if value is not None
     }
     return DataSources(**found)
 
 
-def _existing(source: Source, value: Any, folder: Path, at: tuple[str, ...]) -> Path:
+def _place(source: Source, value: Any, folder: Path, at: tuple[str, ...]) -> Place:
+    if isinstance(value, Mapping) and SQL.__name__ in value:
+        built: SQL = Builder(source, folder).value(SQL, value, at, f"'{at[-1]}'")
+        return built
     if not isinstance(value, str):
-        raise ConfigError(f"{source.at_value(at)}: expected a path. Received: {value!r}.")
-    if "://" in value:
         raise ConfigError(
-            f"{source.at_value(at)}: '{value}' is an address, and addresses are not read yet. "
-            "Download the file, and give its path."
+            f"{source.at_value(at)}: expected a path, an address, or {{SQL: {{uri, query}}}}"
+            f"{', or {train, validation, test}' if at == ('data',) else ''}. Received: {value!r}."
         )
+    if is_address(value):
+        return value
     path = folder / value
-    if not path.exists():
+    if not path.exists() and not has_magic(value):
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         near = did_you_mean(path.name, siblings)
         hint = near if near.startswith(" Did") else ""
@@ -180,10 +183,10 @@ def _existing(source: Source, value: Any, folder: Path, at: tuple[str, ...]) -> 
     return path
 
 
-def _root(source: Source, folder: Path) -> Path | None:
+def _root(source: Source, folder: Path) -> Path | str | None:
     root = _text(source, "root", "")
-    if not root:
-        return None
+    if not root or is_address(root):
+        return root or None
     if not (folder / root).is_dir():
         raise ConfigError(f"{source.at_value(('root',))}: there is no folder '{folder / root}'.")
     return folder / root

@@ -14,7 +14,7 @@ import pyarrow as pa
 from plait.errors import DataError
 from plait.features._cells import empty_column, is_bytes, plain
 from plait.features._feature import BrokenCell, Feature
-from plait.table import Column
+from plait.table import Column, is_address, read_bytes
 
 Decoded = TypeVar("Decoded")
 
@@ -118,16 +118,22 @@ class MediaCells:
 
     @cached_property
     def _root(self) -> str:
-        return os.path.realpath(self.column.root or Path())
+        root = str(self.column.root or Path())
+        return root.rstrip("/") if is_address(root) else os.path.realpath(root)
 
     def _path(self, row: int) -> str | None:
         """The resolved path of a cell, inside the root; None for a cell of bytes."""
         cell = self.column.cell(row)
         if isinstance(cell, bytes):
             return None
-        root = self._root
-        path = os.path.realpath(os.path.join(root, cell.replace("\0", "\N{REPLACEMENT CHARACTER}")))
-        if not path.startswith(os.path.join(root, "")):
+        root, cell = self._root, cell.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        if is_address(root):
+            inside = not is_address(cell) and ".." not in cell.split("/")
+            path = f"{root}/{cell}"
+        else:
+            path = os.path.realpath(os.path.join(root, cell))
+            inside = path.startswith(os.path.join(root, ""))
+        if not inside:
             raise DataError(
                 f"{self.column.where(row)}: {cell!r} lies outside the folder that media are read "
                 f"from, '{root}'. Give paths relative to that folder, or name by root= the folder "
@@ -138,6 +144,8 @@ class MediaCells:
     def _bytes(self, row: int, path: str | None) -> bytes:
         if path is None:
             data = self.column.cell(row)
+        elif is_address(path):
+            data = self._fetched(path)
         elif not os.path.exists(path):
             raise UnreadableError(f"does not exist in '{self._root}'")
         elif not os.path.isfile(path):
@@ -150,6 +158,14 @@ class MediaCells:
         if not data:
             raise UnreadableError("is empty: it has 0 bytes")
         return data
+
+    def _fetched(self, address: str) -> bytes:
+        try:
+            return read_bytes(address)
+        except FileNotFoundError as error:
+            raise UnreadableError(f"does not exist in '{self._root}'") from error
+        except Exception as error:  # Every file system has errors of its own.
+            raise UnreadableError(f"cannot be fetched: {type(error).__name__}: {error}") from error
 
     def _shown(self, row: int) -> str:
         cell = self.column.cell(row)

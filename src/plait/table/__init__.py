@@ -6,10 +6,13 @@ from plait.table._infer import infer
 from plait.table._leaks import Leak, leaks
 from plait.table._markers import markers
 from plait.table._parts import Parts
+from plait.table._remote import is_address, read_bytes
 from plait.table._split import Split, folds
+from plait.table._sql import SQL
 from plait.table._table import Table
 
 __all__ = [
+    "SQL",
     "Column",
     "Guess",
     "Leak",
@@ -18,6 +21,8 @@ __all__ = [
     "Table",
     "folds",
     "infer",
+    "is_address",
     "leaks",
     "markers",
+    "read_bytes",
 ]

@@ -27,7 +27,7 @@ class Column:
         stored: the cells as they lie in memory or on disk.
         rows: each cell's row number in the source, counted from 1 without the header, `(rows,)`.
         source: the file's name, for messages.
-        root: the folder that media paths are relative to, or None.
+        root: the folder, or its address, that media paths are relative to, or None.
         at: `(rows,)`, which of the stored cells these are, in order; None for all of them.
         mapped: the file that they lie in, if they do.
     """
@@ -36,7 +36,7 @@ class Column:
     stored: pa.ChunkedArray
     rows: np.ndarray
     source: str
-    root: Path | None = None
+    root: Path | str | None = None
     at: np.ndarray | None = None
     mapped: Mapped | None = None
 

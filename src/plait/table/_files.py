@@ -1,7 +1,7 @@
 """The files that a path, a pattern or a folder names, and what kind each is of."""
 
 from glob import glob, has_magic
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from plait._names import did_you_mean
 from plait.errors import DataError
@@ -32,7 +32,7 @@ def files_of(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.is_file() and _is_of(path, p))
+        found = sorted(p for p in path.rglob("*") if p.is_file() and is_table(p.relative_to(path)))
         if not found:
             raise DataError(
                 f"The folder '{path}' holds no table. Known endings: {', '.join(KINDS)}."
@@ -62,18 +62,18 @@ def kind_of(path: Path) -> str:
     return kind
 
 
-def is_compressed(path: Path) -> bool:
+def is_table(path: PurePath) -> bool:
+    """Whether a file below a folder is a part of the table that the folder is."""
+    return _kind(path) is not None and not any(p.startswith((".", "_")) for p in path.parts)
+
+
+def is_compressed(path: PurePath) -> bool:
     """Whether the whole file is."""
     return path.suffix.lower() in _COMPRESSED
 
 
-def _kind(path: Path) -> str | None:
+def _kind(path: PurePath) -> str | None:
     suffixes = [s.lower() for s in path.suffixes]
     if len(suffixes) > 1 and is_compressed(path):
         suffixes.pop()
     return KINDS.get(suffixes[-1]) if suffixes else None
-
-
-def _is_of(folder: Path, path: Path) -> bool:
-    inner = path.relative_to(folder).parts
-    return _kind(path) is not None and not any(part.startswith((".", "_")) for part in inner)

@@ -18,8 +18,6 @@ def from_frame(source: Any) -> pa.Table:
         return source
     if isinstance(source, pa.RecordBatch):
         return pa.Table.from_batches([source])
-    if isinstance(source, pa.RecordBatchReader):
-        return source.read_all()
     if hasattr(source, "to_frame"):
         raise DataError(
             f"A {type(source).__name__} is one column, and no table. Write table[['name']], with two "
@@ -38,6 +36,7 @@ def from_frame(source: Any) -> pa.Table:
         way_out = " Make all cells of a column of one type, as by .astype(str)." if mixed else ""
         raise DataError(f"These data cannot be read as a table: {said}.{way_out}") from error
     raise DataError(
-        "A table is a path, a pyarrow table, a pandas or polars frame, or a dict of lists. "
+        "A table is a path, an address, SQL(...), a pyarrow table, a pandas or polars frame, a data "
+        "set of Hugging Face's, rows as dicts, or a dict of lists. "
         f"Received: {type(source).__name__}"
     )

@@ -130,7 +130,7 @@ def _of_numbers(name: str, values: list[Any], distinct: int, is_key: bool, count
     return Guess(name, "Number", "numbers", task="Regression")
 
 
-def _of_paths(name: str, values: list[str], root: Path | None) -> Guess | None:
+def _of_paths(name: str, values: list[str], root: Path | str | None) -> Guess | None:
     """A guess where every cell ends like the name of a picture or a sound."""
     ends = {PurePosixPath(v).suffix.lower() for v in values[:100]}
     kinds = (("Image", "pictures", _PICTURES), ("Audio", "sounds", _SOUNDS))
@@ -139,7 +139,7 @@ def _of_paths(name: str, values: list[str], root: Path | None) -> Guess | None:
             paths = f"paths of {noun} ({', '.join(sorted(ends))})"
             # A table of recordings often names files that its maker alone has.
             some = values[:: max(1, len(values) // _FILES)]
-            if root is not None and not any(os.path.isfile(root / v) for v in some):
+            if isinstance(root, Path) and not any(os.path.isfile(root / v) for v in some):
                 return Guess(
                     name,
                     None,

@@ -3,7 +3,6 @@
 import copy
 import hashlib
 from collections.abc import Collection
-from glob import has_magic
 from pathlib import Path
 from typing import Any, final
 
@@ -14,40 +13,10 @@ import pyarrow.compute as pc
 from plait._names import did_you_mean
 from plait.errors import DataError
 from plait.table._column import Column
-from plait.table._files import files_of
-from plait.table._frame import from_frame
 from plait.table._mapped import Mapped
 from plait.table._plain import check_columns
-from plait.table._read import read_files
-
-
-def _path(source: str | Path) -> Path:
-    """The file that a user names.
-
-    Raises:
-        DataError: an address, or the home of a user that is not there.
-    """
-    if isinstance(source, str) and "://" in source:
-        raise DataError(
-            f"The table '{source}' is an address, and addresses are not read yet. Download the "
-            "file, and give its path."
-        )
-    try:
-        return Path(source).expanduser()
-    except RuntimeError as error:
-        raise DataError(
-            f"The table '{source}' cannot be found: {error} Give the whole path."
-        ) from error
-
-
-def _root(path: Path) -> Path:
-    """The folder that the paths in a table's cells are relative to."""
-    if path.is_dir():
-        return path
-    folder = path.parent
-    while has_magic(str(folder)):
-        folder = folder.parent
-    return folder
+from plait.table._remote import is_address
+from plait.table._source import read_source
 
 
 @final
@@ -60,7 +29,7 @@ class Table:
     Args:
         arrow: the columns.
         name: what messages call it, such as a file's name.
-        root: the folder that media paths are relative to, or None.
+        root: the folder, or its address, that media paths are relative to, or None.
         rows: each row's number in the source, counted from 1 without the header.
         mapped: the file that the columns lie in, if they do.
     """
@@ -69,7 +38,7 @@ class Table:
         self,
         arrow: pa.Table,
         name: str = "the table",
-        root: Path | None = None,
+        root: Path | str | None = None,
         rows: np.ndarray | None = None,
         mapped: Mapped | None = None,
     ) -> None:
@@ -87,28 +56,30 @@ class Table:
 
     @classmethod
     def read(cls, source: Any, root: str | Path | None = None, name: str | None = None) -> "Table":
-        """Reads a table.
+        """Reads a table; a large one is kept on disk, in the cache folder, and mapped.
 
         Args:
-            source: a path (CSV, TSV, Parquet, JSON lines, Arrow), a pattern such as
-                `"parts/*.csv"`, a folder of such files, a pyarrow table, a pandas or polars frame,
-                a dict of lists, or a `Table`. Large ones are kept on disk and mapped.
-            root: the folder that media paths are relative to; the file's own if None.
+            source: one of
+
+                - a path: CSV, TSV, Parquet, JSON lines or Arrow; a pattern such as `"parts/*.csv"`; or
+                  a folder of such files;
+                - an address of such, as `"s3://shop/orders.parquet"`, that fsspec opens;
+                - `SQL(uri, query)`;
+                - a data set of Hugging Face's `datasets`;
+                - a pyarrow table or stream, a pandas or polars frame, a dict of lists;
+                - rows as dicts, in any iterable, which is read once;
+                - a `Table`.
+            root: the folder that media paths are relative to; the files' own if None.
             name: what messages call it; the file's name if None.
 
         Raises:
-            DataError: no such file, contents that cannot be read, duplicate columns, or no rows.
+            DataError: nothing there, contents that cannot be read, duplicate columns, or no rows.
         """
-        folder = None if root is None else Path(root)
+        folder = root if root is None or is_address(root) else Path(root)
         if isinstance(source, Table):
             return source if folder is None else source._like(root=folder)
-        if isinstance(source, str | Path):
-            path = _path(source)
-            paths = files_of(path)
-            name = name or path.name
-            arrow, mapped = read_files(paths, name)
-            return cls(arrow, name, folder or _root(path), mapped=mapped)
-        return cls(from_frame(source), name or "the table", folder)
+        found = read_source(source, name)
+        return cls(found.arrow, found.name, folder or found.root, mapped=found.mapped)
 
     @property
     def arrow(self) -> pa.Table:

