@@ -1,0 +1,180 @@
+"""Does memory stay flat as a table grows?
+
+    python bench/memory.py                    # 10 thousand, 100 thousand and 1 million rows
+    python bench/memory.py --quick            # 2 thousand and 8 thousand, under a minute
+
+One epoch of `Learner.fit` on a table of a short text, three numbers and a distinct picture of 16 x 16 a
+row, with a class and a number to answer, in batches of 128. Every fit is a process of its own, and the
+memory is that of the whole tree of processes: the most that was resident at once, asked 20 times a
+second. Decoded pictures are not cached. The table is a Parquet file, made from a seed, with the bytes of
+its pictures.
+
+Seconds a row are those of training alone, from the eleventh batch to the last; `whole` has everything
+from the start of the process to the end of the fit.
+
+The bars: the peak at the most rows is at most 1.2 times that at the fewest and 300 MB, and the seconds
+a row differ by 10 % at most. The last line is JSON.
+"""
+
+import argparse
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+ROWS = (10_000, 100_000, 1_000_000)
+QUICK = (2_000, 8_000)
+BATCH = 128
+WORDS = 5_000
+_BLOCK = 10_000
+_FROM_BATCH = 10
+
+
+def block(start: int, rows: int) -> pa.Table:
+    """Rows `start` and so on, which depend on their number alone."""
+    draw = np.random.default_rng(start)
+    kinds = draw.integers(0, 5, rows)
+    words = draw.integers(0, WORDS, (rows, 8))
+    words[:, 0] = kinds
+    pixels = draw.integers(0, 200, (rows, 16, 16, 3), dtype="uint8")
+    pixels[..., 0] += (10 * kinds)[:, None, None].astype("uint8")
+    numbers = draw.normal(size=(3, rows))
+    return pa.table(
+        {
+            "text": [" ".join(f"w{word}" for word in line) for line in words],
+            "photo": [png(picture) for picture in pixels],
+            **{f"n{i}": column for i, column in enumerate(numbers)},
+            "kind": pa.array(kinds).cast(pa.string()),
+            "price": numbers[0] + kinds,
+        }
+    )
+
+
+def png(pixels: np.ndarray) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "PNG", compress_level=0)
+    return data.getvalue()
+
+
+def make(path: Path, rows: int) -> None:
+    """Writes the table, block by block."""
+    part = path.with_suffix(".part")
+    with pq.ParquetWriter(part, block(0, 1).schema) as writer:
+        for start in range(0, rows, _BLOCK):
+            writer.write_table(block(start, min(_BLOCK, rows - start)))
+    part.replace(path)
+
+
+def fit(path: Path) -> dict[str, float]:
+    """One fit in this process."""
+    started = time.monotonic()
+    import keras
+
+    import plait
+    from plait.data import _feature_rows
+
+    _feature_rows.CACHE_BYTES = 0
+
+    class Watch(keras.callbacks.Callback):
+        began = ended = 0.0
+        batches = 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.ended = time.monotonic()
+            self.batches = batch - _FROM_BATCH
+            if batch == _FROM_BATCH:
+                self.began = self.ended
+
+    watch = Watch()
+    learner = plait.Learner(
+        features={
+            "text": plait.Text(),
+            "photo": plait.Image(),
+            **{f"n{i}": plait.Number() for i in range(3)},
+        },
+        tasks={"kind": plait.Multiclass(), "price": plait.Regression()},
+        training=plait.Training(epochs=1, batch_size=BATCH),
+    )
+    learner.fit(path, run=False, callbacks=[watch], verbose=False)
+    seconds = (watch.ended - watch.began) / (watch.batches * BATCH)
+    return {"us_a_row": 1e6 * seconds, "whole_s": time.monotonic() - started}
+
+
+def measured(path: Path) -> dict[str, float]:
+    """A fit in a process of its own, with the most memory that it and its children held."""
+    command = [sys.executable, __file__, "--fit", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, sum(resident(pid) for pid in tree(process.pid)))
+        time.sleep(0.05)
+    if process.returncode:
+        raise SystemExit(f"the fit of {path} failed")
+    said = process.stdout.read() if process.stdout else ""
+    return {**json.loads(said.splitlines()[-1]), "peak_mb": peak / 1e6}
+
+
+def tree(pid: int) -> list[int]:
+    found = [pid]
+    for parent in found:
+        try:
+            for thread in os.listdir(f"/proc/{parent}/task"):
+                children = Path(f"/proc/{parent}/task/{thread}/children").read_text()
+                found += [int(child) for child in children.split()]
+        except OSError:
+            continue
+    return found
+
+
+def resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "plait-memory")
+    parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--fit", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.fit:
+        print(json.dumps(fit(args.fit)))
+        return
+    args.data.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for count in QUICK if args.quick else args.rows:
+        path = args.data / f"{count}.parquet"
+        if not path.exists():
+            make(path, count)
+        row = {"rows": count, **measured(path)}
+        rows.append(row)
+        print(
+            f"{count:9,} rows  {row['peak_mb']:7.0f} MB  {row['us_a_row']:6.0f} us a row  "
+            f"{row['whole_s']:6.0f} s in all",
+            flush=True,
+        )
+    first, last = rows[0], rows[-1]
+    allowed = 1.2 * first["peak_mb"] + 300
+    speeds = [row["us_a_row"] for row in rows]
+    verdict = {
+        "allowed_mb": round(allowed),
+        "flat": last["peak_mb"] <= allowed,
+        "steady": max(speeds) <= 1.1 * min(speeds),
+    }
+    print(json.dumps({"bench": "memory", "rows": rows, **verdict}))
+
+
+if __name__ == "__main__":
+    main()
