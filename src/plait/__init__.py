@@ -24,6 +24,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "PlaitError",
         "BalancingError",
         "DivergedError",
+        "StoppedError",
         "ConfigError",
         "DataError",
         "ModelFileError",

@@ -45,3 +45,16 @@ class DivergedError(PlaitError):
     def __init__(self, what: str, way_out: str = "") -> None:
         super().__init__(f"{what} {way_out}".strip())
         self.what = what
+
+
+class StoppedError(PlaitError):
+    """A run that was asked to stop, by Ctrl-C or SIGTERM, and has written a checkpoint.
+
+    Args:
+        signal: the number of the signal.
+        way_out: how it goes on.
+    """
+
+    def __init__(self, signal: int, way_out: str = "") -> None:
+        super().__init__(f"Stopped by signal {signal}. {way_out}".strip())
+        self.signal = signal

@@ -23,17 +23,19 @@ from plait.tasks import Task
 from plait.training import (
     Epoch,
     Progress,
+    Run,
     Training,
     Validation,
     check_folds,
     choices,
     counted_rows,
     demand_parts,
+    going_on,
     label_coverage,
     labelled_rows,
     outcome,
+    outcome_documents,
     parted,
-    run_documents,
     run_folder,
     run_folds,
     tell,
@@ -124,9 +126,10 @@ class Learner:
         self,
         table: Any,
         validation: Any = None,
-        run: FilePath | bool = True,
+        run: FilePath | bool | Run = True,
         root: FilePath | None = None,
         *,
+        resume: bool = False,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         verbose: bool = True,
     ) -> Self:
@@ -136,29 +139,36 @@ class Learner:
             table: whatever `Table.read` takes, parted by `split`; or `{"train": ..., "validation":
                 ..., "test": ...}`, each such a table, where only "train" has to be there.
             validation: the rows that choose the best epoch, if they have a table of their own.
-            run: the folder of the run; True is `runs/<date and time>`, False leaves none.
+            run: the folder of the run; True is `runs/<date and time>`, False leaves none. While it
+                trains it holds checkpoints.
             root: the folder that media paths are relative to; each file's own if None.
+            resume: go on with the run in that folder, which was killed or stopped, on the same data. It
+                ends with the weights that it would have had.
             callbacks: Keras' own.
             verbose: whether to print the choices made, a progress bar and the outcome.
 
         Raises:
             DataError: a column that is not there, a cell that cannot be read, a task without labels.
-            ConfigError: a run's folder that holds something, or cannot be written.
+            ConfigError: a run's folder that holds something, or cannot be written; nothing to go on
+                with.
+            StoppedError: Ctrl-C or SIGTERM; a checkpoint was written.
             BalancingError: the balancer asks for what the model cannot give.
         """
-        folder = run_folder(run)
+        begun = run if isinstance(run, Run) else None
+        if not isinstance(run, Run) and (resume or run is not False):
+            begun = Run(run, resume=resume)
         split = Split(column=self.split) if isinstance(self.split, str) else self.split
         self._learn(
-            parted(table, validation, split, self._targets, root), folder, callbacks, verbose
+            parted(table, validation, split, self._targets, root), begun, callbacks, verbose
         )
-        if verbose and folder is not None:
-            tell([f"run: {folder}"])
+        if verbose and begun is not None:
+            tell([f"run: {begun.folder}"])
         return self
 
     def _learn(
         self,
         parts: Mapping[str, Table],
-        folder: Path | None,
+        run: Run | None,
         callbacks: Sequence[keras.callbacks.Callback],
         verbose: bool,
     ) -> None:
@@ -185,27 +195,29 @@ class Learner:
             sizes = {part: len(rows) for part, rows in parts.items()}
             tell(choices(declaration, settings, sizes, coverage))
         progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
-        trained = train(
-            declaration,
-            batches,
-            chosen_on,
-            settings,
-            self.balancing,
-            seed=self.seed,
-            callbacks=[*progress, *callbacks],
-            on_epoch=[line.epoch for line in progress],
-        )
+        arguments = {name: getattr(self, name) for name in parameters(Learner)}
+        arguments["training"] = settings
+        with going_on(run, arguments, declaration, parts) as goes_on:
+            trained = train(
+                declaration,
+                batches,
+                chosen_on,
+                settings,
+                self.balancing,
+                seed=self.seed,
+                callbacks=[*progress, *callbacks],
+                on_epoch=[line.epoch for line in progress],
+                goes_on=goes_on,
+            )
         self._predictor, self._model = trained.predictor, trained.model
         self.history = trained.history
         findings = {"train": batches.findings}
         if chosen_on is not None:
             findings["validation"] = chosen_on.rows.findings
-        if folder is not None:
-            ran = {name: getattr(self, name) for name in parameters(Learner)}
-            documents = run_documents(
-                {**ran, "training": settings}, trained.best, coverage, findings, parts
-            )
-            write_run(folder, trained.predictor, trained.history, documents)
+        if run is not None:
+            documents = outcome_documents(trained.best, coverage, findings)
+            write_run(run.folder, trained.predictor, trained.history, documents)
+            run.end()
         if verbose:
             tell(outcome(trained.best, trained.history, findings.values(), trained.diverged))
 
@@ -287,7 +299,7 @@ class Learner:
         def scored(rows: Parts, here: Path | None) -> Scores:
             learner = Learner(**{key: getattr(self, key) for key in parameters(Learner)})
             parts = {"train": table.take(rows.train), "validation": table.take(rows.validation)}
-            learner._learn(parts, here, (), verbose)
+            learner._learn(parts, Run(here, resumable=False) if here else None, (), verbose)
             return learner.evaluate(table.take(rows.test))
 
         return run_folds(every, folder, scored, verbose)

@@ -103,7 +103,9 @@ def check(
 
 @app.command()
 def fit(
-    config: ConfigArgument,
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG]", help="A YAML file.", show_default=False)
+    ] = None,
     data: DataOption = None,
     run_folder: Annotated[
         Path | None,
@@ -114,6 +116,10 @@ def fit(
     folds: Annotated[
         str | None,
         typer.Option(metavar="COLUMN|K", help="One run of all folds: a column of folds, or K."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with a run that was killed or stopped."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
@@ -127,6 +133,7 @@ def fit(
         seed=seed,
         overrides=tuple(settings or ()),
         folds=folds,
+        resume=resume,
         quiet=quiet,
     )
 

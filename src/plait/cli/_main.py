@@ -5,9 +5,10 @@ import warnings
 from collections.abc import Sequence
 
 from plait.cli._app import app
-from plait.errors import PlaitError
+from plait.errors import PlaitError, StoppedError
 
 REFUSED = 2
+_SIGNALLED = 128
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,13 +19,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0 where all went well; 2 for what the user can mend, told in one message on standard error;
-        130 after Ctrl-C.
+        130 after Ctrl-C, 143 after SIGTERM.
     """
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("always", category=UserWarning, module=r"plait\.")
             warnings.showwarning = _warn
             app(args=argv, prog_name="plait")
+    except StoppedError as error:
+        _refuse(str(error))
+        return _SIGNALLED + error.signal
     except PlaitError as error:
         return _refuse(str(error))
     except OSError as error:

@@ -1,7 +1,10 @@
 """Batches for `fit`: batch k of epoch e without having read an earlier one."""
 
+import copy
 import math
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import keras
@@ -9,9 +12,13 @@ import numpy as np
 
 from plait.data._feature_rows import FeatureRows, Findings, Inputs
 from plait.data._order import epoch_order, row_keys
+from plait.data._read_ahead import ReadAhead
 from plait.features import Feature
 from plait.table import Table
 from plait.tasks import Targets, Task
+
+_AHEAD = 8
+"""Batches that are read before they are asked for."""
 
 Batch = tuple[Inputs, dict[str, np.ndarray], dict[str, np.ndarray]]
 
@@ -19,8 +26,9 @@ Batch = tuple[Inputs, dict[str, np.ndarray], dict[str, np.ndarray]]
 class Batches(keras.utils.PyDataset):
     """The labelled rows of a table, in batches of one fixed size, for one epoch after another.
 
-    The last batch is filled up with rows that have no feature and no weight. Keras reads ahead in
-    threads while the step runs; pass `shuffle=False` to `fit`, since the order is settled here.
+    The last batch is filled up with rows that have no feature and no weight. Batches are read ahead in
+    threads while the step runs; pass `shuffle=False` to `fit`, since the order is settled here. The
+    threads are not Keras' own: its queue hands what is left of one epoch to the next.
 
     Args:
         table: the rows.
@@ -31,6 +39,7 @@ class Batches(keras.utils.PyDataset):
         shuffle: whether each epoch has an order of its own.
         weights: `(rows,)`, each row's weight, or None for 1.
         epoch: the epoch to begin with.
+        start: the batch of that epoch to begin with.
         workers: threads that read ahead; 0 reads in the calling thread.
 
     Raises:
@@ -48,30 +57,56 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = True,
         weights: np.ndarray | None = None,
         epoch: int = 0,
+        start: int = 0,
         workers: int = 2,
     ) -> None:
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
+        super().__init__(workers=1, use_multiprocessing=False)
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
         self.epoch = epoch
+        self.start = start
         self.rows = table.num_rows
         self._features = FeatureRows(features, table)
         self._targets: dict[str, Targets] = {
             name: task.targets(table.column(task.column or name)) for name, task in tasks.items()
         }
         self._weights = np.ones(self.rows, "float32") if weights is None else weights
-        self._order: tuple[int, np.ndarray] | None = None
+        # Of two epochs, since the next one is begun while the last batches of one are trained.
+        self._order = lru_cache(2)(lambda epoch: epoch_order(seed, epoch, self.rows))
+        self._reader = ReadAhead(self._read, workers, _AHEAD)
 
-    def __len__(self) -> int:
+    @property
+    def steps(self) -> int:
+        """Batches in a whole epoch."""
         return math.ceil(self.rows / self.batch_size)
 
+    def __len__(self) -> int:
+        return self.steps - self.start
+
     def __getitem__(self, index: int) -> Batch:
-        return self.batch(self.epoch, index)
+        epoch, place = self.epoch, self.start + index
+        inside = ((epoch, n) for n in range(place + 1, self.steps))
+        beyond = ((epoch + 1, n) for n in range(self.steps))
+        return self._reader.get((epoch, place), chain(inside, beyond))
+
+    def at(self, epoch: int, start: int = 0) -> "Batches":
+        """The same rows, from a batch of an epoch on.
+
+        A copy, since Keras may still be reading ahead in these when it has all that it asked for.
+        """
+        other = copy.copy(self)
+        other.epoch, other.start = epoch, start
+        return other
 
     def on_epoch_end(self) -> None:
         """Goes on to the next epoch's order; Keras calls it."""
         self.epoch += 1
+
+    @property
+    def looked(self) -> FeatureRows:
+        """The rows, which hold what was met in them so far."""
+        return self._features
 
     @property
     def findings(self) -> Findings:
@@ -100,13 +135,13 @@ class Batches(keras.utils.PyDataset):
             weights[name] = _padded(weight.astype("float32"), self.batch_size)
         return x, y, weights
 
+    def _read(self, key: tuple[int, int]) -> Batch:
+        return self.batch(*key)
+
     def _rows(self, epoch: int) -> np.ndarray:
         if not self.shuffle:
             return np.arange(self.rows)
-        held = self._order
-        if held is None or held[0] != epoch:
-            held = self._order = (epoch, epoch_order(self.seed, epoch, self.rows))
-        return held[1]
+        return self._order(epoch)
 
 
 def _padded(values: np.ndarray, size: int) -> np.ndarray:

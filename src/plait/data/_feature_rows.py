@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -74,6 +75,20 @@ class FeatureRows:
             if feature.lazy and size <= cache_bytes:
                 cache_bytes -= size
                 self._kept[name] = _Kept.empty(feature, self.rows)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What was met so far, and in which rows was looked."""
+        with self._lock:
+            broken = [[name, asdict(cell)] for (name, _), cell in self.findings.broken.items()]
+            seen = {name: np.packbits(rows) for name, rows in self._seen.items()}
+            return {"broken": broken, "cut": dict(self.findings.cut)}, seen
+
+    def restore_state(self, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Goes on from what `state` gave."""
+        cells = [(name, BrokenCell(**cell)) for name, cell in plain["broken"]]
+        self.findings = Findings({(name, c.row): c for name, c in cells}, dict(plain["cut"]))
+        for name, bits in arrays.items():
+            self._seen[name] = np.unpackbits(bits, count=self.rows).astype(bool)
 
     def inputs(self, indices: np.ndarray, size: int | None = None) -> Inputs:
         """Rows as the model's inputs: `f`, `f__present` and, for padded features, `f__length`.

@@ -3,7 +3,7 @@
 Nothing here imports training code.
 """
 
-from plait.inference._archive import FORMAT
+from plait.inference._archive import FORMAT, Archive, ArrayForm, write_archive
 from plait.inference._check_names import check_names
 from plait.inference._connect import connect
 from plait.inference._declaration import Declaration
@@ -15,6 +15,8 @@ __all__ = [
     "FORMAT",
     "AbsentToken",
     "Answers",
+    "Archive",
+    "ArrayForm",
     "Blank",
     "Declaration",
     "Predictor",
@@ -26,4 +28,5 @@ __all__ = [
     "mean_scores",
     "row_weights",
     "score",
+    "write_archive",
 ]

@@ -7,7 +7,8 @@ from plait.training._folds import check_folds, run_folds
 from plait.training._notes import choices, outcome, tell
 from plait.training._parts import counted_rows, parted
 from plait.training._progress import Progress
-from plait.training._run_folder import run_documents, run_folder, write_documents, write_run
+from plait.training._run import Run, going_on
+from plait.training._run_folder import outcome_documents, run_folder, write_documents, write_run
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
 from plait.training._train import Trained, compile_model, train
@@ -16,6 +17,7 @@ from plait.training._trained_rows import trained_rows
 __all__ = [
     "Epoch",
     "Progress",
+    "Run",
     "Selection",
     "Trained",
     "Training",
@@ -26,11 +28,12 @@ __all__ = [
     "counted_rows",
     "demand_parts",
     "environment",
+    "going_on",
     "label_coverage",
     "labelled_rows",
     "outcome",
+    "outcome_documents",
     "parted",
-    "run_documents",
     "run_folder",
     "run_folds",
     "tell",

@@ -18,7 +18,7 @@ from plait._beside import written_beside
 from plait._names import to_plain
 from plait.data import Findings
 from plait.errors import ConfigError
-from plait.inference import Predictor
+from plait.inference import Declaration, Predictor
 from plait.table import Table
 from plait.training._environment import environment
 from plait.training._notes import plain_findings
@@ -35,8 +35,8 @@ def write_run(
 ) -> None:
     """Writes `runs/<name>/`.
 
-    A run that failed has written nothing: this is called when it is over, and the model, which is
-    what makes the folder a run, is written last.
+    This is called when it is over, and the model, which is what makes the folder a run, is written
+    last.
 
     Args:
         folder: made if it is not there.
@@ -44,40 +44,45 @@ def write_run(
         history: every epoch.
         documents: more files of JSON data, by name without the suffix.
     """
-    plain = predictor.declaration.to_plain()
-    files = {
-        **documents,
-        "features": plain["features"],
-        "tasks": plain["tasks"],
-        "history": [dataclasses.asdict(epoch) for epoch in history],
-    }
-    write_documents(folder, files)
+    epochs = [dataclasses.asdict(epoch) for epoch in history]
+    write_documents(folder, {**documents, "history": epochs})
     with written_beside(folder / "history.parquet") as part:
         pq.write_table(_as_table(history), part)
     predictor.save(folder / MODEL_FILE)
 
 
-def run_documents(
-    arguments: Mapping[str, Any],
-    best: Epoch,
-    coverage: Mapping[str, Any],
-    findings: Mapping[str, Findings],
-    parts: Mapping[str, Table],
+def begin_documents(
+    arguments: Mapping[str, Any], declaration: Declaration, parts: Mapping[str, Table]
 ) -> dict[str, Any]:
-    """What `write_run` takes beside a model: what it was trained by, on and with what outcome.
+    """What is known of a run before it trains: JSON data by name.
 
     Args:
-        arguments: of the learner, as it ran.
+        arguments: of the learner, as it runs.
+        declaration: fitted.
+        parts: the rows of each part.
+    """
+    plain = declaration.to_plain()
+    return {
+        "config": to_plain(arguments),
+        "features": plain["features"],
+        "tasks": plain["tasks"],
+        "environment": environment(arguments["seed"], **parts),
+    }
+
+
+def outcome_documents(
+    best: Epoch, coverage: Mapping[str, Any], findings: Mapping[str, Findings]
+) -> dict[str, Any]:
+    """What came of a run: JSON data by name.
+
+    Args:
         best: the epoch that was kept.
         coverage: how many rows are labelled, by task.
         findings: broken and cut cells, by part.
-        parts: the rows of each part.
     """
     return {
-        "config": to_plain(arguments),
         "metrics": {**best.selected_by, "labels": coverage},
         "findings": {part: plain_findings(found) for part, found in findings.items()},
-        "environment": environment(arguments["seed"], **parts),
     }
 
 

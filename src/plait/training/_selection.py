@@ -1,8 +1,8 @@
 """After each epoch: scores on the validation rows, the best weights so far, and when to stop."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -95,6 +95,16 @@ class Selection(keras.callbacks.Callback):
     def best(self) -> Epoch:
         """The epoch whose weights are kept."""
         return max(self.history, key=lambda epoch: epoch.number if epoch.best else 0)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The epochs so far, and the weights of the best of them."""
+        history = [asdict(epoch) for epoch in self.history]
+        return {"history": history}, {str(n): value for n, value in enumerate(self._weights)}
+
+    def restore_state(self, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Goes on from what `state` gave."""
+        self.history = [Epoch(**epoch) for epoch in plain["history"]]
+        self._weights = [arrays[str(n)] for n in range(len(arrays))]
 
     def restore(self) -> None:
         """Gives the model the best epoch's weights."""

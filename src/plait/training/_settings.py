@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Literal, Self
 
 from plait.errors import ConfigError
+from plait.training._every import Every
 
 # Optimizer steps to aim at, whatever the number of rows, and the bounds on epochs around it.
 _STEPS = 2500
@@ -30,6 +31,8 @@ class Training:
         clip_norm: the norm that all gradients together are cut to, or None.
         patience: epochs with a lower mean gain on the validation rows before training stops; a
             third of `epochs`, at least 3, if None. The best epoch's weights are kept either way.
+        checkpoint_every: after how many steps, or after what time ("30s", "5m", "1h"), a checkpoint
+            is written that `plait fit --resume` goes on from; five minutes if None.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
 
@@ -46,6 +49,7 @@ class Training:
     clip_norm: float | None = 1.0
     patience: int | None = None
     modality_dropout: float = 0.1
+    checkpoint_every: int | str | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -73,6 +77,8 @@ class Training:
             raise ConfigError(
                 f"Training: schedule is 'cosine' or 'constant'. Received: {self.schedule!r}."
             )
+
+        Every.read(self.checkpoint_every)
 
     def _check_types(self) -> None:
         kinds: dict[str, tuple[type, tuple[str, ...]]] = {

@@ -1,8 +1,10 @@
 """From a declaration and batches to a model with the best weights seen."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -13,11 +15,30 @@ from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
 from plait.model import ModalityDropout, MultiTaskModel
 from plait.tasks import Task
+from plait.training._checkpoint import Checkpoint, Checkpoints, Position, Resumable
+from plait.training._every import Every
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
+from plait.training._signals import handled
+from plait.training._throughout import Throughout
 
 # Decay pulls towards 0, which is no neutral value for these.
 _NO_DECAY = ("bias", "gamma", "beta", "scale", "token")
+
+
+@dataclass(frozen=True)
+class GoesOn:
+    """How a run that is killed can go on.
+
+    Attributes:
+        folder: of its checkpoints.
+        resumed: the one to go on from; None at the start.
+        tell: called with a line where one cannot be written.
+    """
+
+    folder: Path
+    resumed: Checkpoint | None
+    tell: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -49,6 +70,7 @@ def train(
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     on_epoch: Sequence[Callable[[Epoch], None]] = (),
+    goes_on: GoesOn | None = None,
 ) -> Trained:
     """Trains a new model.
 
@@ -62,9 +84,11 @@ def train(
         seed: decides the initial weights and dropout.
         callbacks: Keras' own.
         on_epoch: called with each epoch that is over.
+        goes_on: where checkpoints are written, and the one to go on from; None for none.
 
     Raises:
         DivergedError: a loss is not finite in the first epoch.
+        StoppedError: a signal asked for it.
         BalancingError: the balancer asks for what the model cannot give.
     """
     inputs, outputs = declaration.connect(seed)
@@ -72,7 +96,7 @@ def train(
     if balancing is None and len(declaration.tasks) > 1:
         balancing = Equal()
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
-    compile_model(model, declaration.tasks, settings, own, steps=len(batches))
+    compile_model(model, declaration.tasks, settings, own, steps=batches.steps)
     model.augment = augmentation(declaration, settings)
     # A model of its own over the same layers: it answers while the other is in the middle of `fit`.
     predictor = Predictor(declaration, keras.Model(inputs, outputs))
@@ -82,17 +106,32 @@ def train(
         settings.patience or 1,
         on_epoch,
     )
+    looked_at = _looked_at(own, declaration, validation, batches.batch_size)
+    users = Throughout(callbacks)
+    beside: dict[str, Resumable] = {
+        "selection": selection,
+        "rows": batches.looked,
+        "callbacks": users,
+    }
+    keeper = None
+    if goes_on is not None:
+        every = Every.read(settings.checkpoint_every)
+        keeper = Checkpoints(goes_on.folder, every, beside, goes_on.resumed, goes_on.tell)
+    called = [selection, users, *([] if keeper is None else [keeper])]
     diverged = None
     try:
-        with seeded(seed):
-            model.fit(
-                batches,
-                epochs=settings.epochs,
-                shuffle=False,
-                verbose=0,
-                callbacks=[selection, *callbacks],
-                validation_data=_looked_at(own, declaration, validation, batches.batch_size),
-            )
+        with seeded(seed), handled(None if keeper is None else keeper.stop):
+            for stretch, last in _stretches(model, batches, settings.epochs or 1, keeper):
+                model.fit(
+                    stretch.rows,
+                    initial_epoch=stretch.position.epoch,
+                    epochs=last,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[stretch, *called],
+                    validation_data=looked_at,
+                )
+        users.end()
     except DivergedError as error:
         if not selection.history:
             raise DivergedError(
@@ -103,6 +142,46 @@ def train(
         diverged = error.what
     selection.restore()
     return Trained(predictor, model, tuple(selection.history), selection.best, diverged)
+
+
+class _Stretch(keras.callbacks.Callback):
+    """The batches of one call of `fit`, which are told each epoch that begins.
+
+    Keras reads a first batch to see its form, ends an epoch of the data before the first one begins,
+    and reads ahead: what it tells the data cannot be counted on.
+    """
+
+    def __init__(self, batches: Batches, position: Position) -> None:
+        super().__init__()
+        self.position = position
+        self.rows = batches.at(position.epoch + 1, position.step)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.rows.epoch = epoch + 1
+        self.rows.start = self.position.step if epoch == self.position.epoch else 0
+
+
+def _stretches(
+    model: MultiTaskModel, batches: Batches, epochs: int, keeper: Checkpoints | None
+) -> Iterator[tuple[_Stretch, int]]:
+    """The calls of `fit`: where each begins, and the epoch that it ends before.
+
+    The rest of an epoch that was begun is a call of its own, since in one call all epochs have as
+    many batches.
+    """
+    position = Position() if keeper is None else keeper.position
+    if keeper is not None and keeper.is_over:
+        keeper.restore_beside()
+        return
+    if position.step:
+        yield _Stretch(batches, position), position.epoch + 1
+        if model.stop_training:
+            return
+        position = Position(position.epoch + 1)
+    if position.epoch < epochs:
+        yield _Stretch(batches, position), epochs
+    elif keeper is not None:
+        keeper.restore_beside()
 
 
 def _looked_at(

@@ -1,0 +1,196 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from plait.inference import Predictor
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CONFIG = """\
+data: shop.csv
+features:
+  age: Number
+  kind: Category
+  note: {Text: {encoder: {TextRNN: {width: 8, dropout: 0.3}}}}
+tasks:
+  sold: Binary
+  price: Regression
+balancing: PCGrad
+training:
+  epochs: 5
+  batch_size: 16
+  patience: 2
+  learning_rate: 0.02
+  modality_dropout: 0.2
+  checkpoint_every: 3
+width: 8
+seed: 4
+"""
+STEPS = 10
+"""In each of the five epochs: 160 training rows."""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    draw = np.random.default_rng(0)
+    lines = ["age,kind,note,sold,price"]
+    for _ in range(200):
+        age, kind = draw.integers(0, 90), draw.choice(["a", "b", "c"])
+        note = " ".join(draw.choice(["old", "new", "red", "big"], 3))
+        price = age / 10 + (kind == "b") + draw.normal() / 5
+        sold = "" if draw.random() < 0.3 else int(age > 40)
+        lines.append(f"{'' if draw.random() < 0.2 else age},{kind},{note},{sold},{price:.3f}")
+    (folder / "shop.csv").write_text("\n".join(lines) + "\n")
+    (folder / "shop.yaml").write_text(CONFIG)
+    return folder
+
+
+def run(shop, *words, killed=None, wait=True):
+    program = ["-m", "tests.journeys.killed", *map(str, killed or ("never", 1)), "--"]
+    process = subprocess.Popen(
+        [sys.executable, *program, *map(str, words)],
+        cwd=shop,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}/src:{ROOT}", "KERAS_BACKEND": "jax"},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if not wait:
+        return process
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def left(folder):
+    """All that a run leaves, but for the time that it took."""
+    history = pq.read_table(folder / "history.parquet").drop_columns(["seconds"]).to_pylist()
+    model = (folder / "model.plait").read_bytes()
+    return repr(history), (folder / "metrics.json").read_text(), model
+
+
+@pytest.fixture(scope="module")
+def whole(shop):
+    """The run that nobody killed."""
+    code, _, err = run(shop, "fit", "shop.yaml", "--run", "whole", "--quiet")
+    assert code == 0, err
+    assert not (shop / "whole" / "checkpoints").exists()
+    assert not (shop / "whole" / ".running").exists()
+    found = left(shop / "whole")
+    assert found[0].count("'epoch'") >= 4
+    return found
+
+
+def resumed(shop, name):
+    code, _, err = run(shop, "fit", "--resume", name, "--quiet")
+    assert code == 0, err
+    return left(shop / name)
+
+
+@pytest.mark.parametrize(
+    ("point", "count"),
+    [
+        ("compiling", 1),
+        ("stepping", 17),
+        ("evaluating", 2),
+        ("renaming", 4),
+        *(
+            pytest.param(point, count, marks=pytest.mark.long)
+            for point, count in [
+                *(("stepping", n) for n in (1, 3, 4, 10, 11, 20, 29, 31, 40)),
+                *(("evaluating", n) for n in (1, 3, 4)),
+                *(("renaming", n) for n in (1, 2, 7, 10)),
+            ]
+        ),
+    ],
+)
+def test_a_run_that_is_killed_goes_on_to_the_same_bits(point, count, shop, whole):
+    name = f"{point}-{count}"
+    code, _, err = run(shop, "fit", "shop.yaml", "--run", name, "--quiet", killed=(point, count))
+    assert code == -signal.SIGKILL, err
+    assert not (shop / name / "model.plait").exists()
+    assert resumed(shop, name) == whole
+    assert not (shop / name / "checkpoints").exists()
+
+
+@pytest.mark.long
+def test_a_run_that_is_killed_several_times(shop, whole):
+    run(shop, "fit", "shop.yaml", "--run", "often", "--quiet", killed=("stepping", 8))
+    for point, count in (("stepping", 5), ("renaming", 1), ("evaluating", 2)):
+        code, _, _ = run(shop, "fit", "--resume", "often", "--quiet", killed=(point, count))
+        assert code == -signal.SIGKILL
+    assert resumed(shop, "often") == whole
+
+
+def started(shop, name):
+    """A run of many epochs, once it has written a checkpoint."""
+    process = run(
+        shop, "fit", "shop.yaml", "--run", name, "--set", "training.epochs=4000",
+        "--set", "training.patience=4000", "--quiet", wait=False,
+    )  # fmt: skip
+    until = time.monotonic() + 120
+    while not list((shop / name).glob("checkpoints/*.checkpoint")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return process
+
+
+def test_signals_stop_a_run_after_a_step_and_others_are_refused_meanwhile(shop):
+    process = started(shop, "stopped")
+    code, _, err = run(shop, "fit", "--resume", "stopped", "--quiet")
+    assert code == 2
+    assert f"Another process ({process.pid}) writes to the run 'stopped'" in err
+    code, _, err = run(shop, "fit", "shop.yaml", "--run", "stopped", "--quiet")
+    assert code == 2
+    assert "holds something" in err
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Stopped by signal 15. `plait fit --resume stopped` goes on where it was." in err
+    assert "Traceback" not in err
+    assert len(list((shop / "stopped").glob("checkpoints/*"))) <= 2
+
+    # What another table or another checkpoint says.
+    table = (shop / "shop.csv").read_text()
+    (shop / "shop.csv").write_text(table.replace("old", "odd", 1))
+    code, _, err = run(shop, "fit", "--resume", "stopped", "--quiet")
+    (shop / "shop.csv").write_text(table)
+    assert code == 2
+    assert "rows are not those that the run 'stopped' began with: sha256" in err
+
+
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(shop, whole):
+    run(shop, "fit", "shop.yaml", "--run", "damaged", "--quiet", killed=("stepping", 17))
+    last = max((shop / "damaged" / "checkpoints").iterdir())
+    data = bytearray(last.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    last.write_bytes(data)
+    code, _, err = run(shop, "fit", "--resume", "damaged", "--quiet")
+    assert code == 0, err
+    assert f"{last.name} is refused" in err
+    assert "The one before is used." in err
+    assert left(shop / "damaged") == whole
+
+
+def test_what_there_is_to_go_on_with(shop, whole):
+    for words, message in (
+        (["fit", "--resume", "whole"], "The run 'whole' is over"),
+        (["fit", "--resume", "nowhere"], "holds no run that `plait fit` began"),
+        (["fit", "shop.yaml", "--resume", "whole"], "--resume goes on with a run as it began"),
+        (["fit"], "fit needs a config, or --resume RUN"),
+    ):
+        code, _, err = run(shop, *words)
+        assert (code, message in err) == (2, True), err
+
+
+def test_what_a_run_says_of_itself(shop, whole):
+    said = json.loads((shop / "whole" / "command.json").read_text())
+    assert said["data_dir"] == str(shop)
+    assert Predictor.load(shop / "whole").tasks.keys() == {"sold", "price"}
