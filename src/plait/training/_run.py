@@ -48,6 +48,7 @@ class Run:
         self.folder = _begun(Path(str(folder))) if resume else _new(folder)
         self.files = dict(files or {})
         self.resumable = resumable
+        self._made = not self.folder.exists()
         self._lock: IO[str] | None = None
 
     @property
@@ -95,7 +96,8 @@ class Run:
                 if path.name != _LOCK:
                     path.unlink()
             self.release()
-            self.folder.rmdir()
+            if self._made:
+                self.folder.rmdir()
             return
         self.release()
 
