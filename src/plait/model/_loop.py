@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from plait.model._alone import losses_by_feature
+from plait.model._average import WeightAverage
 from plait.model._balance import Balance
 from plait.model._class_weight import ByOutput, weigh_classes
 from plait.model._metrics import TaskMetrics
@@ -30,6 +31,7 @@ class Loop:
         metrics: the metrics of each task.
         class_weight: by output.
         augment: what `fit` does to a batch's inputs; None for nothing.
+        average: of the weights; None for none.
     """
 
     model: Any
@@ -40,6 +42,7 @@ class Loop:
     metrics: TaskMetrics
     class_weight: ByOutput
     augment: Callable[[Any, Any], Any] | None
+    average: WeightAverage | None = None
 
     def train(self, data: Any) -> None:
         """One training step on `(x, y, sample_weight)`, reading and assigning variables."""
@@ -53,6 +56,9 @@ class Loop:
         # Of several batches that it accumulates, Keras counts each here and the steps there.
         batch = keras.ops.cast(inner._iterations, "int32") + 0
         done = take_step(self.model.network, balance.asked(step, batch), optimizer, x, labels)
+        if self.average is not None:
+            moved = keras.ops.cast(optimizer.iterations, "int32") != step
+            self.average.update(step, moved)
         balance.report.update(done.losses, done.added, done.weighed, step)
         if balance.monitor is not None:
             balance.monitor.update_state(done.weighed, done.losses.active)

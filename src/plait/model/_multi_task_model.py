@@ -66,6 +66,7 @@ class MultiTaskModel(keras.Model):
         self._keep(
             shared=None if shared is None else tuple(named.found(t) for t in shared),
             augment=None,
+            average=None,
             _named=named,
             balancing=None,
             _balance=Balance.plain(()),
@@ -179,7 +180,8 @@ class MultiTaskModel(keras.Model):
         # A balancer's state lives as long as the metrics' in Keras' training loop, and is reset by
         # nobody. It is no weight of the model: get_weights and clone_model do not see it.
         metrics = [v for metric in self.metrics for v in metric.variables]
-        return [*metrics, *self.report.variables, *self._balance.state]
+        average = [] if self.average is None else self.average.variables
+        return [*metrics, *self.report.variables, *self._balance.state, *average]
 
     @property
     def report(self) -> Report:
@@ -359,6 +361,7 @@ class MultiTaskModel(keras.Model):
             self._compile_metrics,
             self._class_weight,
             self.augment,
+            self.average,
         )
 
     @property

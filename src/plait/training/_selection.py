@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -115,6 +116,14 @@ class Selection(keras.callbacks.Callback):
         self._began = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        with self._scored_weights():
+            self._end(epoch, logs)
+
+    def _scored_weights(self) -> AbstractContextManager:
+        average = getattr(self.model, "average", None)
+        return nullcontext() if average is None else average.in_place()
+
+    def _end(self, epoch: int, logs: dict[str, Any] | None) -> None:
         plain = {name: float(value) for name, value in (logs or {}).items()}
         loss = plain.pop("loss")
         scores: Scores = {}

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from plait.errors import ConfigError
 from plait.training._every import Every
@@ -13,7 +13,9 @@ _STEPS = 2500
 _EPOCHS = (6, 60)
 _BATCHES = {1_000: 16, 5_000: 32, 20_000: 64, 100_000: 128}
 _LARGEST_BATCH = 256
-_MAY_BE_OPEN = ("epochs", "batch_size", "patience", "clip_norm")
+_MAY_BE_OPEN = ("epochs", "batch_size", "patience", "clip_norm", "ema", "swa_from")
+
+Schedule = Literal["cosine", "linear", "constant", "one_cycle"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +26,18 @@ class Training:
         epochs: passes over the training rows; by the number of rows if None.
         batch_size: rows a step; by the number of rows if None.
         learning_rate: the highest learning rate of Adam.
-        schedule: "cosine" rises over the first `warmup` of the steps and falls to 1 % of
-            `learning_rate`; "constant" stays.
+        schedule: "cosine" and "linear" rise on a line over the first `warmup` of the steps and fall to
+            1 % of `learning_rate`; "one_cycle" rises from 4 % and falls to a ten-thousandth, both
+            along a cosine; "constant" stays throughout.
         warmup: the share of the steps in which the rate rises, in [0, 1).
         weight_decay: decoupled decay of the weights (AdamW); 0 for none.
         clip_norm: the norm that all gradients together are cut to, or None.
+        accumulate: batches whose gradients are averaged before the weights move: `batch_size` times
+            as many rows a step in the memory of one batch. Balancers weigh each batch.
+        ema: in (0, 1), such as 0.999: the model that is scored and kept has the exponential moving
+            average of the weights with this momentum; None for the weights themselves.
+        swa_from: in [0, 1), such as 0.75: likewise the plain mean of the weights at the end of each
+            epoch (stochastic weight averaging), from this share of the steps on.
         patience: epochs with a lower mean gain on the validation rows before training stops; a
             third of `epochs`, at least 3, if None. The best epoch's weights are kept either way.
         checkpoint_every: after how many steps, or after what time ("30s", "5m", "1h"), a checkpoint
@@ -43,17 +52,20 @@ class Training:
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float = 1e-3
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Schedule = "cosine"
     warmup: float = 0.1
     weight_decay: float = 1e-4
     clip_norm: float | None = 1.0
+    accumulate: int = 1
+    ema: float | None = None
+    swa_from: float | None = None
     patience: int | None = None
     modality_dropout: float = 0.1
     checkpoint_every: int | str | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
-        for name in ("epochs", "batch_size", "patience"):
+        for name in ("epochs", "batch_size", "patience", "accumulate"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"Training: {name} must be at least 1. Received: {value}.")
@@ -73,19 +85,34 @@ class Training:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise ConfigError(f"Training: {name} must be in [0, 1). Received: {value}.")
-        if self.schedule not in ("cosine", "constant"):
+        if self.schedule not in get_args(Schedule):
             raise ConfigError(
-                f"Training: schedule is 'cosine' or 'constant'. Received: {self.schedule!r}."
+                f"Training: schedule is {' or '.join(map(repr, get_args(Schedule)))}. "
+                f"Received: {self.schedule!r}."
             )
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ConfigError(f"Training: ema must be in (0, 1). Received: {self.ema}.")
+        if self.swa_from is not None and not 0 <= self.swa_from < 1:
+            raise ConfigError(f"Training: swa_from must be in [0, 1). Received: {self.swa_from}.")
+        if self.ema is not None and self.swa_from is not None:
+            raise ConfigError("Training: ema and swa_from are two averages; use one of them.")
 
         Every.read(self.checkpoint_every)
 
     def _check_types(self) -> None:
         kinds: dict[str, tuple[type, tuple[str, ...]]] = {
-            "a whole number": (Integral, ("epochs", "batch_size", "patience")),
+            "a whole number": (Integral, ("epochs", "batch_size", "patience", "accumulate")),
             "a number": (
                 Real,
-                ("learning_rate", "weight_decay", "clip_norm", "warmup", "modality_dropout"),
+                (
+                    "learning_rate",
+                    "weight_decay",
+                    "clip_norm",
+                    "warmup",
+                    "modality_dropout",
+                    "ema",
+                    "swa_from",
+                ),
             ),
         }
         for told, (kind, names) in kinds.items():

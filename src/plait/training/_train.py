@@ -1,6 +1,5 @@
 """From a declaration and batches to a model with the best weights seen."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,11 @@ from plait.balancing import Balancer, Equal
 from plait.data import Batches
 from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
-from plait.model import ModalityDropout, MultiTaskModel
+from plait.model import ModalityDropout, MultiTaskModel, WeightAverage
 from plait.tasks import Task
 from plait.training._checkpoint import Checkpoint, Checkpoints, Position, Resumable
 from plait.training._every import Every
+from plait.training._schedules import learning_rate
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
 from plait.training._signals import handled
@@ -98,14 +98,10 @@ def train(
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
     compile_model(model, declaration.tasks, settings, own, steps=batches.steps)
     model.augment = augmentation(declaration, settings)
+    model.average = average_of(model, settings, batches.steps)
     # A model of its own over the same layers: it answers while the other is in the middle of `fit`.
     predictor = Predictor(declaration, keras.Model(inputs, outputs))
-    selection = Selection(
-        predictor,
-        validation,
-        settings.patience or 1,
-        on_epoch,
-    )
+    selection = Selection(predictor, validation, settings.patience or 1, on_epoch)
     looked_at = _looked_at(own, declaration, validation, batches.batch_size)
     users = Throughout(callbacks)
     beside: dict[str, Resumable] = {
@@ -220,9 +216,10 @@ def compile_model(
         steps: optimizer steps an epoch, for the schedule.
     """
     optimizer = keras.optimizers.AdamW(
-        learning_rate(settings, steps),
+        learning_rate(settings, max(1, steps // settings.accumulate)),
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.clip_norm,
+        gradient_accumulation_steps=settings.accumulate if settings.accumulate > 1 else None,
     )
     optimizer.exclude_from_weight_decay(var_names=list(_NO_DECAY))
     model.compile(
@@ -234,25 +231,25 @@ def compile_model(
     )
 
 
+def average_of(model: MultiTaskModel, settings: Training, steps: int) -> WeightAverage | None:
+    """The average of the weights that is kept in their place, where one is asked for.
+
+    Args:
+        model: with its initial weights.
+        settings: settled.
+        steps: batches an epoch.
+    """
+    moves = max(1, steps // settings.accumulate)
+    if settings.ema is not None:
+        return WeightAverage(model.trainable_variables, settings.ema)
+    if settings.swa_from is not None:
+        start = int(settings.swa_from * moves * (settings.epochs or 1))
+        return WeightAverage(model.trainable_variables, None, start, every=moves)
+    return None
+
+
 def augmentation(declaration: Declaration, settings: Training) -> ModalityDropout | None:
     """Modality dropout, where there is more than one feature to drop from."""
     if not settings.modality_dropout or len(declaration.features) < 2:
         return None
     return ModalityDropout(list(declaration.features), settings.modality_dropout)
-
-
-def learning_rate(
-    settings: Training, steps: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """The rate for each optimizer step, `steps` of them an epoch."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    total = steps * (settings.epochs or 1)
-    rising = math.ceil(total * settings.warmup)
-    return keras.optimizers.schedules.CosineDecay(
-        settings.learning_rate * (0.01 if rising else 1),
-        decay_steps=max(1, total - rising),
-        alpha=0.01,
-        warmup_target=settings.learning_rate if rising else None,
-        warmup_steps=rising,
-    )

@@ -146,6 +146,67 @@ def test_the_learning_rate_rises_and_falls():
     assert rates[2:] == sorted(rates[2:], reverse=True)
     assert rates[5] < 0.001
     assert learning_rate(replace(settings, schedule="constant"), steps=10) == 0.01
+    linear = learning_rate(replace(settings, schedule="linear"), steps=10)
+    assert float(linear(25)) == pytest.approx(0.01 * (1 - 0.99 / 2))
+    cycle = learning_rate(replace(settings, schedule="one_cycle"), steps=10)
+    found = [float(cycle(step)) for step in (0, 5, 10, 25, 40, 99)]
+    assert found == pytest.approx([4e-4, 0.0052, 0.01, 0.0050005, 1e-6, 1e-6], rel=1e-5)
+    again = type(cycle).from_config(cycle.get_config())
+    assert float(again(17)) == float(cycle(17))
+
+
+def test_gradients_of_several_batches_move_the_weights_once():
+    """The mean of two batches' gradients is the gradient of both together, where all is labelled."""
+    declared = tiny.declaration(features={"size": Number()}, tasks={"price": Regression()})
+    cells = {"size": np.linspace(-1, 1, 32), "price": np.linspace(0, 3, 32) ** 2}
+    settings = replace(THREE_STEPS, clip_norm=None, learning_rate=0.01)
+    one, two = (
+        fitted(
+            declared,
+            batches_of(declared, each, Table.read(cells)),
+            each,
+        )
+        for each in (replace(settings, batch_size=32), replace(settings, accumulate=2))
+    )
+    start = tiny.values(Predictor.build(declared, seed=5).model)
+    for path, value in tiny.values(one.model).items():
+        np.testing.assert_allclose(tiny.values(two.model)[path], value, rtol=1e-4, atol=1e-5)
+    assert any((value != start[path]).any() for path, value in tiny.values(one.model).items())
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("settings", [{"ema": 0.6}, {"swa_from": 0.5}])
+def test_the_average_of_the_weights_is_kept_in_their_place(settings):
+    """Beside the same average made by hand, batch by batch."""
+    settings = replace(THREE_STEPS, epochs=4, patience=4, **settings)
+    declared = tiny.declaration()
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if hasattr(self.model, "jax_state_sync"):
+                self.model.jax_state_sync()
+            seen.append([keras.ops.convert_to_numpy(v) for v in self.model.trainable_variables])
+
+    batches = batches_of(declared, settings)
+    trained = fitted(declared, batches, settings, callbacks=[Look()])
+    start = tiny.values(Predictor.build(declared, seed=5).model)
+    mean = [start[v.path] for v in trained.model.trainable_variables]
+    steps, samples = batches.steps, 0
+    for step, weights in enumerate(seen):
+        if settings.ema is not None:
+            new = 1 - min(settings.ema, (1 + step) / (10 + step))
+        elif step < settings.swa_from * steps * settings.epochs:
+            new = 1.0
+        else:
+            new = 1 / (samples + 1) if (step + 1) % steps == 0 else 0.0
+            samples += (step + 1) % steps == 0
+        mean = [old + new * (now - old) for old, now in zip(mean, weights, strict=True)]
+    found = tiny.values(trained.predictor.model)
+    for variable, value in zip(trained.model.trainable_variables, mean, strict=True):
+        np.testing.assert_allclose(found[variable.path], value, rtol=1e-5, atol=1e-6)
+        # In training they are the weights themselves.
+    assert any((value != weights).any() for value, weights in zip(mean, seen[-1], strict=True))
 
 
 def test_a_loss_that_is_not_finite_in_the_first_epoch_is_an_error():
