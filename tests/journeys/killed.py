@@ -41,7 +41,7 @@ def arm(point, count):
     elif point == "stepping":
         from plait.training._checkpoint import Checkpoints
 
-        Checkpoints.on_train_batch_end = after(count, Checkpoints.on_train_batch_end)
+        Checkpoints.after_step = after(count, Checkpoints.after_step)
 
 
 if __name__ == "__main__":

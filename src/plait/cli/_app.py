@@ -117,6 +117,9 @@ def fit(
         str | None,
         typer.Option(metavar="COLUMN|K", help="One run of all folds: a column of folds, or K."),
     ] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(metavar="N", help="The same as --set training.max_minutes.")
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Go on with a run that was killed or stopped."),
@@ -131,11 +134,26 @@ def fit(
         data_dir=data,
         run=run_folder,
         seed=seed,
-        overrides=tuple(settings or ()),
+        overrides=(
+            *(settings or ()),
+            *([] if max_minutes is None else [f"training.max_minutes={max_minutes}"]),
+        ),
         folds=folds,
         resume=resume,
         quiet=quiet,
     )
+
+
+@app.command()
+def rerun(
+    run_folder: RunArgument,
+    data: DataOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Train a run again, and say whether it came to the same weights."""
+    from plait.cli._rerun import rerun as run
+
+    raise typer.Exit(run(run_folder, data_dir=data, quiet=quiet))
 
 
 @app.command()

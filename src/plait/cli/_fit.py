@@ -45,7 +45,7 @@ def fit(
     if resume is not None:
         if config or run or overrides or folds is not None or seed is not None:
             raise ConfigError("--resume goes on with a run as it began: only --data goes with it.")
-        config, data_dir = _began_with(resume, data_dir)
+        config, data_dir = began_with(resume, data_dir)
     if config is None:
         raise ConfigError("fit needs a config, or --resume RUN.")
     if seed is not None:
@@ -86,7 +86,7 @@ def _files(config: Config, data_dir: Path) -> dict[str, str]:
     }
 
 
-def _began_with(folder: Path, data_dir: Path | None) -> tuple[Path, Path]:
+def began_with(folder: Path, data_dir: Path | None) -> tuple[Path, Path]:
     """The config of a run that was begun, and the folder of its data."""
     config = folder / _CONFIG
     try:

@@ -67,6 +67,7 @@ class MultiTaskModel(keras.Model):
             shared=None if shared is None else tuple(named.found(t) for t in shared),
             augment=None,
             average=None,
+            after_step=None,
             _named=named,
             balancing=None,
             _balance=Balance.plain(()),
@@ -249,7 +250,10 @@ class MultiTaskModel(keras.Model):
         if not self.optimizer.built:
             # TensorFlow would trace a step that makes the optimizer's variables twice.
             self.optimizer.build(self._optimized())
+        fresh = self.train_function is None or force
         super().make_train_function(force)
+        if fresh:
+            self.train_function = backend.followed(self, self.train_function, self._step_is_over)
 
     def train_step(self, *args: Any) -> Any:
         return backend.train_step(self, *args)
@@ -335,6 +339,10 @@ class MultiTaskModel(keras.Model):
         weights = {id(v) for v in self.weights}
         seeds = [v for v in self.non_trainable_variables if id(v) not in weights]
         return saved_state(seeds, self.balancing, self._balance.state)
+
+    def _step_is_over(self) -> None:
+        if self.after_step is not None:
+            self.after_step()
 
     def _weigh_classes_by(self, class_weight: Any) -> None:
         by_output = read_class_weight(class_weight, self.task_names)

@@ -8,13 +8,20 @@ from plait.training._notes import choices, outcome, tell
 from plait.training._parts import counted_rows, parted
 from plait.training._progress import Progress
 from plait.training._run import Run, going_on
-from plait.training._run_folder import outcome_documents, run_folder, write_documents, write_run
+from plait.training._run_folder import (
+    MODEL_FILE,
+    outcome_documents,
+    run_folder,
+    write_documents,
+    write_run,
+)
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
 from plait.training._train import Trained, compile_model, train
 from plait.training._trained_rows import trained_rows
 
 __all__ = [
+    "MODEL_FILE",
     "Epoch",
     "Progress",
     "Run",

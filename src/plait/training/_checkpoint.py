@@ -82,9 +82,16 @@ class Checkpoints(keras.callbacks.Callback):
             self._resumed = None
         self.position = Position(epoch, self._offset)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._steps += 1
-        self.position = Position(self.position.epoch, self._offset + batch + 1)
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
+        # No hook of a callback: with one, Keras would read every step's logs before the next step.
+        model.after_step = self.after_step
+
+    def after_step(self) -> None:
+        """Takes note of a step, and writes a checkpoint if one is due."""
+        done = self._model.steps_per_execution
+        self._steps += done
+        self.position = Position(self.position.epoch, self.position.step + done)
         self._write_if_due()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -111,7 +118,8 @@ class Checkpoints(keras.callbacks.Callback):
             self.model.jax_state_sync()
         plain: dict[str, Any] = {
             "position": asdict(self.position),
-            "over": bool(self.model.stop_training),
+            # Within an epoch, its scores are still to come.
+            "over": bool(self.model.stop_training and not self.position.step),
             "beside": {},
         }
         arrays = {}
@@ -144,7 +152,7 @@ class Checkpoints(keras.callbacks.Callback):
     def _write_if_due(self) -> None:
         if self._is_due() or self.stopped_by is not None:
             self.write()
-        if self.stopped_by is not None and not self.model.stop_training:
+        if self.stopped_by is not None and not self._model.stop_training:
             raise StoppedError(self.stopped_by)
 
     def _is_due(self) -> bool:

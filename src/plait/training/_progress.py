@@ -23,6 +23,9 @@ class Progress(keras.callbacks.Callback):
         stream: where to; the bar moves only on a terminal.
     """
 
+    # Keras then runs it beside the steps, instead of reading every step's logs first.
+    async_safe = True
+
     def __init__(
         self, tasks: Mapping[str, Task], epochs: int, stream: TextIO | None = None
     ) -> None:

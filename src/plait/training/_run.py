@@ -13,9 +13,9 @@ from plait.errors import ConfigError, DataError, StoppedError
 from plait.inference import Declaration
 from plait.table import Table
 from plait.training._checkpoint import Checkpoint, found_in, last_whole
+from plait.training._goes_on import GoesOn
 from plait.training._notes import tell
 from plait.training._run_folder import MODEL_FILE, begin_documents, run_folder, write_documents
-from plait.training._train import GoesOn
 
 _LOCK = ".running"
 _CHECKPOINTS = "checkpoints"

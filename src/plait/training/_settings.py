@@ -13,7 +13,7 @@ _STEPS = 2500
 _EPOCHS = (6, 60)
 _BATCHES = {1_000: 16, 5_000: 32, 20_000: 64, 100_000: 128}
 _LARGEST_BATCH = 256
-_MAY_BE_OPEN = ("epochs", "batch_size", "patience", "clip_norm", "ema", "swa_from")
+_MAY_BE_OPEN = ("epochs", "batch_size", "patience", "clip_norm", "ema", "swa_from", "max_minutes")
 
 Schedule = Literal["cosine", "linear", "constant", "one_cycle"]
 
@@ -40,6 +40,7 @@ class Training:
             epoch (stochastic weight averaging), from this share of the steps on.
         patience: epochs with a lower mean gain on the validation rows before training stops; a
             third of `epochs`, at least 3, if None. The best epoch's weights are kept either way.
+        max_minutes: how long training may take, validation included; what was learnt by then is kept.
         checkpoint_every: after how many steps, or after what time ("30s", "5m", "1h"), a checkpoint
             is written that `plait fit --resume` goes on from; five minutes if None.
         modality_dropout: the share of present cells that leave in training, so that each feature's
@@ -61,6 +62,7 @@ class Training:
     swa_from: float | None = None
     patience: int | None = None
     modality_dropout: float = 0.1
+    max_minutes: float | None = None
     checkpoint_every: int | str | None = None
 
     def __post_init__(self) -> None:
@@ -97,6 +99,10 @@ class Training:
         if self.ema is not None and self.swa_from is not None:
             raise ConfigError("Training: ema and swa_from are two averages; use one of them.")
 
+        if self.max_minutes is not None and not self.max_minutes > 0:
+            raise ConfigError(
+                f"Training: max_minutes must be above 0. Received: {self.max_minutes}."
+            )
         Every.read(self.checkpoint_every)
 
     def _check_types(self) -> None:
@@ -112,6 +118,7 @@ class Training:
                     "modality_dropout",
                     "ema",
                     "swa_from",
+                    "max_minutes",
                 ),
             ),
         }

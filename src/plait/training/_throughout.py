@@ -33,6 +33,8 @@ class Throughout(keras.callbacks.Callback):
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         super().__init__()
         self.callbacks = list(callbacks)
+        # Without one that has to run between two steps, Keras runs all of them beside the steps.
+        self.async_safe = all(getattr(c, "async_safe", False) for c in self.callbacks)
         self._begun = False
 
     def set_params(self, params: Any) -> None:

@@ -1,9 +1,7 @@
 """From a declaration and batches to a model with the best weights seen."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -14,31 +12,13 @@ from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
 from plait.model import ModalityDropout, MultiTaskModel, WeightAverage
 from plait.tasks import Task
-from plait.training._checkpoint import Checkpoint, Checkpoints, Position, Resumable
-from plait.training._every import Every
+from plait.training._goes_on import GoesOn, fit_through
 from plait.training._schedules import learning_rate
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
-from plait.training._signals import handled
-from plait.training._throughout import Throughout
 
 # Decay pulls towards 0, which is no neutral value for these.
 _NO_DECAY = ("bias", "gamma", "beta", "scale", "token")
-
-
-@dataclass(frozen=True)
-class GoesOn:
-    """How a run that is killed can go on.
-
-    Attributes:
-        folder: of its checkpoints.
-        resumed: the one to go on from; None at the start.
-        tell: called with a line where one cannot be written.
-    """
-
-    folder: Path
-    resumed: Checkpoint | None
-    tell: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -103,31 +83,10 @@ def train(
     predictor = Predictor(declaration, keras.Model(inputs, outputs))
     selection = Selection(predictor, validation, settings.patience or 1, on_epoch)
     looked_at = _looked_at(own, declaration, validation, batches.batch_size)
-    users = Throughout(callbacks)
-    beside: dict[str, Resumable] = {
-        "selection": selection,
-        "rows": batches.looked,
-        "callbacks": users,
-    }
-    keeper = None
-    if goes_on is not None:
-        every = Every.read(settings.checkpoint_every)
-        keeper = Checkpoints(goes_on.folder, every, beside, goes_on.resumed, goes_on.tell)
-    called = [selection, users, *([] if keeper is None else [keeper])]
     diverged = None
     try:
-        with seeded(seed), handled(None if keeper is None else keeper.stop):
-            for stretch, last in _stretches(model, batches, settings.epochs or 1, keeper):
-                model.fit(
-                    stretch.rows,
-                    initial_epoch=stretch.position.epoch,
-                    epochs=last,
-                    shuffle=False,
-                    verbose=0,
-                    callbacks=[stretch, *called],
-                    validation_data=looked_at,
-                )
-        users.end()
+        with seeded(seed):
+            fit_through(model, batches, settings, selection, callbacks, looked_at, goes_on)
     except DivergedError as error:
         if not selection.history:
             raise DivergedError(
@@ -138,46 +97,6 @@ def train(
         diverged = error.what
     selection.restore()
     return Trained(predictor, model, tuple(selection.history), selection.best, diverged)
-
-
-class _Stretch(keras.callbacks.Callback):
-    """The batches of one call of `fit`, which are told each epoch that begins.
-
-    Keras reads a first batch to see its form, ends an epoch of the data before the first one begins,
-    and reads ahead: what it tells the data cannot be counted on.
-    """
-
-    def __init__(self, batches: Batches, position: Position) -> None:
-        super().__init__()
-        self.position = position
-        self.rows = batches.at(position.epoch + 1, position.step)
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.rows.epoch = epoch + 1
-        self.rows.start = self.position.step if epoch == self.position.epoch else 0
-
-
-def _stretches(
-    model: MultiTaskModel, batches: Batches, epochs: int, keeper: Checkpoints | None
-) -> Iterator[tuple[_Stretch, int]]:
-    """The calls of `fit`: where each begins, and the epoch that it ends before.
-
-    The rest of an epoch that was begun is a call of its own, since in one call all epochs have as
-    many batches.
-    """
-    position = Position() if keeper is None else keeper.position
-    if keeper is not None and keeper.is_over:
-        keeper.restore_beside()
-        return
-    if position.step:
-        yield _Stretch(batches, position), position.epoch + 1
-        if model.stop_training:
-            return
-        position = Position(position.epoch + 1)
-    if position.epoch < epochs:
-        yield _Stretch(batches, position), epochs
-    elif keeper is not None:
-        keeper.restore_beside()
 
 
 def _looked_at(
