@@ -190,6 +190,33 @@ def test_what_there_is_to_go_on_with(shop, whole):
         assert (code, message in err) == (2, True), err
 
 
+def test_the_same_run_again_comes_to_the_same(shop, whole):
+    code, out, err = run(shop, "rerun", "whole", "--quiet")
+    assert (code, out) == (0, "whole-rerun: the same weights and history\n"), err
+    assert left(shop / "whole-rerun") == whole
+    table = (shop / "shop.csv").read_text()
+    (shop / "shop.csv").write_text(table.replace("old", "odd", 1))
+    code, out, err = run(shop, "rerun", "whole", "--quiet")
+    (shop / "shop.csv").write_text(table)
+    assert (code, out) == (1, "whole-rerun-2: not the same\n")
+    assert "rows: sha256" in err
+    code, _, err = run(shop, "rerun", "nowhere")
+    assert code == 2
+    assert "'nowhere' holds no run that is over" in err
+
+
+def test_training_ends_in_time_and_keeps_what_it_learnt(shop):
+    began = time.monotonic()
+    code, _, err = run(
+        shop, "fit", "shop.yaml", "--run", "short", "--set", "training.epochs=4000",
+        "--set", "training.patience=4000", "--max-minutes", "0.05", "--quiet",
+    )  # fmt: skip
+    assert code == 0, err
+    assert time.monotonic() - began < 60
+    assert 0 < pq.read_table(shop / "short" / "history.parquet").num_rows < 4000
+    assert Predictor.load(shop / "short").tasks
+
+
 def test_what_a_run_says_of_itself(shop, whole):
     said = json.loads((shop / "whole" / "command.json").read_text())
     assert said["data_dir"] == str(shop)

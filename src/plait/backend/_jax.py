@@ -2,10 +2,15 @@
 
 import contextlib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import jax
 import keras
+
+_KEPT_BYTES = 1 << 30
+_WORTH_KEEPING = 0.1
+"""Seconds that compiling took."""
 
 NO_SECOND_DERIVATIVE: type[Exception] = NotImplementedError
 """What differentiating a pullback raises where an operation's gradient has none of its own."""
@@ -63,6 +68,23 @@ def until(
         lambda c: going_on(*c), lambda c: inner(*c), (jax.numpy.int32(0), *state)
     )
     return loop[1:]
+
+
+def keep_compiled(folder: Callable[[], Path]) -> None:
+    """Keeps compiled programs in a folder, for the next process that needs the same.
+
+    Where the user has named a folder by JAX's own settings, that one stays. It is bounded: what was
+    not used for the longest time goes first.
+
+    Args:
+        folder: gives it; raises OSError where there is none.
+    """
+    if jax.config.jax_compilation_cache_dir is not None:
+        return
+    with contextlib.suppress(OSError):
+        jax.config.update("jax_compilation_cache_max_size", _KEPT_BYTES)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING)
+        jax.config.update("jax_compilation_cache_dir", str(folder()))
 
 
 def no_gradient() -> contextlib.AbstractContextManager:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -78,6 +79,10 @@ def until(
     return tf.while_loop(
         lambda *held: tf.logical_not(done(*held)), body, state, maximum_iterations=at_most
     )
+
+
+def keep_compiled(folder: Callable[[], Path]) -> None:
+    """Nothing: no compiled program outlives its process here."""
 
 
 def no_gradient() -> contextlib.AbstractContextManager:

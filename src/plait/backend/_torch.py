@@ -6,6 +6,7 @@ steps: the host then reads one flag a step.
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -95,6 +96,10 @@ def until(
     for _ in range(at_most):
         state = body(*state)
     return state
+
+
+def keep_compiled(folder: Callable[[], Path]) -> None:
+    """Nothing: no compiled program outlives its process here."""
 
 
 def no_gradient() -> contextlib.AbstractContextManager:
