@@ -52,9 +52,14 @@ class StoppedError(PlaitError):
 
     Args:
         signal: the number of the signal.
+        written: whether there was room for the checkpoint; without, the one before is the last.
         way_out: how it goes on.
     """
 
-    def __init__(self, signal: int, way_out: str = "") -> None:
-        super().__init__(f"Stopped by signal {signal}. {way_out}".strip())
+    def __init__(self, signal: int, written: bool = True, way_out: str = "") -> None:
+        lost = (
+            "" if written else " The disk is full, so what came after the last checkpoint is lost."
+        )
+        super().__init__(f"Stopped by signal {signal}.{lost} {way_out}".strip())
         self.signal = signal
+        self.written = written

@@ -39,9 +39,9 @@ def arm(point, count):
     elif point == "evaluating":
         Predictor.answers = after(count, Predictor.answers)
     elif point == "stepping":
-        from plait.training._checkpoint import Checkpoints
+        from plait.training._keeper import Keeper
 
-        Checkpoints.after_step = after(count, Checkpoints.after_step)
+        Keeper.after_step = after(count, Keeper.after_step)
 
 
 if __name__ == "__main__":

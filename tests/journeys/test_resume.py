@@ -29,6 +29,7 @@ training:
   learning_rate: 0.02
   modality_dropout: 0.2
   checkpoint_every: 3
+  ema: 0.9
 width: 8
 seed: 4
 """
@@ -98,12 +99,13 @@ def resumed(shop, name):
     [
         ("compiling", 1),
         ("stepping", 17),
+        ("stepping", 31),
         ("evaluating", 2),
         ("renaming", 4),
         *(
             pytest.param(point, count, marks=pytest.mark.long)
             for point, count in [
-                *(("stepping", n) for n in (1, 3, 4, 10, 11, 20, 29, 31, 40)),
+                *(("stepping", n) for n in (1, 3, 4, 10, 11, 20, 29, 40)),
                 *(("evaluating", n) for n in (1, 3, 4)),
                 *(("renaming", n) for n in (1, 2, 7, 10)),
             ]
@@ -174,8 +176,8 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(shop, whole):
     last.write_bytes(data)
     code, _, err = run(shop, "fit", "--resume", "damaged", "--quiet")
     assert code == 0, err
-    assert f"{last.name} is refused" in err
-    assert "The one before is used." in err
+    assert f"The checkpoint {last.name} is damaged" in err
+    assert "the one before, is used" in err
     assert left(shop / "damaged") == whole
 
 

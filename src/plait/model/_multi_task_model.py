@@ -68,6 +68,7 @@ class MultiTaskModel(keras.Model):
             augment=None,
             average=None,
             after_step=None,
+            within_epoch=False,
             _named=named,
             balancing=None,
             _balance=Balance.plain(()),

@@ -35,9 +35,12 @@ class Trials(keras.callbacks.Callback):
         self._losses = losses
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if epoch % self._balancer.trial_epochs:
+        # In the rest of an epoch that was begun, they are over.
+        if epoch % self._balancer.trial_epochs or self.model.within_epoch:
             return
         model, stopping = self.model, self.model.stop_training
+        # Their steps are none of the run's.
+        told, model.after_step = model.after_step, None
         variables = [
             *model.trainable_variables,
             *model.non_trainable_variables,
@@ -62,6 +65,7 @@ class Trials(keras.callbacks.Callback):
             put_back()
             model.reset_metrics()
             model.stop_training = stopping
+            model.after_step = told
         self._balancer.after_trials(before, np.stack(after))
 
 

@@ -10,8 +10,9 @@ import keras
 from plait.data import Batches
 from plait.model import MultiTaskModel
 from plait.training._budget import Budget
-from plait.training._checkpoint import Checkpoint, Checkpoints, Position, Resumable
+from plait.training._checkpoint import Checkpoint, Position, Resumable
 from plait.training._every import Every
+from plait.training._keeper import Keeper
 from plait.training._selection import Selection
 from plait.training._settings import Training
 from plait.training._signals import handled
@@ -57,64 +58,83 @@ def fit_through(
         StoppedError: a signal asked for it; a checkpoint was written.
     """
     users = Throughout(callbacks)
-    own: dict[str, keras.callbacks.Callback] = {"selection": selection, "callbacks": users}
+    own: dict[str, Any] = {"selection": selection, "callbacks": users}
     if settings.max_minutes is not None:
         own = {"budget": Budget(settings.max_minutes), **own}
-    called, keeper = list(own.values()), None
+    keeper = None
     if goes_on is not None:
         beside: dict[str, Resumable] = {**own, "rows": batches.looked}
         every = Every.read(settings.checkpoint_every)
-        keeper = Checkpoints(goes_on.folder, every, beside, goes_on.resumed, goes_on.tell)
-        called.append(keeper)
-    with handled(None if keeper is None else keeper.stop):
-        for stretch, last in _stretches(model, batches, settings.epochs or 1, keeper):
-            model.fit(
-                stretch.rows,
-                initial_epoch=stretch.position.epoch,
-                epochs=last,
-                shuffle=False,
-                verbose=0,
-                callbacks=[stretch, *called],
-                validation_data=validation_data,
-            )
-    users.end()
+        keeper = Keeper(
+            goes_on.folder, every, model, batches.steps, beside, goes_on.resumed, goes_on.tell
+        )
+        model.after_step = keeper.after_step
+    try:
+        with handled(None if keeper is None else keeper.stop):
+            for first, last in _stretches(model, settings.epochs or 1, keeper):
+                begins = _Begins(batches, first, keeper)
+                model.fit(
+                    begins.rows,
+                    initial_epoch=first.epoch,
+                    epochs=last,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[begins, *own.values(), *([] if keeper is None else [_Ends(keeper)])],
+                    validation_data=validation_data,
+                )
+    finally:
+        model.after_step = None
+        users.end()
 
 
-class _Stretch(keras.callbacks.Callback):
-    """The batches of one call of `fit`, which are told each epoch that begins.
+class _Begins(keras.callbacks.Callback):
+    """The first callback of a call of `fit`: tells the batches and the keeper which epoch begins.
 
     Keras reads a first batch to see its form, ends an epoch of the data before the first one begins,
     and reads ahead: what it tells the data cannot be counted on.
     """
 
-    def __init__(self, batches: Batches, position: Position) -> None:
+    def __init__(self, batches: Batches, first: Position, keeper: Keeper | None) -> None:
         super().__init__()
-        self.position = position
-        self.rows = batches.at(position.epoch + 1, position.step)
+        self.first = first
+        self.keeper = keeper
+        self.rows = batches.at(first.epoch + 1, first.step)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.rows.epoch = epoch + 1
-        self.rows.start = self.position.step if epoch == self.position.epoch else 0
+        self.rows.start = self.first.step if epoch == self.first.epoch else 0
+        self.model.within_epoch = self.rows.start > 0
+        if self.keeper is not None:
+            self.keeper.begin(epoch)
+
+
+class _Ends(keras.callbacks.Callback):
+    """The last one: tells the keeper which epoch is over."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        super().__init__()
+        self.keeper = keeper
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.keeper.end(epoch)
 
 
 def _stretches(
-    model: MultiTaskModel, batches: Batches, epochs: int, keeper: Checkpoints | None
-) -> Iterator[tuple[_Stretch, int]]:
+    model: MultiTaskModel, epochs: int, keeper: Keeper | None
+) -> Iterator[tuple[Position, int]]:
     """The calls of `fit`: where each begins, and the epoch that it ends before.
 
     The rest of an epoch that was begun is a call of its own, since in one call all epochs have as
     many batches.
     """
     position = Position() if keeper is None else keeper.position
-    if keeper is not None and keeper.is_over:
+    if keeper is not None and (keeper.is_over or position.epoch >= epochs):
         keeper.restore_beside()
         return
     if position.step:
-        yield _Stretch(batches, position), position.epoch + 1
+        yield position, position.epoch + 1
         if model.stop_training:
             return
         position = Position(position.epoch + 1)
     if position.epoch < epochs:
-        yield _Stretch(batches, position), epochs
-    elif keeper is not None:
-        keeper.restore_beside()
+        yield position, epochs

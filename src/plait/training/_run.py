@@ -206,10 +206,8 @@ def going_on(
         yield GoesOn(run.checkpoints, resumed, told) if run.resumable else None
     except StoppedError as error:
         run.release()
-        way_out = (
-            f"`plait fit --resume {run.folder}` goes on where it was." if run.resumable else ""
-        )
-        raise StoppedError(error.signal, way_out) from error
+        way_out = f"`plait fit --resume {run.folder}` goes on where it was."
+        raise StoppedError(error.signal, error.written, way_out) from error
     except BaseException:
         run.fail()
         raise

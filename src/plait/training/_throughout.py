@@ -34,7 +34,7 @@ class Throughout(keras.callbacks.Callback):
         super().__init__()
         self.callbacks = list(callbacks)
         # Without one that has to run between two steps, Keras runs all of them beside the steps.
-        self.async_safe = all(getattr(c, "async_safe", False) for c in self.callbacks)
+        self.async_safe = all(map(_may_run_beside, self.callbacks))
         self._begun = False
 
     def set_params(self, params: Any) -> None:
@@ -104,6 +104,15 @@ class Throughout(keras.callbacks.Callback):
     def _tell(self, hook: str, *about: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(*about)
+
+
+def _may_run_beside(callback: keras.callbacks.Callback) -> bool:
+    """As Keras decides it: it says so, or has nothing to do between two steps."""
+    names = ("on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+    default = all(
+        getattr(type(callback), name) is getattr(keras.callbacks.Callback, name) for name in names
+    )
+    return default or bool(getattr(callback, "async_safe", False))
 
 
 def _is_list_of(value: Any, kinds: tuple[type, ...]) -> bool:

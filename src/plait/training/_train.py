@@ -132,10 +132,10 @@ def compile_model(
         tasks: fitted tasks by name.
         settings: settled.
         balancing: a balancer that no model has yet, or None to add the losses.
-        steps: optimizer steps an epoch, for the schedule.
+        steps: batches an epoch, which Keras counts for the schedule.
     """
     optimizer = keras.optimizers.AdamW(
-        learning_rate(settings, max(1, steps // settings.accumulate)),
+        learning_rate(settings, steps),
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.clip_norm,
         gradient_accumulation_steps=settings.accumulate if settings.accumulate > 1 else None,
