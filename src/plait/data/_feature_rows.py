@@ -41,17 +41,19 @@ class FeatureRows:
     Args:
         features: fitted features by name; one whose column the table lacks is absent everywhere.
         table: the rows.
-        cache_bytes: how much memory decoded media may take.
-        whole_bytes: how much memory other columns' arrays may take.
+        cache_bytes: how much memory decoded media may take; `CACHE_BYTES` if None.
+        whole_bytes: how much memory other columns' arrays may take; `WHOLE_BYTES` if None.
     """
 
     def __init__(
         self,
         features: Mapping[str, Feature],
         table: Table,
-        cache_bytes: int = CACHE_BYTES,
-        whole_bytes: int = WHOLE_BYTES,
+        cache_bytes: int | None = None,
+        whole_bytes: int | None = None,
     ) -> None:
+        cache_bytes = CACHE_BYTES if cache_bytes is None else cache_bytes
+        whole_bytes = WHOLE_BYTES if whole_bytes is None else whole_bytes
         self.features = dict(features)
         self.rows = table.num_rows
         self.findings = Findings()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import keras
@@ -116,7 +117,7 @@ class Text(Feature):
             plain_text(text, lowercase) if there else ""
             for text, there in zip(texts, present.tolist(), strict=True)
         ]
-        values, sizes = FORMS[self.learnt["reads"]](self.learnt).fill(read, length)
+        values, sizes = self._form.fill(read, length)
         lengths = np.minimum(sizes, length).astype("int32")
         return Encoded(values, present, lengths, cut=int((sizes > length).sum()))
 
@@ -125,6 +126,11 @@ class Text(Feature):
 
     def default_encoder(self, width: int) -> Encoder:
         return TextBag(width)
+
+    @cached_property
+    def _form(self) -> Any:
+        """What cuts texts up, with its tables made once."""
+        return FORMS[self.learnt["reads"]](self.learnt)
 
     def _reads(self) -> str:
         encoder = TextBag if self.encoder is None else self.encoder

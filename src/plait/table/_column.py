@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait.table._mapped import Mapped
-from plait.table._taken import PIECE, pieces, taken
+from plait.table._cells import Cells, pieces
 
 _BOOLEANS = {"true": True, "false": False}
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -29,51 +28,54 @@ class Column:
         source: the file's name, for messages.
         root: the folder, or its address, that media paths are relative to, or None.
         at: `(rows,)`, which of the stored cells these are, in order; None for all of them.
-        mapped: the file that they lie in, if they do.
     """
 
     name: str
-    stored: pa.ChunkedArray
+    stored: Cells | pa.ChunkedArray
     rows: np.ndarray
     source: str
     root: Path | str | None = None
     at: np.ndarray | None = None
-    mapped: Mapped | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def cells(self) -> Cells:
+        """The cells that these are some of."""
+        return self.stored if isinstance(self.stored, Cells) else Cells(self.stored)
+
     @property
     def type(self) -> pa.DataType:
         """The cells' type."""
-        return self.stored.type
+        return self.cells.type
 
     @cached_property
     def values(self) -> pa.ChunkedArray:
         """All cells, `(rows,)`, in memory. Of a column that may be long, `pieces` are better."""
-        if self.at is None:
-            return self.stored
-        values = taken(self.stored, self.at)
-        if self.mapped is not None:
-            self.mapped.read(values.nbytes, len(self.at))
-        return values
+        return self.cells.values if self.at is None else self.cells.taken(self.at)
 
     def cell(self, index: int) -> Any:
         """One cell as a Python value."""
-        return self.stored[int(index if self.at is None else self.at[index])].as_py()
+        return self.cells.values[int(index if self.at is None else self.at[index])].as_py()
 
     def pieces(self) -> Iterator["Column"]:
-        """The column in parts of some ten thousand cells, each in memory by itself."""
-        if len(self) <= PIECE:
+        """The column in parts of some megabytes, each in memory by itself."""
+        size = self.cells.rows_at_once
+        if len(self) <= size:
             yield self
             return
-        for piece in pieces(len(self)):
-            at = np.arange(piece.start, piece.stop) if self.at is None else self.at[piece]
-            yield replace(self, rows=self.rows[piece], at=at)
+        for piece in pieces(len(self), size):
+            rows = self.rows[piece]
+            if self.at is None:
+                part = self.cells.values.slice(piece.start, len(rows))
+                yield replace(self, stored=Cells(part, self.cells.mapped), rows=rows)
+            else:
+                yield replace(self, stored=self.cells, rows=rows, at=self.at[piece])
 
     def with_values(self, values: pa.ChunkedArray) -> "Column":
         """The same column with other cells in the place of these."""
-        return replace(self, stored=values, at=None, mapped=None)
+        return replace(self, stored=Cells(values), at=None)
 
     def where(self, index: int) -> str:
         """`column 'price', row 17 of train.csv`."""
@@ -82,7 +84,7 @@ class Column:
     def take(self, indices: np.ndarray) -> "Column":
         """The cells at `indices`, in that order."""
         at = indices if self.at is None else self.at[indices]
-        return replace(self, rows=self.rows[indices], at=np.asarray(at, "int64"))
+        return replace(self, stored=self.cells, rows=self.rows[indices], at=np.asarray(at, "int64"))
 
     def is_missing(self, also: Iterable[str] = ()) -> np.ndarray:
         """Which cells are empty: null, NaN, the empty string, or what a text in `also` says.
@@ -91,7 +93,18 @@ class Column:
         that -1 means missing, whatever the file's reader made of the column.
         """
         texts = tuple(also)
+        if _is_bytes(self.type):
+            # Of media only the nulls count, and nobody has to read the rest for them.
+            return ~self.cells.valid(self.at)
         return np.concatenate([_missing(piece.values, texts) for piece in self.pieces()])
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
 
 
 def _missing(values: pa.ChunkedArray, texts: tuple[str, ...]) -> np.ndarray:

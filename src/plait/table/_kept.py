@@ -17,6 +17,8 @@ from plait.table._plain import plain_batch, plain_schema
 
 IN_MEMORY = 1 << 27
 """Bytes of columns that are kept in memory; more are written to disk and mapped."""
+_ROWS, _BYTES = 1 << 14, 1 << 24
+"""Of a batch."""
 
 
 def kept(batches: pa.RecordBatchReader, name: str) -> tuple[pa.Table, Mapped | None]:
@@ -32,7 +34,7 @@ def kept(batches: pa.RecordBatchReader, name: str) -> tuple[pa.Table, Mapped | N
         DataError: the disk is full.
     """
     schema = plain_schema(batches.schema)
-    incoming = (plain_batch(batch, schema) for batch in batches)
+    incoming = _evened(plain_batch(batch, schema) for batch in batches)
     held: list[pa.RecordBatch] = []
     size = 0
     for batch in incoming:
@@ -42,6 +44,31 @@ def kept(batches: pa.RecordBatchReader, name: str) -> tuple[pa.Table, Mapped | N
             mapped = _on_disk(schema, chain(_given_up(held), incoming), name)
             return mapped.table, mapped
     return pa.Table.from_batches(held, schema), None
+
+
+def _evened(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Small batches together and large ones cut: of some megabytes each, or of so many rows."""
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        each = max(1, batch.nbytes // max(1, batch.num_rows))
+        most = max(1, min(_ROWS, _BYTES // each))
+        for start in range(0, batch.num_rows, most):
+            part = batch.slice(start, most)
+            if held and (rows + part.num_rows > _ROWS or size + part.nbytes > _BYTES):
+                yield _one(held)
+                held, rows, size = [], 0, 0
+            held.append(part)
+            rows += part.num_rows
+            size += part.nbytes
+    if held:
+        yield _one(held)
+
+
+def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
 def _given_up(held: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from plait._names import did_you_mean
 from plait.errors import DataError
+from plait.table._cells import Cells
 from plait.table._column import Column
 from plait.table._mapped import Mapped
 from plait.table._plain import check_columns
@@ -47,9 +48,9 @@ class Table:
                 "Table takes a pyarrow table. Table.read(...) takes a path, a frame or a dict of "
                 f"lists. Received: {type(arrow).__name__}."
             )
-        self._stored = check_columns(arrow, name)
+        arrow = check_columns(arrow, name)
+        self._cells = {c: Cells(arrow.column(c), mapped) for c in arrow.column_names}
         self._at: np.ndarray | None = None
-        self._mapped = mapped
         self.name = name
         self.root = root
         self.rows = np.arange(1, arrow.num_rows + 1) if rows is None else rows
@@ -89,7 +90,7 @@ class Table:
     @property
     def columns(self) -> list[str]:
         """The columns' names, in order."""
-        return self._stored.column_names
+        return list(self._cells)
 
     @property
     def num_rows(self) -> int:
@@ -115,8 +116,7 @@ class Table:
             raise DataError(
                 f"{self.name} has no column '{name}'.{did_you_mean(name, self.columns)}"
             )
-        stored = self._stored.column(name)
-        return Column(name, stored, self.rows, self.name, self.root, self._at, self._mapped)
+        return Column(name, self._cells[name], self.rows, self.name, self.root, self._at)
 
     def take(self, indices: np.ndarray) -> "Table":
         """The rows at `indices` (counted from 0), which keep their numbers in the source."""
@@ -158,7 +158,7 @@ class Table:
         """
         for name in names:
             self.column(name)
-        return self._like(_stored=self._stored.drop_columns(list(names)))
+        return self._like(_cells={n: c for n, c in self._cells.items() if n not in names})
 
     def emptied(self, names: Collection[str]) -> "Table":
         """The table with nothing in some of its columns.
@@ -166,12 +166,11 @@ class Table:
         Raises:
             DataError: there is no such column.
         """
-        stored = self._stored
+        cells = dict(self._cells)
         for name in names:
-            kind = self.column(name).type
-            nothing = pa.nulls(stored.num_rows, kind)
-            stored = stored.set_column(stored.column_names.index(name), name, nothing)
-        return self._like(_stored=stored)
+            was = self.column(name).cells
+            cells[name] = Cells(pa.chunked_array([pa.nulls(len(was), was.type)]))
+        return self._like(_cells=cells)
 
     def fingerprint(self) -> str:
         """A hash of the columns' names, types and values; the same for the same data."""

@@ -9,7 +9,7 @@ import pytest
 
 from plait.errors import DataError
 from plait.table import Table, _kept, _read
-from plait.table._taken import taken
+from plait.table._cells import Cells
 
 LATE = {
     "whole": ["1", "2"],
@@ -45,7 +45,7 @@ def both(path, monkeypatch, *, rows=None):
         patch.setattr(_read, "IN_MEMORY", 1 << 40)
         small = Table.read(path)
     large = Table.read(path)
-    assert large.column(large.columns[0]).mapped is not None
+    assert large.column(large.columns[0]).cells.mapped is not None
     return small, large
 
 
@@ -110,7 +110,7 @@ def test_cells_are_taken_out_of_chunks_in_any_order():
     values = pa.chunked_array(chunks, pa.int64())
     for at in ([0], [5, 0, 5, 1, 2], [], [3, 3]):
         indices = np.array(at, "int64")
-        assert taken(values, indices).to_pylist() == values.take(pa.array(indices)).to_pylist()
+        assert Cells(values).taken(indices).to_pylist() == values.take(pa.array(indices)).to_pylist()
 
 
 def test_a_pattern_and_a_folder_are_all_their_files(tmp_path):

@@ -34,7 +34,7 @@ def test_rows_as_dicts_in_any_iterable(make, memory, request):
     if memory == "small":
         request.getfixturevalue("small_memory")
     table = Table.read(make(ROWS))
-    assert (table.column("n").mapped is not None) == (memory == "small")
+    assert (table.column("n").cells.mapped is not None) == (memory == "small")
     assert rows_of(table) == [
         {"n": 1.0, "word": "a", "late": None},
         {"n": 2.5, "word": None, "late": None},
@@ -153,7 +153,7 @@ def test_a_data_set_of_hugging_face_s(tmp_path):
 def test_a_stream_of_arrow_is_kept_on_disk_if_it_is_large(small_memory):
     arrow = pa.table({"n": np.arange(10), "word": pa.array(list("abcdefghij"), pa.large_string())})
     table = Table.read(pa.RecordBatchReader.from_batches(arrow.schema, arrow.to_batches(3)))
-    assert table.column("word").mapped is not None
+    assert table.column("word").cells.mapped is not None
     assert rows_of(table) == arrow.to_pylist()
     assert table.fingerprint() == Table.read(pa.Table.from_pylist(arrow.to_pylist())).fingerprint()
 

@@ -1,0 +1,93 @@
+"""The cells of a column, in many chunks or on disk, of which some are taken out."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from plait.table._mapped import Mapped
+
+PIECE = 1 << 16
+"""Rows, at most, that are looked at together where a whole column need not be in memory."""
+_PIECE_BYTES = 1 << 24
+_AT_ONCE = 1 << 13
+
+
+class Cells:
+    """Cells as they lie in memory or on disk.
+
+    Args:
+        values: the cells.
+        mapped: the file that they lie in, if they do.
+    """
+
+    def __init__(self, values: pa.ChunkedArray, mapped: Mapped | None = None) -> None:
+        self.values = values
+        self.mapped = mapped
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def type(self) -> pa.DataType:
+        """Of a cell."""
+        return self.values.type
+
+    @cached_property
+    def rows_at_once(self) -> int:
+        """How many of them are some megabytes."""
+        each = max(1, self.values.nbytes // max(1, len(self.values)))
+        return int(max(1, min(PIECE, _PIECE_BYTES // each)))
+
+    def taken(self, indices: np.ndarray) -> pa.ChunkedArray:
+        """The cells at `indices`, in that order.
+
+        Arrow's own `take` makes one array of all chunks first, whatever is taken: of a column on disk
+        that is all of it in memory.
+        """
+        if len(self._chunks) <= 1:
+            found = self.values.take(pa.array(indices))
+        else:
+            size = min(_AT_ONCE, self.rows_at_once)
+            parts = [self._some(indices[n : n + size]) for n in range(0, len(indices), size)]
+            found = pa.chunked_array(parts, self.type)
+        if self.mapped is not None:
+            self.mapped.read(found.nbytes, len(indices))
+        return found
+
+    def valid(self, indices: np.ndarray | None) -> np.ndarray:
+        """Which cells, of those at `indices` or of all, are not null, without a look at the others."""
+        flags = [chunk.is_valid().to_numpy(zero_copy_only=False) for chunk in self._chunks]
+        whole = np.concatenate([np.zeros(0, bool), *flags])
+        return whole if indices is None else whole[indices]
+
+    @cached_property
+    def _chunks(self) -> list[pa.Array]:
+        return self.values.chunks
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        return np.cumsum([len(chunk) for chunk in self._chunks])
+
+    def _some(self, indices: np.ndarray) -> pa.Array:
+        places = np.searchsorted(self._ends, indices, side="right")
+        order = np.argsort(places, kind="stable")
+        # Where the cells of a chunk begin among those in order.
+        starts = np.flatnonzero(np.diff(places[order], prepend=-1))
+        found = []
+        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+            place = int(places[order[start]])
+            chunk = self._chunks[place]
+            first = int(self._ends[place]) - len(chunk)
+            found.append(chunk.take(pa.array(indices[order[start:end]] - first)))
+        back = np.empty(len(order), "int64")
+        back[order] = np.arange(len(order))
+        joined = found[0] if len(found) == 1 else pa.concat_arrays(found)
+        return joined.take(pa.array(back))
+
+
+def pieces(rows: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` rows that make up all of them."""
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))
