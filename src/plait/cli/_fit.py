@@ -8,6 +8,7 @@ from plait.cli._runs import new_run_folder
 from plait.cli._scores_table import scores_table
 from plait.config import Config, build_learner, dump, load
 from plait.errors import ConfigError
+from plait.table import without_passwords
 from plait.training import Run
 
 _CONFIG = "plait.yaml"
@@ -79,9 +80,12 @@ def _files(config: Config, data_dir: Path) -> dict[str, str]:
         f"{config.path.name} as it ran, with what --set changed.\n"
         f"Its paths are relative to {data_dir.resolve()}."
     )
-    command = {"argv": sys.argv, "data_dir": str(data_dir.resolve())}
+    command = {
+        "argv": [without_passwords(word) for word in sys.argv],
+        "data_dir": str(data_dir.resolve()),
+    }
     return {
-        _CONFIG: dump(config.document, head=head),
+        _CONFIG: without_passwords(dump(config.document, head=head)),
         _COMMAND: json.dumps(command, ensure_ascii=False, indent=1) + "\n",
     }
 

@@ -163,7 +163,7 @@ def _data_sources(source: Source, folder: Path) -> DataSources:
 def _place(source: Source, value: Any, folder: Path, at: tuple[str, ...]) -> Place:
     if isinstance(value, Mapping) and SQL.__name__ in value:
         built: SQL = Builder(source, folder).value(SQL, value, at, f"'{at[-1]}'")
-        return built
+        return built.beside(folder)
     if not isinstance(value, str):
         raise ConfigError(
             f"{source.at_value(at)}: expected a path, an address, or {{SQL: {{uri, query}}}}"

@@ -1,12 +1,14 @@
 """Cells that hold media: a path below the column's root, or the bytes themselves."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -128,7 +130,8 @@ class MediaCells:
             return None
         root, cell = self._root, cell.replace("\0", "\N{REPLACEMENT CHARACTER}")
         if is_address(root):
-            inside = not is_address(cell) and ".." not in cell.split("/")
+            # As a server reads it, too: %2e is a dot.
+            inside = not is_address(cell) and ".." not in re.split(r"[/\\]", unquote(cell))
             path = f"{root}/{cell}"
         else:
             path = os.path.realpath(os.path.join(root, cell))

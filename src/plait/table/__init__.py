@@ -8,7 +8,7 @@ from plait.table._markers import markers
 from plait.table._parts import Parts
 from plait.table._remote import is_address, read_bytes
 from plait.table._split import Split, folds
-from plait.table._sql import SQL
+from plait.table._sql import SQL, without_passwords
 from plait.table._table import Table
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "leaks",
     "markers",
     "read_bytes",
+    "without_passwords",
 ]

@@ -30,7 +30,7 @@ def read_csv(path: Path, delimiter: str, block_size: int) -> pa.Table:
         DataError: a header or a cell that is not UTF-8, or a quote that never ends.
     """
     if block_size > DEFAULT_BLOCK:
-        _check_quotes(path)
+        check_quotes(path)
     table = _read(path, delimiter, block_size)
     check_text(table, path)
     whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
@@ -66,7 +66,7 @@ def options(delimiter: str, block_size: int, **convert: Any) -> dict[str, Any]:
     }
 
 
-def _check_quotes(path: Path) -> None:
+def check_quotes(path: Path) -> None:
     """Refuses a file with a quote that never ends: Arrow would make one cell of all that follows."""
     quotes = 0
     with pa.input_stream(str(path)) as stream:
@@ -80,8 +80,13 @@ def _check_quotes(path: Path) -> None:
         )
 
 
-def check_text(table: pa.Table, path: Path) -> None:
+def check_text(table: pa.Table, path: Path, before: int = 0) -> None:
     """Refuses columns whose cells, or names, are not UTF-8.
+
+    Args:
+        table: some rows.
+        path: the file.
+        before: rows of it that come before these.
 
     Raises:
         DataError: names the row.
@@ -98,7 +103,7 @@ def check_text(table: pa.Table, path: Path) -> None:
         if pa.types.is_binary(field.type):
             raise DataError(
                 f"{not_text}: column '{field.name}', row "
-                f"{_first_undecodable(table.column(field.name))}. Save it as UTF-8."
+                f"{before + _first_undecodable(table.column(field.name))}. Save it as UTF-8."
             )
 
 

@@ -1,6 +1,6 @@
 """A data set of Hugging Face's `datasets`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from plait.errors import DataError
 from plait.table._remote import is_address, read_bytes
+from plait.table._rows import stream_of_rows
 from plait.table._stream import Stream
 
 _BATCH = 1 << 10
@@ -24,8 +25,19 @@ def stream_of_data_set(source: Any, name: str) -> Stream:
     """Its rows; classes by their names, pictures and sounds as the bytes of their files.
 
     A class of -1 is a missing label, as it is there.
+
+    Raises:
+        DataError: it is empty, has several parts, or a file of it cannot be read.
     """
-    features = source.features or {}
+    if isinstance(source, Mapping):
+        raise DataError(
+            f"{name} has the parts {', '.join(map(repr, source))}. Take one of them, or give fit all: "
+            "{'train': ..., 'validation': ...}."
+        )
+    features = source.features
+    if not features:
+        # Of a stream nobody knows the types before it is read.
+        return stream_of_rows(source, name)
 
     def batches() -> Iterator[pa.RecordBatch]:
         for table in source.with_format("arrow").iter(batch_size=_BATCH):

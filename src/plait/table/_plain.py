@@ -1,5 +1,6 @@
 """Columns in Arrow's plain types: without dictionaries, which frames like, and without views."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,7 @@ def check_columns(table: pa.Table, name: str) -> pa.Table:
         DataError: a column's name stands twice, or there is no row or no column.
     """
     names = table.column_names
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise DataError(
-            f"{name}: the column '{twice[0]}' is there {names.count(twice[0])} times. Give each "
-            "column a name of its own."
-        )
+    check_names(names, name)
     if not names or table.num_rows == 0:
         raise DataError(f"{name} is empty: it has {len(names)} columns and {table.num_rows} rows.")
     for place, field in enumerate(table.schema):
@@ -34,6 +30,20 @@ def check_columns(table: pa.Table, name: str) -> pa.Table:
     return table
 
 
+def check_names(names: Sequence[str], table: str) -> None:
+    """Refuses a column's name that stands twice.
+
+    Raises:
+        DataError: names it.
+    """
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise DataError(
+            f"{table}: the column '{twice[0]}' is there {names.count(twice[0])} times. Give each "
+            "column a name of its own."
+        )
+
+
 def plain_schema(schema: pa.Schema) -> pa.Schema:
     """The schema with plain types, and with short strings only, which are read where they lie."""
     kinds = [(field.name, field.type, _short(_plain(field.type))) for field in schema]
@@ -42,9 +52,18 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """A batch of a table with that plain schema."""
-    pairs = zip(batch.columns, schema.types, strict=True)
-    columns = [_as_plain(values).cast(kind) for values, kind in pairs]
+    """A batch of a table with that plain schema; a column that it lacks is empty.
+
+    Raises:
+        pa.ArrowInvalid: a cell that the column's type does not hold.
+    """
+    names = set(batch.schema.names)
+    columns = [
+        _as_plain(batch.column(field.name)).cast(field.type)
+        if field.name in names
+        else pa.nulls(batch.num_rows, field.type)
+        for field in schema
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 

@@ -38,7 +38,7 @@ def read_files(paths: Sequence[Path], name: str) -> tuple[pa.Table, Mapped | Non
     """
     if len(paths) == 1 and _size(paths[0]) <= IN_MEMORY:
         return _guarded(paths[0], _whole), None
-    stream = joined([_guarded(path, _stream) for path in paths], name)
+    stream = joined([_watched(path, _guarded(path, _stream)) for path in paths], name)
     table, mapped = kept(stream.reader(), name)
     if all(kind_of(path) == "CSV" and separator(path) == ";" for path in paths):
         table = with_decimal_commas(table)
@@ -100,6 +100,17 @@ def _size(path: Path) -> int:
             return size
         return sum(footer.row_group(n).total_byte_size for n in range(footer.num_row_groups))
     return size * _UNPACKED if is_compressed(path) else size
+
+
+def _watched(path: Path, stream: Stream) -> Stream:
+    """The same stream, whose errors name the file."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        incoming = iter(stream.open())
+        while (batch := _guarded(path, lambda *_: next(incoming, None))) is not None:
+            yield batch
+
+    return Stream(stream.schema, batches)
 
 
 def _guarded(path: Path, read: Callable[[Path, str], Read]) -> Read:

@@ -1,9 +1,9 @@
 """Files behind an address, through fsspec."""
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import has_magic
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,10 +29,11 @@ def fetched(address: str) -> Iterator[list[Path]]:
     """
     with _explained(address):
         system, path = _system(address)
-        if has_magic(path):
+        if _is_pattern(address):
             found = sorted(system.glob(path))
-        elif system.isdir(path):
-            found = sorted(p for p in system.find(path) if is_table(PurePosixPath(p)))
+        elif not _is_web(address) and system.isdir(path):
+            start = len(path.rstrip("/")) + 1
+            found = sorted(p for p in system.find(path) if is_table(PurePosixPath(p[start:])))
         else:
             found = [path]
     if not found:
@@ -42,7 +43,7 @@ def fetched(address: str) -> Iterator[list[Path]]:
         for number, one in enumerate(found):
             inner = Path(folder) / str(number)
             inner.mkdir()
-            places.append(inner / PurePosixPath(one).name)
+            places.append(inner / file_name(one))
             with _explained(address):
                 system.get_file(one, str(places[-1]))
         yield places
@@ -50,11 +51,29 @@ def fetched(address: str) -> Iterator[list[Path]]:
 
 def folder_of(address: str) -> str:
     """The address of the folder that a table's media paths are relative to."""
-    start, _, rest = address.partition("://")
+    start, _, rest = _bare(address).partition("://")
     parts = rest.split("/")
-    while len(parts) > 1 and (has_magic("/".join(parts)) or "." in parts[-1]):
+    while len(parts) > 1 and (_is_pattern("/".join(parts)) or "." in parts[-1]):
         parts.pop()
     return f"{start}://{'/'.join(parts)}"
+
+
+def file_name(address: str) -> str:
+    """The name of the file, without what an address of the web asks for behind it."""
+    return PurePosixPath(_bare(address)).name
+
+
+def _bare(address: str) -> str:
+    return re.split(r"[?#]", address, maxsplit=1)[0] if _is_web(address) else address
+
+
+def _is_web(address: str) -> bool:
+    return address.startswith(("http://", "https://"))
+
+
+def _is_pattern(address: str) -> bool:
+    """A `?` is none: in an address of the web it begins what is asked for."""
+    return "*" in address or "[" in address
 
 
 def read_bytes(address: str) -> bytes:

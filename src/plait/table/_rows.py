@@ -34,11 +34,11 @@ def stream_of_rows(rows: Iterable[Mapping[str, Any]], name: str) -> Stream:
             held, size = [], 0
     if not count:
         raise DataError(f"{name} is empty: it has no row.")
-    return joined([*done, *map(_stream, held)], name)
+    return joined([*done, *map(_stream, held)], name, "rows")
 
 
 def _put_away(tables: Sequence[pa.Table], name: str) -> Stream:
-    table, mapped = kept(joined([_stream(t) for t in tables], name).reader(), name)
+    table, mapped = kept(joined([_stream(t) for t in tables], name, "rows").reader(), name)
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in table.to_batches():

@@ -15,7 +15,7 @@ from plait.table._hugging_face import is_data_set, stream_of_data_set
 from plait.table._kept import kept
 from plait.table._mapped import Mapped
 from plait.table._read import read_files
-from plait.table._remote import fetched, folder_of, is_address
+from plait.table._remote import fetched, file_name, folder_of, is_address
 from plait.table._rows import stream_of_rows
 from plait.table._sql import SQL
 
@@ -40,7 +40,7 @@ def read_source(source: Any, name: str | None) -> Found:
     """
     if is_address(source):
         with fetched(source) as paths:
-            name = name or source.rpartition("/")[2]
+            name = name or file_name(source)
             return Found(*read_files(paths, name), name, folder_of(source))
     if isinstance(source, str | Path):
         path = _path(source)
@@ -48,7 +48,8 @@ def read_source(source: Any, name: str | None) -> Found:
         return Found(*read_files(files_of(path), name), name, _folder(path))
     if isinstance(source, SQL):
         name = name or source.name
-        return Found(*kept(source.stream().reader(), name), name)
+        with source.rows() as rows:
+            return Found(*kept(rows, name), name)
     name = name or _NAMELESS
     if is_data_set(source):
         return Found(*kept(stream_of_data_set(source, name).reader(), name), name)

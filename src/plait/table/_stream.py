@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from plait.errors import DataError
+from plait.table._plain import plain_batch, plain_schema
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,15 @@ class Stream:
         return pa.RecordBatchReader.from_batches(self.schema, self.open())
 
 
-def joined(streams: Sequence[Stream], name: str) -> Stream:
+def joined(streams: Sequence[Stream], name: str, parts: str = "files") -> Stream:
     """One stream after the other, in types that hold all of them.
 
     A column that one of them lacks is empty there.
+
+    Args:
+        streams: at least one.
+        name: what messages call the whole.
+        parts: what they call the streams.
 
     Raises:
         DataError: a column whose types have no type in common.
@@ -36,27 +42,17 @@ def joined(streams: Sequence[Stream], name: str) -> Stream:
     if len(streams) == 1:
         return streams[0]
     try:
-        schema = pa.unify_schemas([s.schema for s in streams], promote_options="permissive")
+        plain = [plain_schema(stream.schema) for stream in streams]
+        schema = pa.unify_schemas(plain, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
         raise DataError(
-            f"The files of {name} do not fit together: {error}. Give a column one type in all of "
+            f"The {parts} of {name} do not fit together: {error}. Give a column one type in all of "
             "them."
         ) from error
 
     def batches() -> Iterator[pa.RecordBatch]:
         for stream in streams:
             for batch in stream.open():
-                yield _widened(batch, schema)
+                yield plain_batch(batch, schema)
 
     return Stream(schema, batches)
-
-
-def _widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    names = batch.schema.names
-    columns = [
-        batch.column(field.name).cast(field.type)
-        if field.name in names
-        else pa.nulls(batch.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
