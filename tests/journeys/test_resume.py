@@ -161,7 +161,7 @@ def test_signals_stop_a_run_after_a_step_and_others_are_refused_meanwhile(shop):
 
     # What another table or another checkpoint says.
     table = (shop / "shop.csv").read_text()
-    (shop / "shop.csv").write_text(table.replace("old", "odd", 1))
+    (shop / "shop.csv").write_text(table.replace(" red", " rad", 1))
     code, _, err = run(shop, "fit", "--resume", "stopped", "--quiet")
     (shop / "shop.csv").write_text(table)
     assert code == 2
@@ -197,7 +197,7 @@ def test_the_same_run_again_comes_to_the_same(shop, whole):
     assert (code, out) == (0, "whole-rerun: the same weights and history\n"), err
     assert left(shop / "whole-rerun") == whole
     table = (shop / "shop.csv").read_text()
-    (shop / "shop.csv").write_text(table.replace("old", "odd", 1))
+    (shop / "shop.csv").write_text(table.replace(" red", " rad", 1))
     code, out, err = run(shop, "rerun", "whole", "--quiet")
     (shop / "shop.csv").write_text(table)
     assert (code, out) == (1, "whole-rerun-2: not the same\n")

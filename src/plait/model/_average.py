@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 
 
 class WeightAverage:
@@ -39,9 +40,7 @@ class WeightAverage:
         self.every = every
         self._of = list(variables)
         self._means = [
-            keras.Variable(
-                keras.ops.convert_to_numpy(v), dtype=v.dtype, trainable=False, name="average"
-            )
+            keras.Variable(_copy(v), dtype=v.dtype, trainable=False, name="average")
             for v in self._of
         ]
         self._count = keras.Variable(0, dtype="int32", trainable=False, name="averaged")
@@ -77,11 +76,16 @@ class WeightAverage:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """A block in which the model has the average for weights."""
-        held = [keras.ops.convert_to_numpy(v) for v in self._of]
+        held = [_copy(v) for v in self._of]
         for variable, mean in zip(self._of, self._means, strict=True):
-            variable.assign(mean)
+            variable.assign(_copy(mean))
         try:
             yield
         finally:
             for variable, value in zip(self._of, held, strict=True):
                 variable.assign(value)
+
+
+def _copy(variable: keras.Variable) -> np.ndarray:
+    """Its values in a place of their own: JAX gives a step each buffer once, to write over."""
+    return np.array(keras.ops.convert_to_numpy(variable), copy=True)

@@ -174,13 +174,18 @@ def test_a_run_is_never_called_by_a_way_out_of_its_folder(path, name):
     ("data", "train"),
     [
         ("s3://shop/orders.parquet", "s3://shop/orders.parquet"),
-        ("{SQL: {uri: 'sqlite:///shop.db', query: orders}}", SQL("sqlite:///shop.db", "orders")),
-        ("{train: {SQL: {uri: 'sqlite:///a.db', query: x}}}", SQL("sqlite:///a.db", "x")),
+        ("{SQL: {uri: 'sqlite:////d/shop.db', query: orders}}", SQL("sqlite:////d/shop.db", "orders")),
+        ("{train: {SQL: {uri: 'postgresql://h/d', query: x}}}", SQL("postgresql://h/d", "x")),
     ],
 )
 def test_data_behind_an_address_or_in_a_database(data, train, path):
     path.write_text(TEXT.replace("rows.csv", data, 1))
     assert load(path).data.train == train
+
+
+def test_a_file_of_sqlite_lies_beside_the_config(path):
+    path.write_text(TEXT.replace("rows.csv", "{SQL: {uri: 'sqlite:///a.db', query: x}}", 1))
+    assert load(path).data.train == SQL(f"sqlite:///{path.parent / 'a.db'}", "x")
 
 
 def test_a_pattern_and_a_database_that_cannot_be(path):

@@ -37,7 +37,7 @@ def test_what_is_given_is_kept():
         {"modality_dropout": -0.1},
         {"weight_decay": -1.0},
         {"clip_norm": 0.0},
-        {"schedule": "linear"},
+        {"schedule": "stairs"},
     ],
     ids=str,
 )
