@@ -54,6 +54,8 @@ class Loop:
         batch = keras.ops.cast(inner._iterations, "int32") + 0
         done = take_step(self.model.network, balance.asked(step, batch), optimizer, x, labels)
         balance.report.update(done.losses, done.added, done.weighed, step)
+        if balance.turns is not None:
+            balance.turns.count()
         if balance.monitor is not None:
             balance.monitor.update_state(done.weighed, done.losses.active)
         if balance.alone is not None:

@@ -20,6 +20,7 @@ from plait.model._report import Report
 from plait.model._row_key import without_row_key
 from plait.model._saved_state import PREFIX, restore, saved_state
 from plait.model._trials import trials_of
+from plait.model._turns import Turns
 from plait.model._watch import watched
 
 
@@ -179,7 +180,7 @@ class MultiTaskModel(keras.Model):
         # A balancer's state lives as long as the metrics' in Keras' training loop, and is reset by
         # nobody. It is no weight of the model: get_weights and clone_model do not see it.
         metrics = [v for metric in self.metrics for v in metric.variables]
-        return [*metrics, *self.report.variables, *self._balance.state]
+        return [*metrics, *self._balance.variables]
 
     @property
     def report(self) -> Report:
@@ -221,6 +222,11 @@ class MultiTaskModel(keras.Model):
         around = watched(callbacks, trials)
         return super().fit(x, y, batch_size, epochs, verbose, around, *args, **kwargs)
 
+    @property
+    def turns(self) -> Turns | None:
+        """The steps that compare the tasks' gradients, where some do and some do not."""
+        return self._balance.turns
+
     def branch_losses(self) -> Any:
         """The mean losses of the last evaluation, `(features + 1,)` NumPy, summed over the tasks.
 
@@ -247,7 +253,13 @@ class MultiTaskModel(keras.Model):
         if not self.optimizer.built:
             # TensorFlow would trace a step that makes the optimizer's variables twice.
             self.optimizer.build(self._optimized())
-        super().make_train_function(force)
+        make, turns = super().make_train_function, self.turns
+        if turns is None:
+            make(force)
+            return
+        if self.train_function is None or force:
+            self.train_function = backend.in_turns(self, lambda: make(force=True), turns)
+        turns.read()
 
     def train_step(self, *args: Any) -> Any:
         return backend.train_step(self, *args)

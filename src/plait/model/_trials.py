@@ -60,6 +60,8 @@ class Trials(keras.callbacks.Callback):
                 after.append(self._losses()[branch])
         finally:
             put_back()
+            if model.turns is not None:
+                model.turns.read()
             model.reset_metrics()
             model.stop_training = stopping
         self._balancer.after_trials(before, np.stack(after))
