@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import jax
@@ -110,7 +111,7 @@ def in_turns(model: Any, make: Callable[[], None], turns: Any) -> Callable:
         # A function of its own: JAX keeps one trace for all bound methods that are equal.
         # One step at a time: the loop of `steps_per_execution` is below.
         held, step = model.steps_per_execution, model.train_step
-        object.__setattr__(model, "train_step", lambda *args: step(*args))
+        object.__setattr__(model, "train_step", partial(step))
         model.steps_per_execution = 1
         try:
             make()

@@ -52,6 +52,8 @@ class MultiTaskModel(keras.Model):
         >>> model.compile("adam", loss={"kind": kind, "price": "mse"}, balancing=plait.PCGrad())
     """
 
+    train_function: Any
+
     def __init__(
         self,
         inputs: Any,

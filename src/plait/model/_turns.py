@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 
-
 OBSERVE_EVERY = 16
 """Batches from one look at the gradients to the next, where the balancer itself asks for none."""
 
