@@ -13,13 +13,15 @@ import plait
 
 
 class Compiled:
-    """A model's training step as XLA compiles it, with its state and data, as Keras' loop runs it.
+    """A model's training step as XLA compiles it, with its state and data, as `fit` runs it.
+
+    Where only some steps look at the gradients it is two programs, taken in turns.
 
     Attributes:
-        compile_s: seconds from the Python of the step to the executable.
-        memory_mb: what the step holds at most: arguments (data, weights, optimizer, metrics), results
+        compile_s: seconds from the Python of the step to the executables.
+        memory_mb: what a step holds at most: arguments (data, weights, optimizer, metrics), results
             that are not written in the arguments' place, and XLA's temporaries.
-        flops: as XLA counts them; of a loop it counts one round.
+        flops: of a step in the mean, as XLA counts them; of a loop it counts one round.
     """
 
     def __init__(self, model: keras.Model, data: tuple) -> None:
@@ -27,21 +29,45 @@ class Compiled:
         # A copy: the step writes its results in the place of its arguments.
         self._state = jax.tree.map(jax.numpy.copy, model._get_jax_state(True, True, True, True))
         self._data = jax.device_put(data)
+        self._turns = getattr(model, "turns", None)
         started = time.perf_counter()
-        step = jax.jit(model.train_step, donate_argnums=0)
-        self._run = step.lower(self._state, self._data).compile()
+        self._programs = [self._compile(model, looks) for looks in self._looks()]
         self.compile_s = time.perf_counter() - started
-        memory = self._run.memory_analysis()
-        held = memory.argument_size_in_bytes + memory.temp_size_in_bytes
-        held += memory.output_size_in_bytes - memory.alias_size_in_bytes
-        self.memory_mb = held / 1e6
-        self.flops = self._run.cost_analysis()["flops"]
+        self.memory_mb = max(_held(program) for program in self._programs) / 1e6
+        flops = [program.cost_analysis()["flops"] for program in self._programs]
+        self.flops = flops[0] if len(flops) == 1 else self._mean(*flops)
 
     def run(self, steps: int) -> None:
         """Runs so many and waits for them."""
         for _ in range(steps):
-            _, self._state = self._run(self._state, self._data)
+            if self._turns is None:
+                _, self._state = self._programs[0](self._state, self._data)
+                continue
+            with self._turns.next() as looks:
+                _, self._state = self._programs[not looks](self._state, self._data)
         jax.block_until_ready(self._state)
+
+    def _looks(self) -> list[bool]:
+        return [True] if self._turns is None else [True, False]
+
+    def _compile(self, model: keras.Model, looks: bool) -> Any:
+        def step(state: Any, data: Any) -> Any:
+            if self._turns is None:
+                return model.train_step(state, data)
+            with self._turns.as_if(looks):
+                return model.train_step(state, data)
+
+        return jax.jit(step, donate_argnums=0).lower(self._state, self._data).compile()
+
+    def _mean(self, looking: float, other: float) -> float:
+        share = 1 / self._turns.every
+        return share * looking + (1 - share) * other
+
+
+def _held(program: Any) -> int:
+    memory = program.memory_analysis()
+    held = memory.argument_size_in_bytes + memory.temp_size_in_bytes
+    return held + memory.output_size_in_bytes - memory.alias_size_in_bytes
 
 
 class Trained:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,44 @@ def test_step(model: Any, *args: Any) -> Any:
     state, data = args
     groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
     return _as_function(model.test_on_data, groups, state, data)
+
+
+def in_turns(model: Any, make: Callable[[], None], turns: Any) -> Callable:
+    """Keras' training function of two compiled steps, of which `turns` says which comes next.
+
+    Args:
+        model: has Keras' `make_train_function`.
+        make: has Keras build `model.train_function` anew.
+        turns: see `plait.model._turns.Turns`.
+    """
+
+    def compiled() -> Callable:
+        # A function of its own: JAX keeps one trace for all bound methods that are equal.
+        # One step at a time: the loop of `steps_per_execution` is below.
+        held, step = model.steps_per_execution, model.train_step
+        object.__setattr__(model, "train_step", partial(step))
+        model.steps_per_execution = 1
+        try:
+            make()
+        finally:
+            model.steps_per_execution = held
+            object.__delattr__(model, "train_step")
+        return model.train_function
+
+    functions = {looks: compiled() for looks in (True, False)}
+
+    def run(state: tuple, iterator: Any) -> tuple[Any, tuple]:
+        for number in range(model.steps_per_execution):
+            try:
+                with turns.next() as looks:
+                    logs, state = functions[looks](state, iterator)
+            except StopIteration:
+                if not number:
+                    raise
+                break
+        return logs, state
+
+    return run
 
 
 def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[keras.Variable]) -> None:

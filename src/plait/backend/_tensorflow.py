@@ -101,7 +101,41 @@ def seeded(seed: int) -> contextlib.AbstractContextManager:
 def train_step(model: Any, *args: Any) -> Any:
     """Keras' `data -> logs`, by `model.train_on_data(data)`."""
     (data,) = args
-    return model.train_on_data(data)
+    turns = model.turns
+    if turns is None or model.steps_per_execution == 1:
+        return model.train_on_data(data)
+
+    def step(looks: bool) -> Any:
+        with turns.as_if(looks):
+            return model.train_on_data(data)
+
+    # Keras' loop over several steps is in the graph: there the choice is, too.
+    return tf.cond(turns.due(), lambda: step(True), lambda: step(False))
+
+
+def in_turns(model: Any, make: Callable[[], None], turns: Any) -> Callable:
+    """Keras' training function of two compiled steps, of which `turns` says which comes next.
+
+    Args:
+        model: has Keras' `make_train_function`.
+        make: has Keras build `model.train_function` anew.
+        turns: see `plait.model._turns.Turns`.
+    """
+
+    def compiled() -> Callable:
+        make()
+        return model.train_function
+
+    if model.steps_per_execution > 1:
+        return compiled()
+    functions = {looks: compiled() for looks in (True, False)}
+
+    def run(iterator: Any) -> Any:
+        # Each is traced in its first call, with what `turns.looks` is then.
+        with turns.next() as looks:
+            return functions[looks](iterator)
+
+    return run
 
 
 def followed(model: Any, function: Callable, then: Callable[[], None]) -> Callable:

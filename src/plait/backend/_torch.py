@@ -1,8 +1,4 @@
-"""torch: the step runs eagerly on the variables themselves.
-
-plait's part of it waits for the device only where a balancer weighs, or is watched, in some of the
-steps: the host then reads one flag a step.
-"""
+"""torch: the step runs eagerly on the variables themselves, and does not wait for the device."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -145,6 +141,24 @@ def test_step(model: Any, *args: Any) -> Any:
     (data,) = args
     with torch.no_grad():
         return model.test_on_data(data)
+
+
+def in_turns(model: Any, make: Callable[[], None], turns: Any) -> Callable:
+    """Keras' training function, whose steps look at the gradients when `turns` says so.
+
+    Args:
+        model: has Keras' `make_train_function`.
+        make: has Keras build `model.train_function` anew.
+        turns: see `plait.model._turns.Turns`.
+    """
+    make()
+    function = model.train_function
+
+    def run(data: Any) -> Any:
+        with turns.next():
+            return function(data)
+
+    return run
 
 
 def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[keras.Variable]) -> None:

@@ -14,8 +14,8 @@ class GramianWeighting(Balancer):
             trunk ends, at the cost of about one plain step; "parameters" compares the exact
             gradients with respect to the shared variables, at one trunk backward a task.
         weight_heads: whether the weights also multiply each head's own gradient.
-        refresh_every: weighs anew only in every so many steps, and when a task has its first labels
-            since; the other steps cost a plain step at either level.
+        refresh_every: weighs anew only in every so many steps; the others cost a plain step at
+            either level. A task that was not weighed yet has the mean of the others' weights.
         gram_batch: compares the gradients on the first so many rows of each batch; a task without a
             label among them has weight 0 in that step. At "parameters" the trunk's backward for each
             task is then over these rows only.

@@ -18,12 +18,11 @@ from plait.balancing import (
 from plait.balancing._balancer import mask
 from plait.model._network import TaskLosses
 
-OBSERVE_EVERY = 16
-"""Steps from one look at the gradients to the next, where the balancer itself asks for none."""
-
 
 class Held:
     """The last weights, for the steps in which a balancer does not weigh anew.
+
+    A task that was not weighed yet has the mean of the others' weights, and 1 if there are none.
 
     Args:
         tasks: how many.
@@ -42,6 +41,21 @@ class Held:
     def variables(self) -> list[keras.Variable]:
         return [self.weights, self.known]
 
+    def take(self, weights: Any, compared: Any) -> None:
+        """Takes the weights of the compared tasks, `(tasks,)` bool; the others keep theirs."""
+        ops = keras.ops
+        last, known = (ops.convert_to_tensor(v) for v in self.variables)
+        self.weights.assign(ops.where(compared, weights, last))
+        self.known.assign(ops.where(compared, 1.0, known))
+
+    def given(self) -> Any:
+        """The weights `(tasks,)`."""
+        ops = keras.ops
+        weights, known = (ops.convert_to_tensor(v) for v in self.variables)
+        count = ops.sum(known)
+        mean = ops.where(count > 0, ops.sum(weights * known) / ops.maximum(count, 1.0), 1.0)
+        return ops.where(known > 0, weights, mean)
+
 
 @dataclass(frozen=True)
 class Weighed:
@@ -51,7 +65,6 @@ class Weighed:
         weights: `(tasks,)`.
         own: the gradients of the balancer's trainable variables.
         gramian: `(tasks, tasks)` float32, or None where no gradients were compared.
-        compared: scalar bool, whether `gramian` and `pulled` are of this step; None for always.
         pulled: `(tasks,)`, the inner product of each task's part of the update with the update, all 0
             where that is not known; None where the parts are the weighed gradients.
         alone: what the features answered alone, for a balancer that weighs them.
@@ -61,7 +74,6 @@ class Weighed:
     weights: Any
     own: list[Any]
     gramian: Any = None
-    compared: Any = None
     pulled: Any = None
     alone: Any = None
     scales: Any = None
@@ -77,7 +89,7 @@ class Asked:
         step: scalar int32.
         epoch: scalar int32.
         auxiliary: for each task, whether it only serves the others.
-        unseen: scalar bool, whether no gradients were compared in this epoch yet.
+        looks: whether this step looks at the tasks' gradients, where not every step does.
         held: the last weights, where the balancer does not weigh in every step.
         features: the features' names, for a balancer that weighs them.
         batch: scalar int32, batches so far: of a step that accumulates several each has its own.
@@ -88,7 +100,7 @@ class Asked:
     step: Any
     epoch: Any
     auxiliary: tuple[bool, ...]
-    unseen: Any
+    looks: bool = True
     held: Held | None = None
     features: tuple[str, ...] = ()
     batch: Any = 0
@@ -132,43 +144,16 @@ class Asked:
             measure: gives the Gramian; what it costs is spent in the steps that need it.
             metrics: gives the tasks' metrics, for a balancer that needs them.
         """
+        if self.held is not None and not self.looks:
+            own = [keras.ops.zeros_like(v) for v in self.balancer.trainable_variables]
+            return Weighed(mask(self.held.given(), losses.active), own)
+        gramian = measure()
+        compared = self._compared(losses, gramian)
+        weighed = self.weigh(losses, gramian, compared, metrics)
         if self.held is None:
-            gramian = measure()
-            return self.weigh(losses, gramian, self._seen(losses, gramian), metrics)
-        ops, held, variables = keras.ops, self.held, self.balancer.variables
-        active = losses.active
-        known = ops.convert_to_tensor(held.known) > 0
-        due = ops.logical_or(
-            self.step % self.balancer.refresh_every == 0,
-            ops.any(ops.logical_and(active, ops.logical_not(known))),
-        )
-
-        def anew() -> tuple[Any, ...]:
-            gramian = measure()
-            seen = self._seen(losses, gramian)
-            with keras.StatelessScope([(v, v.value) for v in variables]) as scope:
-                found = self.weigh(losses, gramian, seen, metrics)
-            state = [scope.get_current_value(v) for v in variables]
-            # A task that could not be compared keeps its weight.
-            weights = ops.where(seen, found.weights, ops.convert_to_tensor(held.weights))
-            met = ops.cast(ops.logical_or(seen, known), "float32")
-            return weights, gramian, met, state
-
-        def again() -> tuple[Any, ...]:
-            size = len(self.tasks)
-            return (
-                ops.convert_to_tensor(held.weights),
-                ops.zeros((size, size), "float32"),
-                ops.convert_to_tensor(held.known),
-                [ops.convert_to_tensor(v) for v in variables],
-            )
-
-        weights, gramian, met, state = ops.cond(due, anew, again)
-        held.weights.assign(weights)
-        held.known.assign(met)
-        for variable, value in zip(variables, state, strict=True):
-            variable.assign(value)
-        return Weighed(mask(weights, active), [], gramian, due)
+            return weighed
+        self.held.take(weighed.weights, compared)
+        return replace(weighed, weights=mask(self.held.given(), losses.active))
 
     def observe(
         self,
@@ -176,23 +161,16 @@ class Asked:
         measure: Callable[[], Any],
         pulled: Callable[[], Any] | None = None,
     ) -> Weighed:
-        """`weighed` with a look at the gradients, in an epoch's first and every sixteenth step.
+        """`weighed`, in the steps that look with a look at the gradients.
 
         Args:
             weighed: what the balancer said without one.
             measure: gives the Gramian.
             pulled: gives what `Weighed` has of this name; None for its None.
         """
-        ops, size = keras.ops, len(self.tasks)
-        due = ops.logical_or(self.step % OBSERVE_EVERY == 0, self.unseen)
-
-        def when_due(look: Callable[[], Any], *shape: int) -> Any:
-            return ops.cond(due, look, lambda: ops.zeros(shape, "float32"))
-
-        # A branch each: what one needs is not held for the other.
-        gramian = when_due(measure, size, size)
-        told = None if pulled is None else when_due(pulled, size)
-        return replace(weighed, gramian=gramian, compared=due, pulled=told)
+        if not self.looks:
+            return weighed
+        return replace(weighed, gramian=measure(), pulled=pulled() if pulled else None)
 
     def update(
         self,
@@ -246,7 +224,7 @@ class Asked:
     def _context(self, active: Any) -> StepContext:
         return StepContext(self.tasks, active, self.step, self.epoch, self.auxiliary, self.features)
 
-    def _seen(self, losses: TaskLosses, gramian: Any) -> Any:
+    def _compared(self, losses: TaskLosses, gramian: Any) -> Any:
         """The tasks that can be compared: some may have no label among the rows compared."""
         if self.balancer.gram_batch is None:
             return losses.active

@@ -24,6 +24,7 @@ from plait.model._network import Network
 from plait.model._report import Report
 from plait.model._step import build_balancer
 from plait.model._task_rows import shared_variables
+from plait.model._turns import OBSERVE_EVERY, Turns
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Balance:
         held: the last weights of a balancer that weighs in some steps only.
         features: the features' names, for a balancer that weighs them.
         alone: the metrics of what each feature answers alone, for such a balancer.
+        turns: the batches in which gradients are compared; None for all, or none.
     """
 
     balancer: Balancer | None
@@ -49,6 +51,7 @@ class Balance:
     held: Held | None = None
     features: tuple[str, ...] = ()
     alone: FeatureLosses | None = None
+    turns: Turns | None = None
 
     @classmethod
     def plain(cls, tasks: tuple[str, ...]) -> "Balance":
@@ -109,13 +112,23 @@ class Balance:
             Held(len(tasks)) if balancer.refresh_every > 1 else None,
             names,
             alone,
+            _turns_of(balancer, compares, optimizer),
         )
 
     @property
     def state(self) -> list[keras.Variable]:
         """What has to be saved: the balancer's variables, and the weights held for it."""
         own = self.balancer.variables if self.balancer else []
-        return [*own, *(self.held.variables if self.held else [])]
+        return [*own, *(self.held.variables + self._turns if self.held else [])]
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that a step changes of it, its metrics' aside."""
+        return [*self.report.variables, *self.state, *([] if self.held else self._turns)]
+
+    @property
+    def _turns(self) -> list[keras.Variable]:
+        return self.turns.variables if self.turns else []
 
     @property
     def learnt(self) -> list[keras.Variable]:
@@ -130,11 +143,22 @@ class Balance:
             step,
             keras.ops.convert_to_tensor(self.report.epoch),
             self.auxiliary,
-            self.report.unseen,
+            self.turns is None or self.turns.looks,
             self.held,
             self.features,
             batch,
         )
+
+
+def _turns_of(balancer: Balancer, compares: bool, optimizer: Any) -> Turns | None:
+    if balancer.refresh_every > 1:
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        # Of a step that accumulates several batches all are weighed alike.
+        batches = inner.gradient_accumulation_steps or 1
+        return Turns(balancer.refresh_every, of_epoch=False, batches=batches)
+    if compares and "gramian" not in balancer.needs:
+        return Turns(OBSERVE_EVERY, of_epoch=True)
+    return None
 
 
 def cut_for(

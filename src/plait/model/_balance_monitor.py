@@ -48,8 +48,6 @@ class BalanceMonitor(keras.metrics.Metric):
             self._scales.update_state(keras.ops.where(sound, scales, 0.0), sound)
         if self._conflicts is not None and weighed.gramian is not None:
             pairs = present[:, None] * present[None, :] * (1.0 - keras.ops.eye(len(self._tasks)))
-            if weighed.compared is not None:
-                pairs = pairs * keras.ops.cast(weighed.compared, "float32")
             count = keras.ops.sum(pairs)
             conflicts = keras.ops.sum(keras.ops.where(weighed.gramian < 0, pairs, 0.0))
             rate = keras.ops.divide_no_nan(conflicts, count)

@@ -79,7 +79,9 @@ def compute_gradients(
         return Gradients(forward, labels, gradients, weighed)
     if needs & ACROSS_PARTS:
         return _across_parts(network, asked, x, labels, state, scale)
-    if network.found is None:
+    # Whole losses are weighed, and nobody looks at a task's gradient.
+    blind = not asked.looks and asked.balancer.level is None
+    if network.found is None or blind:
         forward, pullback = whole_pass(network, x, labels, state)
         weighed = asked.weigh(
             forward.losses, metrics=lambda: network.metrics(forward.predictions, labels)
@@ -93,7 +95,7 @@ def compute_gradients(
 
     if "gradients" in needs:
         total, weighed = _aggregated(network, asked, batch, metrics, state, scale)
-    elif asked.balancer.level == "parameters":
+    elif asked.balancer.level == "parameters" and "gramian" in needs:
 
         def some() -> CutPass:
             inputs, known = first_rows((x, labels), asked.balancer.gram_batch)
@@ -150,10 +152,10 @@ def _at_parameters(
     gradients at the frontier goes back through the trunk instead: one more backward.
     """
     losses = batch.forward.losses
-    if asked.held is None and asked.balancer.gram_batch is None:
+    if asked.looks and asked.balancer.gram_batch is None:
         rows = variable_rows(network, batch)
         weighed = asked.weigh_when_due(
-            losses, lambda: gramian_of(by_variable(rows), scale, loop=True), metrics
+            losses, lambda: gramian_of(by_variable(rows), scale), metrics
         )
         total = total_of(
             *(scaled(row, weighed.weights[n]) for n, row in enumerate(rows)),
@@ -165,9 +167,7 @@ def _at_parameters(
 
     def measure() -> Any:
         compared = batch if asked.balancer.gram_batch is None else some()
-        rows = by_variable(variable_rows(network, compared))
-        # With weights that are held, this is within a branch.
-        return gramian_of(rows, scale, loop=asked.held is None)
+        return gramian_of(by_variable(variable_rows(network, compared)), scale)
 
     weighed = asked.weigh_when_due(losses, measure, metrics)
     total = total_of(
@@ -263,7 +263,7 @@ def _across_parts(
     gramian = None
     if "cross_gramian" in asked.balancer.needs:
         ours, theirs = (by_variable(variable_rows(network, batch)) for batch in (one, other))
-        gramian = gramian_of(ours, scale, theirs, loop=True)
+        gramian = gramian_of(ours, scale, theirs)
     totals = ops.stack([batch.forward.losses.totals for batch in batches])
     forward, known = together([batch.forward for batch in batches], [k for _, k in parts], labels)
     # A task that a part has no label of cannot be compared there.

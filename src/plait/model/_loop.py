@@ -60,6 +60,8 @@ class Loop:
             moved = keras.ops.cast(optimizer.iterations, "int32") != step
             self.average.update(step, moved)
         balance.report.update(done.losses, done.added, done.weighed, step)
+        if balance.turns is not None:
+            balance.turns.count()
         if balance.monitor is not None:
             balance.monitor.update_state(done.weighed, done.losses.active)
         if balance.alone is not None:

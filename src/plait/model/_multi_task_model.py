@@ -20,6 +20,7 @@ from plait.model._report import Report
 from plait.model._row_key import without_row_key
 from plait.model._saved_state import PREFIX, restore, saved_state
 from plait.model._trials import trials_of
+from plait.model._turns import Turns
 from plait.model._watch import watched
 
 
@@ -50,6 +51,8 @@ class MultiTaskModel(keras.Model):
         >>> kind = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         >>> model.compile("adam", loss={"kind": kind, "price": "mse"}, balancing=plait.PCGrad())
     """
+
+    train_function: Any
 
     def __init__(
         self,
@@ -183,7 +186,7 @@ class MultiTaskModel(keras.Model):
         # nobody. It is no weight of the model: get_weights and clone_model do not see it.
         metrics = [v for metric in self.metrics for v in metric.variables]
         average = [] if self.average is None else self.average.variables
-        return [*metrics, *self.report.variables, *self._balance.state, *average]
+        return [*metrics, *self._balance.variables, *average]
 
     @property
     def report(self) -> Report:
@@ -225,6 +228,11 @@ class MultiTaskModel(keras.Model):
         around = watched(callbacks, trials)
         return super().fit(x, y, batch_size, epochs, verbose, around, *args, **kwargs)
 
+    @property
+    def turns(self) -> Turns | None:
+        """The steps that compare the tasks' gradients, where some do and some do not."""
+        return self._balance.turns
+
     def branch_losses(self) -> Any:
         """The mean losses of the last evaluation, `(features + 1,)` NumPy, summed over the tasks.
 
@@ -251,10 +259,15 @@ class MultiTaskModel(keras.Model):
         if not self.optimizer.built:
             # TensorFlow would trace a step that makes the optimizer's variables twice.
             self.optimizer.build(self._optimized())
-        fresh = self.train_function is None or force
-        super().make_train_function(force)
-        if fresh:
+        make, turns = super().make_train_function, self.turns
+        if self.train_function is None or force:
+            if turns is None:
+                make(force=True)
+            else:
+                self.train_function = backend.in_turns(self, lambda: make(force=True), turns)
             self.train_function = backend.followed(self, self.train_function, self._step_is_over)
+        if turns is not None:
+            turns.read()
 
     def train_step(self, *args: Any) -> Any:
         return backend.train_step(self, *args)

@@ -40,13 +40,6 @@ class Report:
         means = [m for m in (self._cosines, self._shares) if m is not None]
         return [self.epoch, self._bad, *(v for m in means for v in m.variables)]
 
-    @property
-    def unseen(self) -> Any:
-        """Scalar bool: whether no gradients were compared in this epoch yet."""
-        if self._shares is None:
-            return False
-        return keras.ops.sum(keras.ops.convert_to_tensor(self._shares.count)) == 0
-
     def begin(self, epoch: int) -> None:
         """Starts an epoch."""
         self.epoch.assign(epoch)
@@ -64,8 +57,6 @@ class Report:
         if self._cosines is None or self._shares is None or weighed.gramian is None:
             return
         present = ops.cast(losses.active, "float32")
-        if weighed.compared is not None:
-            present = present * ops.cast(weighed.compared, "float32")
         cosines, lengths = _cosines(weighed.gramian)
         there = present * ops.cast(lengths > 0, "float32")
         pairs = there[:, None] * there[None, :]

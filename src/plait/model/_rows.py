@@ -29,8 +29,6 @@ def gramian_of(
     tensors: Sequence[Sequence[Any]],
     scale: Any,
     others: Sequence[Sequence[Any]] | None = None,
-    *,
-    loop: bool = False,
 ) -> Any:
     """`(tasks, tasks)` float32: the inner products of the tasks' rows.
 
@@ -38,17 +36,15 @@ def gramian_of(
         tensors: for each shared tensor, each task's gradient there, `(*shape)`, or None for 0.
         scale: of the losses.
         others: other rows of the same tensors, for inner products with these.
-        loop: whether long rows may be taken in a loop; not within a branch, where XLA's CPU has
-            stopped for ever in loops.
     """
     pairs = zip(tensors, tensors if others is None else others, strict=True)
-    found = [_products(some, other, loop) for some, other in pairs]
+    found = [_products(some, other) for some, other in pairs]
     # The scale of float16's losses leaves here, where there is little to divide: float32 holds its
     # square.
     return sum(found[1:], found[0]) / scale / scale
 
 
-def _products(rows: Sequence[Any], others: Sequence[Any], loop: bool) -> Any:
+def _products(rows: Sequence[Any], others: Sequence[Any]) -> Any:
     """The inner products of one tensor's rows.
 
     Of long rows in a loop over parts of them. The parts have one place in memory, where a copy of the
@@ -59,7 +55,7 @@ def _products(rows: Sequence[Any], others: Sequence[Any], loop: bool) -> Any:
     columns = math.prod(like.shape) if None not in like.shape else 0
     left = [_flat(row, like) for row in rows]
     right = left if rows is others else [_flat(row, like) for row in others]
-    if not loop or columns < _LONG:
+    if columns < _LONG:
         return _by_blocks(left, right, columns, _PARTS)
 
     def part(start: Any, width: int) -> Any:

@@ -63,6 +63,8 @@ class Trials(keras.callbacks.Callback):
                 after.append(self._losses()[branch])
         finally:
             put_back()
+            if model.turns is not None:
+                model.turns.read()
             model.reset_metrics()
             model.stop_training = stopping
             model.after_step = told

@@ -33,6 +33,8 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.report.begin(epoch)
+        if self.model.turns is not None:
+            self.model.turns.begin_epoch()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):

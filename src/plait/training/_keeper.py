@@ -76,7 +76,9 @@ class Keeper:
             self._resumed = None
             if not start:
                 self.model.reset_metrics()
-                self.model.report.begin(epoch)
+                self.model.begin_epoch(epoch)
+            if self.model.turns is not None:
+                self.model.turns.read()
         self.position = Position(epoch, start)
 
     def after_step(self) -> None:

@@ -40,7 +40,7 @@ def test_weights_and_conflicts_count_the_steps_in_which_a_task_was_there():
     monitor.update_state(said, array(1, 1, 1))  # one pair of three
     said = Weighed(array(3, 4, 0), [], array(*conflict))
     monitor.update_state(said, array(1, 1, 0))  # the one pair there is
-    said = Weighed(array(2, 3, 0), [], 0 * array(*conflict), compared=array(0)[0])
+    said = Weighed(array(2, 3, 0), [])
     monitor.update_state(said, array(1, 1, 0))  # a step in which no gradients were compared
     found = {name: float(value) for name, value in monitor.result().items()}
     assert found == pytest.approx(

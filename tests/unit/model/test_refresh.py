@@ -63,28 +63,27 @@ def test_the_last_weights_hold_until_the_next_refresh(level):
     assert logs["a_weight"] == [pytest.approx((1 + 1 + 1 + 2 + 2) / 5)]
 
 
-def test_a_task_that_nobody_weighed_yet_asks_for_a_refresh():
+def test_a_task_that_nobody_weighed_yet_has_the_others_weight():
     late = np.where(np.arange(10)[:, None] < 4, np.nan, 1.0).astype("float32")
-    counting = Counting(refresh_every=100)
+    counting = Counting(refresh_every=4)
     logs, _ = trained(counting, {"b": late})
-    assert float(counting.times) == 2  # steps 0 and 2, where b has its first label
-    assert logs["a_weight"] == [pytest.approx((1 + 1 + 2 + 2 + 2) / 5)]
-    assert logs["b_weight"] == [2.0]
+    assert float(counting.times) == 2  # steps 0 and 4; b has its first label in step 2
+    assert logs["a_weight"] == [pytest.approx((1 + 1 + 1 + 1 + 2) / 5)]
+    assert logs["b_weight"] == [pytest.approx((1 + 1 + 2) / 3)]
 
 
-def test_a_refresh_that_overflows_in_float16_is_made_up_for():
-    """The optimizer does not count the step: the next one is no refresh by its number either."""
+def test_a_refresh_that_overflows_in_float16_leaves_no_weight_behind():
+    """Until the next refresh the tasks count alike."""
     inputs, outputs, _ = graph()
     x, y = data_for(inputs, outputs, rows=4)
     model = plait.MultiTaskModel(inputs, outputs)
-    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=8.0)
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=1e38)
     model.compile(scaled, loss="mse", balancing=plait.PCGrad(refresh_every=100))
-    model.train_on_batch(x, {**y, "b": np.full_like(y["b"], np.nan)})
-    scaled.dynamic_scale.assign(1e38)
     model.train_on_batch({k: 1e4 * v for k, v in x.items()}, y)
     scaled.dynamic_scale.assign(8.0)
     before = model.get_weights()
     logs = model.train_on_batch(x, y, return_dict=True)
+    assert logs["a_weight"] == logs["b_weight"] == 1
     assert np.isfinite(list(logs.values())).all()
     assert all((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
 
@@ -147,13 +146,60 @@ def test_a_task_that_a_refresh_cannot_compare_keeps_its_weight(level):
 
 
 @at_both_levels
-def test_a_task_that_was_not_compared_yet_asks_until_it_is(level):
-    # Steps 0 and 1 compare a alone, though b has labels in both.
-    late = np.where(np.isin(np.arange(10)[:, None], [0, 2]), np.nan, 1.0).astype("float32")
-    counting = Counting(level=level, refresh_every=100, gram_batch=1)
+def test_a_task_that_was_not_compared_yet_has_the_others_weight_until_it_is(level):
+    # Steps 0 and 2 compare a alone, though b has labels in both; step 4 compares both.
+    late = np.where(np.isin(np.arange(10)[:, None], [0, 4]), np.nan, 1.0).astype("float32")
+    counting = Counting(level=level, refresh_every=2, gram_batch=1)
     logs, _ = trained(counting, {"b": late}, of=GRAPHS["plain_trunk"])
     assert float(counting.times) == 3
-    assert logs["b_weight"] == [pytest.approx((0 + 0 + 3 + 3 + 3) / 5)]
+    assert logs["b_weight"] == [pytest.approx((1 + 1 + 2 + 2 + 3) / 5)]
+
+
+def test_refreshes_are_counted_over_calls_and_epochs_and_files(tmp_path):
+    inputs, outputs, _ = graph()
+    x, y = data_for(inputs, outputs, rows=4)
+    model = plait.MultiTaskModel(inputs, outputs)
+    model.compile("sgd", loss="mse", balancing=Counting(refresh_every=4))
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    assert float(model.balancing.times) == 1
+    model.fit(x, y, batch_size=2, epochs=2, verbose=0)
+    assert float(model.balancing.times) == 2  # steps 0 and 4 of seven
+    with keras.saving.custom_object_scope({"Counting": Counting}):
+        model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+    loaded.fit(x, y, batch_size=4, verbose=0)
+    assert float(loaded.balancing.times) == 2
+    loaded.fit(x, y, batch_size=4, verbose=0)
+    assert float(loaded.balancing.times) == 3
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras has one step an execution")
+def test_refreshes_are_counted_in_several_steps_an_execution():
+    found = []
+    for steps in (1, 4):
+        inputs, outputs, _ = graph()
+        x, y = data_for(inputs, outputs, rows=10)
+        model = plait.MultiTaskModel(inputs, outputs)
+        counting = Counting(refresh_every=3)
+        model.compile("sgd", loss="mse", balancing=counting, steps_per_execution=steps)
+        data = {"x": x, "y": y, "batch_size": 2, "epochs": 2, "shuffle": False, "verbose": 0}
+        found.append(model.fit(**data).history)
+        assert float(counting.times) == 4  # steps 0, 3, 6 and 9 of ten
+    assert found[1].keys() == found[0].keys()
+    for name, values in found[0].items():
+        np.testing.assert_allclose(found[1][name], values, rtol=1e-5, err_msg=name)
+
+
+def test_the_steps_of_an_accumulated_one_are_weighed_alike():
+    inputs, outputs, _ = graph()
+    x, y = data_for(inputs, outputs, rows=10)
+    model = plait.MultiTaskModel(inputs, outputs)
+    counting = Counting(refresh_every=2)
+    two = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    model.compile(two, loss="mse", balancing=counting)
+    model.fit(x, y, batch_size=2, shuffle=False, verbose=0)
+    assert float(counting.times) == 3  # batches 0, 1 and 4 of five
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, True, "3"])
@@ -179,7 +225,8 @@ def in_steps(balancer, gramians, active=None):
         there = keras.ops.convert_to_tensor(np.array(labelled), "float32")
         inside = keras.ops.convert_to_tensor(gramian, "float32") * there[:, None] * there[None]
         number = keras.ops.convert_to_tensor(step, "int32")
-        asked = Asked(balancer, tasks, number, number, (), False, held)
+        looks = step % balancer.refresh_every == 0
+        asked = Asked(balancer, tasks, number, number, (), looks, held)
         losses = TaskLosses(there, there, there)
         weighed = asked.weigh_when_due(losses, lambda inside=inside: inside)
         found.append(keras.ops.convert_to_numpy(weighed.weights))
@@ -204,15 +251,15 @@ def test_between_refreshes_the_state_of_what_psmgd_is_around_stays():
     np.testing.assert_allclose(found, np.repeat(expected, 3, axis=0), rtol=1e-6)
 
 
-def test_psmgd_weighs_a_late_task_at_once_and_keeps_the_weight_of_one_that_is_away():
+def test_psmgd_gives_a_late_task_the_mean_weight_and_keeps_that_of_one_that_is_away():
     active = np.array([[1, 1, 0], [1, 1, 1], [1, 0, 1], [1, 0, 1], [1, 1, 1]])
     gramians = [np.diag([1.0, 1.0, 2.0])] * 5
     found = in_steps(plait.PSMGD(refresh_every=3), gramians, active)
     expected = [
         [0.5, 0.5, 0],
-        [0.4, 0.4, 0.2],
-        [0.4, 0, 0.2],
+        [0.5, 0.5, 0.5],
+        [0.5, 0, 0.5],
         [2 / 3, 0, 1 / 3],
-        [2 / 3, 0.4, 1 / 3],
+        [2 / 3, 0.5, 1 / 3],
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -110,6 +110,27 @@ def test_every_balanced_run_tells_them(make):
     assert all(-1.0001 <= c <= 1.0001 for c in logs["cosine_a_b"])
 
 
+@pytest.mark.parametrize("balancing", [plait.Equal, plait.FAMO, plait.GradDrop])
+def test_each_epoch_looks_at_its_first_batch_and_every_sixteenth(balancing):
+    x = keras.Input((1,))
+    shared = keras.layers.Dense(1, kernel_initializer="ones")(x)
+    heads = {n: keras.layers.Dense(1, kernel_initializer="ones", name=n)(shared) for n in "ab"}
+    model = plait.MultiTaskModel(x, heads)
+    model.compile(keras.optimizers.SGD(0.0), loss="mse", balancing=balancing())
+    target = np.full((20, 1), 9.0, "float32")
+    opposed = np.where(np.isin(np.arange(20)[:, None], [0, 16]), -target, target)
+    history = model.fit(
+        np.ones((20, 1), "float32"),
+        {"a": target, "b": opposed},
+        batch_size=1,
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+    ).history
+    assert history["conflict_rate"] == [1.0, 1.0]
+    assert history["cosine_a_b"] == pytest.approx([-1.0, -1.0])
+
+
 def test_pairs_stay_out_of_the_progress_bar(capsys):
     x, heads, data, labels = linear()
     model = plait.MultiTaskModel(x, heads)

@@ -14,9 +14,9 @@ from plait.balancing.weighting._mgda import MGDA
 class PSMGD(Wrapper):
     """Periodic multi-gradient descent: in the steps 0, R, 2 R and so on, w is what `weighting` gives.
 
-    In between, w stays, and so does the state of `weighting`; such a step costs a plain one. A step
-    in which a task has labels and no w yet takes all of them anew. A task without labels in such a
-    step keeps its w.
+    In between, w stays, and so does the state of `weighting`; such a step costs a plain one. A task
+    without labels in a step that takes w anew keeps its own, or the mean of the others' if it never
+    had one.
 
     Args:
         weighting: the balancer whose weights these are; `MGDA` if None. It looks at their Gramian.
