@@ -233,6 +233,12 @@ class MultiTaskModel(keras.Model):
         """The steps that compare the tasks' gradients, where some do and some do not."""
         return self._balance.turns
 
+    def begin_epoch(self, epoch: int) -> None:
+        """Starts an epoch of the report, and of the steps that compare gradients."""
+        self.report.begin(epoch)
+        if self.turns is not None:
+            self.turns.begin_epoch()
+
     def branch_losses(self) -> Any:
         """The mean losses of the last evaluation, `(features + 1,)` NumPy, summed over the tasks.
 

@@ -32,9 +32,7 @@ class Watch(keras.callbacks.Callback):
         self._stops = model
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.model.report.begin(epoch)
-        if self.model.turns is not None:
-            self.model.turns.begin_epoch()
+        self.model.begin_epoch(epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):
