@@ -1,0 +1,172 @@
+"""The job with the very layers of the program by hand, from the files, through plait.
+
+    python same.py FOLDER OUT SEED [score]
+
+Prints the seconds of each epoch, and if asked the test scores, as one line of JSON.
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+os.environ["KERAS_BACKEND"] = "jax"
+
+import keras
+from by_hand_keras import Clock
+from keras import ops
+
+import plait
+from plait.encoders import Encoder
+from plait.fusion import PooledFusion
+from plait.heads import LinearHead
+
+NUMBERS, CATEGORIES = ("n0", "n1", "n2"), ("shop", "grade")
+
+
+def one_token(vector):
+    return {"tokens": vector[:, None, :], "mask": ops.ones_like(vector[:, :1], "bool")}
+
+
+@keras.saving.register_keras_serializable(package="bench")
+class Seen(Encoder):
+    """Three convolutions with max pooling, and a layer."""
+
+    modality: ClassVar[str | None] = "image"
+
+    def build(self, values_shape, lengths_shape=None):
+        layers = [keras.Input(values_shape[1:])]
+        for width in (16, 32, 64):
+            layers.append(keras.layers.Conv2D(width, 3, padding="same", activation="relu"))
+            layers.append(keras.layers.MaxPooling2D())
+        layers += [keras.layers.Flatten(), keras.layers.Dense(self.width, activation="relu")]
+        self.net = keras.Sequential(layers)
+
+    def call(self, values, lengths=None, training=None):
+        return one_token(self.net(values))
+
+
+@keras.saving.register_keras_serializable(package="bench")
+class Said(Encoder):
+    """An LSTM's last state."""
+
+    modality: ClassVar[str | None] = "text"
+    reads: ClassVar[str] = "tokens"
+    fitted: ClassVar[str | None] = "vocabulary"
+
+    def __init__(self, width=64, vocabulary=None, **kwargs):
+        super().__init__(width, **kwargs)
+        self.vocabulary = vocabulary
+
+    def build(self, values_shape, lengths_shape=None):
+        self.words = keras.layers.Embedding(self.vocabulary, 32)
+        self.words.build(values_shape)
+        self.net = keras.layers.LSTM(self.width)
+        self.net.build((*values_shape, 32))
+
+    def call(self, values, lengths=None, training=None):
+        steps = ops.arange(values.shape[1], dtype="int32")
+        mask = steps < ops.maximum(ops.cast(lengths, "int32"), 1)[:, None]
+        return one_token(self.net(self.words(values), mask=mask))
+
+    def get_config(self):
+        return {**super().get_config(), "vocabulary": self.vocabulary}
+
+
+@keras.saving.register_keras_serializable(package="bench")
+class AsItIs(Encoder):
+    """A number."""
+
+    modality: ClassVar[str | None] = "number"
+
+    def call(self, values, lengths=None, training=None):
+        return one_token(ops.reshape(values, (-1, 1)))
+
+
+@keras.saving.register_keras_serializable(package="bench")
+class Joined(PooledFusion):
+    """A layer over numbers and categories, and one over all."""
+
+    def build(self, tokens_shape, masks_shape, presence_shape):
+        super().build(tokens_shape, masks_shape, presence_shape)
+        widths = {name: shape[-1] for name, shape in tokens_shape.items()}
+        self.known = keras.layers.Dense(32, activation="relu")
+        self.known.build((None, sum(widths[n] for n in (*NUMBERS, *CATEGORIES))))
+        self.both = keras.layers.Dense(self.width, activation="relu")
+        self.both.build((None, widths["picture"] + widths["caption"] + 32))
+
+    def join(self, vectors):
+        known = self.known(
+            ops.concatenate([vectors[n] for n in (*NUMBERS, *CATEGORIES)], axis=-1)
+        )
+        return self.both(ops.concatenate([vectors["picture"], vectors["caption"], known], axis=-1))
+
+
+class WithoutDropout:
+    def head(self):
+        return LinearHead.from_config({**super().head().get_config(), "dropout": 0.0})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Multiclass(WithoutDropout, plait.Multiclass):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binary(WithoutDropout, plait.Binary):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regression(WithoutDropout, plait.Regression):
+    pass
+
+
+def learner(seed):
+    return plait.Learner(
+        features={
+            "picture": plait.Image(size=64, encoder=Seen(64)),
+            "caption": plait.Text(encoder=Said(64)),
+            **{name: plait.Number(encoder=AsItIs(1)) for name in NUMBERS},
+            **{
+                name: plait.Category(encoder=plait.encoders.CategoryEmbedding(8))
+                for name in CATEGORIES
+            },
+        },
+        tasks={
+            "shape": Multiclass(),
+            "tone": Binary(),
+            "match": Binary(),
+            "price": Regression(),
+        },
+        fusion=Joined(128),
+        sharing=plait.HardSharing(blocks=0),
+        split=plait.Split(fractions=(1, 0, 0)),
+        training=plait.Training(
+            epochs=5,
+            batch_size=32,
+            schedule="constant",
+            warmup=0.0,
+            weight_decay=0.0,
+            clip_norm=None,
+            modality_dropout=0.0,
+        ),
+        seed=seed,
+    )
+
+
+def main(folder, out, seed, score=None):
+    folder, clock = Path(folder), Clock()
+    made = learner(seed).fit(folder / "train.csv", run=out, callbacks=[clock], verbose=False)
+    told = {"epochs": clock.seconds}
+    if score:
+        found = made.evaluate(folder / "test.csv")
+        told["scores"] = {t: found[t]["accuracy"] for t in ("shape", "tone", "match")}
+        told["scores"]["price"] = found["price"]["mae"]
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
