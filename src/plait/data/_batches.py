@@ -18,7 +18,9 @@ from plait.table import Table
 from plait.tasks import Targets, Task
 
 _AHEAD = 8
-"""Batches that are read before they are asked for."""
+"""Batches, at most, that are read before they are asked for."""
+_AHEAD_BYTES = 1 << 28
+"""What they take in memory, at most, unless one alone takes more."""
 
 Batch = tuple[Inputs, dict[str, np.ndarray], dict[str, np.ndarray]]
 
@@ -74,7 +76,7 @@ class Batches(keras.utils.PyDataset):
         self._weights = np.ones(self.rows, "float32") if weights is None else weights
         # Of two epochs, since the next one is begun while the last batches of one are trained.
         self._order = lru_cache(2)(lambda epoch: epoch_order(seed, epoch, self.rows))
-        self._reader = ReadAhead(self._read, workers, _AHEAD)
+        self._reader = ReadAhead(self._read, workers, self._ahead())
 
     @property
     def steps(self) -> int:
@@ -134,6 +136,12 @@ class Batches(keras.utils.PyDataset):
             weight = self._weights[indices] * targets.labelled[indices]
             weights[name] = _padded(weight.astype("float32"), self.batch_size)
         return x, y, weights
+
+    def _ahead(self) -> int:
+        values = [targets.values for targets in self._targets.values()]
+        targets = sum(math.prod(v.shape[1:]) * v.dtype.itemsize for v in values)
+        size = self.batch_size * (self._features.row_bytes + targets)
+        return min(_AHEAD, max(1, _AHEAD_BYTES // max(1, size)))
 
     def _read(self, key: tuple[int, int]) -> Batch:
         return self.batch(*key)
