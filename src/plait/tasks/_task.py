@@ -51,6 +51,8 @@ class Task(abc.ABC):
 
     main_score: ClassVar[str]
     """The score that stands for the task in the progress bar and in the selection of a model."""
+    one_class: ClassVar[bool] = False
+    """Whether a label is one of some classes; a target is the class' number then."""
 
     column: str | None = None
     features: tuple[str, ...] | None = None
