@@ -103,6 +103,8 @@ class Learner:
         demand_parts(
             fusion=fusion, sharing=sharing, balancing=balancing, training=training, split=split
         )
+        if training is not None:
+            training.check(tasks)
         self.features = dict(features)
         self.tasks = dict(tasks)
         self.fusion = fusion
@@ -181,6 +183,7 @@ class Learner:
         labelled = labelled_rows(declaration.tasks, parts["train"])
         taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
         settings = (self.training or Training()).settled(len(taught))
+        times = settings.times(taught, declaration.tasks)
         batches = Batches(
             taught,
             declaration.features,
@@ -188,12 +191,13 @@ class Learner:
             batch_size=settings.batch_size or 1,
             seed=self.seed,
             weights=self._weights(taught),
+            times=times,
         )
         chosen_on = self._validation(declaration, parts.get("validation"))
         coverage = label_coverage(labelled)
         if verbose:
             sizes = {part: len(rows) for part, rows in parts.items()}
-            tell(choices(declaration, settings, sizes, coverage))
+            tell(choices(declaration, settings, sizes, coverage, times))
         progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
         arguments = {name: getattr(self, name) for name in parameters(Learner)}
         arguments["training"] = settings

@@ -92,7 +92,7 @@ def fitted(case):
 
 def confident(task, targets):
     """Logits that say what the targets say."""
-    values = targets.values
+    values = np.asarray(targets.values)
     if isinstance(task, tasks.Multiclass):
         return 40.0 * np.eye(len(task.learnt["classes"]), dtype="float32")[values]
     if isinstance(task, tasks.Regression):
@@ -109,7 +109,8 @@ def trivial(task, rows):
 
 def loss_of(task, targets, logits):
     given = task.loss().call(
-        keras.ops.convert_to_tensor(targets.values), keras.ops.convert_to_tensor(logits, "float32")
+        keras.ops.convert_to_tensor(np.asarray(targets.values)),
+        keras.ops.convert_to_tensor(logits, "float32"),
     )
     return keras.ops.convert_to_numpy(given)
 

@@ -1,7 +1,8 @@
 """Answers as a file, in the format that its name asks for, whole or not at all."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +16,11 @@ from plait.errors import ConfigError, DataError
 _UNWRITABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
 
 
-def writer_for(path: Path) -> Callable[[pa.Table, Path], None]:
+Answers = Iterable[pa.Table]
+"""Some rows at a time, all of one schema."""
+
+
+def writer_for(path: Path) -> Callable[[Answers, Path], None]:
     """What writes a file of this name.
 
     Raises:
@@ -29,61 +34,87 @@ def writer_for(path: Path) -> Callable[[pa.Table, Path], None]:
     return _WRITERS[path.suffix]
 
 
-def write_answers(answers: pa.Table, path: Path) -> None:
-    """Writes a table, renamed into place when it is whole.
+def write_answers(answers: Answers, path: Path) -> None:
+    """Writes tables one below the other, renamed into place when the file is whole.
+
+    Args:
+        answers: at least one.
+        path: of the file.
 
     Raises:
         ConfigError: see `writer_for`.
         DataError: a column, such as a key of bytes, that the format cannot hold.
     """
     write = writer_for(path)
+    last: list[pa.Table] = []
+
+    def watched() -> Iterator[pa.Table]:
+        for some in answers:
+            last[:] = [some]
+            yield some
+
     with written_beside(path) as part:
         try:
-            write(answers, part)
+            write(watched(), part)
         except _UNWRITABLE as error:
+            if not last:
+                raise
             raise DataError(
-                f"'{path}' cannot hold {_unwritable(answers, write, part)} ({error}). Write a "
+                f"'{path}' cannot hold {_unwritable(last[0], write, part)} ({error}). Write a "
                 ".parquet file, which holds cells of any type."
             ) from error
 
 
-def _unwritable(answers: pa.Table, write: Callable[[pa.Table, Path], None], scratch: Path) -> str:
+def _unwritable(some: pa.Table, write: Callable[[Answers, Path], None], scratch: Path) -> str:
     """The first column that cannot be written by itself: Arrow's own message names none."""
-    for field in answers.schema:
+    for field in some.schema:
         try:
-            write(answers.select([field.name]), scratch)
+            write([some.select([field.name])], scratch)
         except _UNWRITABLE:
             return f"the column '{field.name}' of {field.type}"
     return "these columns together"
 
 
-def _write_parquet(answers: pa.Table, path: Path) -> None:
-    pq.write_table(answers, path)
+def _write_parquet(answers: Answers, path: Path) -> None:
+    first, answers = _opened(answers)
+    with pq.ParquetWriter(path, first.schema) as file:
+        for some in answers:
+            file.write_table(some)
 
 
-def _write_csv(answers: pa.Table, path: Path) -> None:
-    columns = {
-        name: _as_csv(column)
-        for name, column in zip(answers.column_names, answers.columns, strict=True)
-    }
-    pa_csv.write_csv(pa.table(columns), path)
+def _write_csv(answers: Answers, path: Path) -> None:
+    first, answers = _opened(map(_as_csv, answers))
+    with pa_csv.CSVWriter(path, first.schema) as file:
+        for some in answers:
+            file.write_table(some)
 
 
-def _as_csv(column: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def _as_csv(answers: pa.Table) -> pa.Table:
     """CSV has no lists: those become JSON."""
-    if not pa.types.is_nested(column.type):
-        return column
-    return pa.array([None if v is None else json.dumps(v, default=str) for v in column.to_pylist()])
+    named = zip(answers.column_names, answers.columns, strict=True)
+    return pa.table({n: _as_json(c) if pa.types.is_nested(c.type) else c for n, c in named})
 
 
-def _write_json_lines(answers: pa.Table, path: Path) -> None:
+def _as_json(column: pa.ChunkedArray) -> pa.Array:
+    cells = [None if v is None else json.dumps(v, default=str) for v in column.to_pylist()]
+    return pa.array(cells, pa.string())
+
+
+def _write_json_lines(answers: Answers, path: Path) -> None:
     with path.open("w", encoding="utf-8") as lines:
-        for batch in answers.to_batches(max_chunksize=1000):
-            for row in batch.to_pylist():
+        for some in answers:
+            for row in some.to_pylist():
                 lines.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
 
-_WRITERS: Mapping[str, Callable[[pa.Table, Path], None]] = {
+def _opened(answers: Answers) -> tuple[pa.Table, Answers]:
+    """The first, to see its form, and all of them."""
+    incoming = iter(answers)
+    first = next(incoming)
+    return first, chain([first], incoming)
+
+
+_WRITERS: Mapping[str, Callable[[Answers, Path], None]] = {
     ".parquet": _write_parquet,
     ".csv": _write_csv,
     ".jsonl": _write_json_lines,

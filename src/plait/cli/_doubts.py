@@ -17,7 +17,7 @@ def feature_doubts(name: str, feature: Feature, column: Column) -> list[str]:
         found += _marked("feature", name, feature, column, "a category")
     if _is_constant(column, feature):
         found.append(
-            f"feature '{name}': every training row says {column.values[0].as_py()!r}, from which "
+            f"feature '{name}': every training row says {column.cell(0)!r}, from which "
             "nothing can be learnt. Leave it out."
         )
     return found
@@ -42,10 +42,11 @@ def _marked(kind: str, name: str, reader: Feature | Task, column: Column, taken:
 
 
 def _is_constant(column: Column, feature: Feature) -> bool:
-    kind = column.values.type
+    kind = column.type
     if pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType):
         return False
     # Where some cells are empty, that they are can still tell something.
     if len(column) < 2 or column.is_missing(feature.missing).any():
         return False
-    return len(pc.unique(column.values)) == 1
+    first = pa.scalar(column.cell(0), kind)
+    return all(pc.all(pc.equal(piece.values, first)).as_py() for piece in column.pieces())

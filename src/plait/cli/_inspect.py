@@ -15,7 +15,7 @@ from plait.features import BrokenCell, Encoded, Feature
 from plait.learner import Learner
 from plait.table import Column, Table, leaks
 from plait.tasks import Regression, Task
-from plait.training import Training, counted_rows
+from plait.training import Training, counted_rows, sampling_note
 
 SAMPLE = 200
 """How many media cells of a part are opened unless all of them are asked for."""
@@ -76,6 +76,9 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
     # A graph with a part left out would say what is not so of the whole.
     if len(fitted) == len(features) and len(taught) == len(tasks):
         report.attempt(lambda: learner.declared(fitted, taught).forms())
+        times = report.attempt((learner.training or Training()).times, train, taught)
+        if times is not None:
+            report.lines.append(sampling_note(times))
     if learner.key is not None:
         report.attempt(train.column, learner.key)
     targets = {task.column or name for name, task in learner.tasks.items()}

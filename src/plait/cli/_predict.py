@@ -32,6 +32,6 @@ def predict(
     """
     writer_for(output)
     predictor = Predictor.load(run)
-    answers = predictor.predict(rows_where(Table.read(table, root), where), key=key)
-    write_answers(answers, output)
-    print(f"{answers.num_rows} rows: {output}")
+    rows = rows_where(Table.read(table, root), where)
+    write_answers(predictor.predict_in_parts(rows, key), output)
+    print(f"{len(rows)} rows: {output}")

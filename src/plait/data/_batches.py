@@ -11,14 +11,16 @@ import keras
 import numpy as np
 
 from plait.data._feature_rows import FeatureRows, Findings, Inputs
-from plait.data._order import epoch_order, row_keys
+from plait.data._order import drawn_rows, draws_before, epoch_order, row_keys
 from plait.data._read_ahead import ReadAhead
 from plait.features import Feature
 from plait.table import Table
 from plait.tasks import Targets, Task
 
 _AHEAD = 8
-"""Batches that are read before they are asked for."""
+"""Batches, at most, that are read before they are asked for."""
+_AHEAD_BYTES = 1 << 28
+"""What they take in memory, at most, unless one alone takes more."""
 
 Batch = tuple[Inputs, dict[str, np.ndarray], dict[str, np.ndarray]]
 
@@ -38,6 +40,8 @@ class Batches(keras.utils.PyDataset):
         seed: of the order and of the rows' keys.
         shuffle: whether each epoch has an order of its own.
         weights: `(rows,)`, each row's weight, or None for 1.
+        times: `(rows,)`, how often each row is drawn in an epoch, on average, 1 in the mean; None has
+            each come once.
         epoch: the epoch to begin with.
         start: the batch of that epoch to begin with.
         workers: threads that read ahead; 0 reads in the calling thread.
@@ -56,6 +60,7 @@ class Batches(keras.utils.PyDataset):
         seed: int = 0,
         shuffle: bool = True,
         weights: np.ndarray | None = None,
+        times: np.ndarray | None = None,
         epoch: int = 0,
         start: int = 0,
         workers: int = 2,
@@ -73,8 +78,8 @@ class Batches(keras.utils.PyDataset):
         }
         self._weights = np.ones(self.rows, "float32") if weights is None else weights
         # Of two epochs, since the next one is begun while the last batches of one are trained.
-        self._order = lru_cache(2)(lambda epoch: epoch_order(seed, epoch, self.rows))
-        self._reader = ReadAhead(self._read, workers, _AHEAD)
+        self._order = lru_cache(2)(lambda epoch: _order(seed, epoch, self.rows, times))
+        self._reader = ReadAhead(self._read, workers, self._ahead())
 
     @property
     def steps(self) -> int:
@@ -125,9 +130,11 @@ class Batches(keras.utils.PyDataset):
             and weights by task `(batch,)` float32, 0 where a label is missing.
         """
         start = index * self.batch_size
-        indices = self._rows(epoch)[start : start + self.batch_size]
+        order, keyed = self._rows(epoch)
+        indices = order[start : start + self.batch_size]
         x: dict[str, Any] = self._features.inputs(indices, self.batch_size)
-        x["row_key"] = _padded(row_keys(self.seed, epoch, indices), self.batch_size)
+        keys = row_keys(self.seed, epoch, keyed[start : start + self.batch_size])
+        x["row_key"] = _padded(keys, self.batch_size)
         y, weights = {}, {}
         for name, targets in self._targets.items():
             y[name] = _padded(targets.values[indices], self.batch_size)
@@ -135,13 +142,31 @@ class Batches(keras.utils.PyDataset):
             weights[name] = _padded(weight.astype("float32"), self.batch_size)
         return x, y, weights
 
+    def _ahead(self) -> int:
+        values = [targets.values for targets in self._targets.values()]
+        targets = sum(math.prod(v.shape[1:]) * v.dtype.itemsize for v in values)
+        size = self.batch_size * (self._features.row_bytes + targets)
+        return min(_AHEAD, max(1, _AHEAD_BYTES // max(1, size)))
+
     def _read(self, key: tuple[int, int]) -> Batch:
         return self.batch(*key)
 
-    def _rows(self, epoch: int) -> np.ndarray:
+    def _rows(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         if not self.shuffle:
-            return np.arange(self.rows)
+            return np.arange(self.rows), np.arange(self.rows)
         return self._order(epoch)
+
+
+def _order(
+    seed: int, epoch: int, rows: int, times: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of an epoch, and what each one's key is made of: its own number when it comes first."""
+    if times is None:
+        order = epoch_order(seed, epoch, rows)
+        return order, order
+    order = drawn_rows(seed, epoch, times)
+    # Drawn again, a row is augmented otherwise.
+    return order, order + rows * draws_before(order)
 
 
 def _padded(values: np.ndarray, size: int) -> np.ndarray:

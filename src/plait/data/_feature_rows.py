@@ -70,8 +70,7 @@ class FeatureRows:
             size = self.rows * _row_bytes(feature)
             if not feature.lazy and size <= whole_bytes:
                 whole_bytes -= size
-                self._whole[name] = feature.encode(column)
-                self._note(name, self._whole[name], np.arange(self.rows))
+                self._whole[name] = self._encoded_whole(name, column)
                 continue
             self._columns[name] = column
             if feature.lazy and size <= cache_bytes:
@@ -104,34 +103,49 @@ class FeatureRows:
         """
         size = len(indices) if size is None else size
         x: Inputs = {}
-        for name, feature in self.features.items():
-            spec = feature.spec
-            x[name] = np.zeros((size, *spec.shape), spec.dtype)
-            x[f"{name}__present"] = np.zeros(size, bool)
-            if spec.lengths:
-                x[f"{name}__length"] = np.zeros(size, "int32")
-            encoded = self._rows(name, indices)
-            if encoded is None:
-                continue
-            count = len(indices)
-            x[name][:count] = encoded.values
-            x[f"{name}__present"][:count] = encoded.present
+        for name in self.features:
+            encoded = self._rows(name, indices, size)
+            x[name] = encoded.values
+            x[f"{name}__present"] = encoded.present
             if encoded.lengths is not None:
-                x[f"{name}__length"][:count] = encoded.lengths
+                x[f"{name}__length"] = encoded.lengths
         return x
 
-    def _rows(self, name: str, indices: np.ndarray) -> Encoded | None:
+    @property
+    def row_bytes(self) -> int:
+        """What one row of the inputs takes in memory."""
+        return sum(map(_row_bytes, self.features.values()))
+
+    def _rows(self, name: str, indices: np.ndarray, size: int) -> Encoded:
+        feature = self.features[name]
         if name in self._whole:
-            return _taken(self._whole[name], indices)
+            return _taken(self._whole[name], indices, size)
         if name not in self._columns:
-            return None
+            return _empty(feature, size)
         kept = self._kept.get(name)
         if kept is None:
-            return self._decoded(name, indices)
-        new = indices[~kept.known[indices]]
+            once, places = np.unique(indices, return_inverse=True)
+            if len(once) < len(indices):
+                return _taken(self._decoded(name, once), places, size)
+            decoded = self._decoded(name, indices)
+            whole = len(indices) == size and decoded.values.dtype == feature.spec.dtype
+            return decoded if whole else _filled_up(feature, decoded, size)
+        new = np.unique(indices[~kept.known[indices]])
         if len(new):
             kept.keep(new, self._decoded(name, new))
-        return _taken(kept.encoded, indices)
+        return _taken(kept.encoded, indices, size)
+
+    def _encoded_whole(self, name: str, column: Column) -> Encoded:
+        """All cells as arrays, some megabytes of them at a time."""
+        whole = _empty(self.features[name], len(column))
+        start = 0
+        for piece in column.pieces():
+            rows = np.arange(start, start + len(piece))
+            encoded = self.features[name].encode(piece)
+            self._note(name, encoded, rows)
+            _put(whole, rows, encoded)
+            start += len(piece)
+        return whole
 
     def _decoded(self, name: str, indices: np.ndarray) -> Encoded:
         encoded = self.features[name].encode(self._columns[name].take(indices))
@@ -157,23 +171,46 @@ class _Kept:
 
     @classmethod
     def empty(cls, feature: Feature, rows: int) -> "_Kept":
-        spec = feature.spec
-        lengths = np.zeros(rows, "int32") if spec.lengths else None
-        values = np.zeros((rows, *spec.shape), spec.dtype)
-        return cls(Encoded(values, np.zeros(rows, bool), lengths), np.zeros(rows, bool))
+        return cls(_empty(feature, rows), np.zeros(rows, bool))
 
     def keep(self, indices: np.ndarray, encoded: Encoded) -> None:
         # Two threads may decode one row; both write the same values, and `known` comes last.
-        self.encoded.values[indices] = encoded.values
-        self.encoded.present[indices] = encoded.present
-        if self.encoded.lengths is not None:
-            self.encoded.lengths[indices] = encoded.lengths
+        _put(self.encoded, indices, encoded)
         self.known[indices] = True
 
 
-def _taken(encoded: Encoded, indices: np.ndarray) -> Encoded:
-    lengths = None if encoded.lengths is None else encoded.lengths[indices]
-    return Encoded(encoded.values[indices], encoded.present[indices], lengths)
+def _empty(feature: Feature, rows: int) -> Encoded:
+    """Rows in which the feature is absent."""
+    spec = feature.spec
+    lengths = np.zeros(rows, "int32") if spec.lengths else None
+    return Encoded(np.zeros((rows, *spec.shape), spec.dtype), np.zeros(rows, bool), lengths)
+
+
+def _put(into: Encoded, rows: np.ndarray, encoded: Encoded) -> None:
+    into.values[rows] = encoded.values
+    into.present[rows] = encoded.present
+    if into.lengths is not None:
+        into.lengths[rows] = encoded.lengths
+
+
+def _filled_up(feature: Feature, encoded: Encoded, size: int) -> Encoded:
+    """The rows, with absent ones behind them up to `size`."""
+    filled = _empty(feature, size)
+    _put(filled, np.arange(len(encoded.present)), encoded)
+    return filled
+
+
+def _taken(encoded: Encoded, indices: np.ndarray, size: int) -> Encoded:
+    """Some of the rows, with absent ones behind them up to `size`."""
+
+    def some(values: np.ndarray) -> np.ndarray:
+        out = np.zeros((size, *values.shape[1:]), values.dtype)
+        # Any other mode than "clip" writes to a copy of `out` first.
+        np.take(values, indices, axis=0, out=out[: len(indices)], mode="clip")
+        return out
+
+    lengths = None if encoded.lengths is None else some(encoded.lengths)
+    return Encoded(some(encoded.values), some(encoded.present), lengths)
 
 
 def _row_bytes(feature: Feature) -> int:

@@ -11,8 +11,38 @@ def epoch_order(seed: int, epoch: int, rows: int) -> np.ndarray:
 
     It takes nothing but its arguments, so batch k of epoch e can be had without any earlier one.
     """
-    key = np.array([seed, epoch], "int64").view("uint64")
-    return np.random.Generator(np.random.Philox(key=key)).permutation(rows)
+    return _generator(seed, epoch).permutation(rows)
+
+
+def drawn_rows(seed: int, epoch: int, times: np.ndarray) -> np.ndarray:
+    """Rows drawn with replacement, as many as there are, `(rows,)` int64, in an order of their own.
+
+    Row r is drawn `times[r]` times on average, as by a weighted random sampler, and in every epoch that
+    many times rounded up or down: along a line on which each row, in random order, takes `times[r]`,
+    one is drawn at every step of 1 (systematic sampling: W. G. Madow, L. H. Madow, "On the Theory of
+    Systematic Sampling", Annals of Mathematical Statistics, 1944). Where all times are 1 each row comes
+    once.
+
+    Args:
+        seed: of the run.
+        epoch: counted from 0.
+        times: `(rows,)`, 0 and more, 1 in the mean.
+    """
+    draw = _generator(seed, epoch)
+    line = draw.permutation(len(times))
+    ends = np.cumsum(times[line])
+    steps = (np.arange(len(times)) + draw.random()) * (ends[-1] / len(times))
+    places = np.minimum(np.searchsorted(ends, steps, side="right"), len(times) - 1)
+    return draw.permutation(line[places])
+
+
+def draws_before(rows: np.ndarray) -> np.ndarray:
+    """How often each one of the rows, `(draws,)`, stands before its place."""
+    together = np.argsort(rows, kind="stable")
+    ordered = rows[together]
+    before = np.empty(len(rows), "int64")
+    before[together] = np.arange(len(rows)) - np.searchsorted(ordered, ordered)
+    return before
 
 
 def row_keys(seed: int, epoch: int, rows: np.ndarray) -> np.ndarray:
@@ -26,6 +56,11 @@ def row_keys(seed: int, epoch: int, rows: np.ndarray) -> np.ndarray:
         for word in (np.int64(seed), np.int64(epoch), np.asarray(rows, "int64")):
             state = _mix(state + np.asarray(word).astype("int64").view("uint64") + _GOLDEN)
     return state.view("int32").reshape(-1, 2)
+
+
+def _generator(seed: int, epoch: int) -> np.random.Generator:
+    key = np.array([seed, epoch], "int64").view("uint64")
+    return np.random.Generator(np.random.Philox(key=key))
 
 
 def _mix(z: np.ndarray) -> np.ndarray:

@@ -85,7 +85,7 @@ class Category(Feature):
     def _coded(self, column: Column) -> tuple[np.ndarray, list[str], np.ndarray]:
         """Each cell's place in the list of distinct values, that list, and which cells are there."""
         column = plain(column)
-        kind = column.values.type
+        kind = column.type
         if pa.types.is_nested(kind) or is_bytes(kind):
             raise DataError(
                 f"column '{column.name}' of {column.source}: Category expects text, whole numbers "

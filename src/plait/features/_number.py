@@ -100,7 +100,7 @@ class Number(Feature):
         """The cells as float64, 0 where absent, and which are there."""
         column = plain(column)
         present = ~column.is_missing(self.missing)
-        values, kind = column.values, column.values.type
+        values, kind = column.values, column.type
         if pa.types.is_string(kind):
             values = self._parsed(column, present)
         elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):

@@ -1,7 +1,7 @@
 """A fitted model that answers: features, tasks, a Keras model, and the way back to labels."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,8 @@ from plait.inference._weights import forms_of, weights_of
 from plait.table import Table
 
 BATCH_SIZE = 64
+_DECODED = 1 << 12
+"""Rows whose answers are brought into the user's terms together."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Answers:
 
     logits: dict[str, np.ndarray]
     presence: dict[str, np.ndarray]
+
+    @property
+    def rows(self) -> int:
+        """How many rows they are of."""
+        return len(next(iter(self.logits.values())))
 
 
 class Predictor:
@@ -132,18 +139,16 @@ class Predictor:
         Raises:
             DataError: a cell that cannot be read where the feature's `on_error` is "raise".
         """
-        logits: dict[str, list[np.ndarray]] = {task: [] for task in self.tasks}
-        presence: dict[str, list[np.ndarray]] = {feature: [] for feature in self.features}
+        return _joined(list(self._answers(rows)))
+
+    def _answers(self, rows: FeatureRows) -> Iterator[Answers]:
+        """The same, batch by batch."""
         for count, x in batches(rows, self.batch_size):
             given = self.model.predict_on_batch(x)
-            for task, kept in logits.items():
-                kept.append(np.asarray(given[task])[:count])
-            for feature, seen in presence.items():
-                seen.append(x[f"{feature}__present"][:count])
-        return Answers(
-            {task: np.concatenate(kept) for task, kept in logits.items()},
-            {feature: np.concatenate(seen) for feature, seen in presence.items()},
-        )
+            yield Answers(
+                {task: np.asarray(given[task])[:count] for task in self.tasks},
+                {feature: x[f"{feature}__present"][:count] for feature in self.features},
+            )
 
     def logits(self, table: Any) -> dict[str, np.ndarray]:
         """The model's raw answers, `{task: (rows, *answer)}`.
@@ -159,6 +164,8 @@ class Predictor:
     def predict(self, table: Any, key: str | None = None) -> pa.Table:
         """Answers in the user's terms, one row for each row of the table, in its order.
 
+        Of more rows than memory takes, `predict_in_parts` gives some at a time.
+
         Args:
             table: a `Table`, or whatever `Table.read` takes. Columns may be missing.
             key: a column to carry through; the one the model was trained with if None and there.
@@ -171,14 +178,44 @@ class Predictor:
             DataError: see `logits`; or the table has no column `key`.
             ConfigError: a key of the name of an answer's column.
         """
+        return pa.concat_tables(self.predict_in_parts(table, key))
+
+    def predict_in_parts(self, table: Any, key: str | None = None) -> Iterator[pa.Table]:
+        """What `predict` gives, a few thousand rows at a time.
+
+        Args, Raises: see `predict`.
+        """
         table = Table.read(table)
-        columns: dict[str, Any] = {}
         if key is None and self.declaration.key is not None and self.declaration.key in table:
             key = self.declaration.key
         check_answers(self.tasks, key)
-        if key is not None:
-            columns[key] = table.column(key).values
-        for name, logits in self.logits(table).items():
-            for suffix, values in self.tasks[name].decode(logits).items():
-                columns[f"{name}.{suffix}" if suffix else name] = values
-        return pa.table(columns)
+        keys = None if key is None else table.column(key)
+        start = 0
+        for answers in _together(self._answers(self.declaration.rows(table)), _DECODED):
+            rows = np.arange(start, start + answers.rows)
+            columns: dict[str, Any] = {} if keys is None else {keys.name: keys.take(rows).values}
+            for name, task in self.tasks.items():
+                for suffix, values in task.decode(answers.logits[name]).items():
+                    columns[f"{name}.{suffix}" if suffix else name] = values
+            yield pa.table(columns)
+            start += answers.rows
+
+
+def _together(batches: Iterable[Answers], rows: int) -> Iterator[Answers]:
+    """Answers of so many rows or a batch more."""
+    held: list[Answers] = []
+    for answers in batches:
+        held.append(answers)
+        if sum(each.rows for each in held) >= rows:
+            yield _joined(held)
+            held = []
+    if held:
+        yield _joined(held)
+
+
+def _joined(parts: Sequence[Answers]) -> Answers:
+    first = parts[0]
+    return Answers(
+        {task: np.concatenate([part.logits[task] for part in parts]) for task in first.logits},
+        {name: np.concatenate([part.presence[name] for part in parts]) for name in first.presence},
+    )

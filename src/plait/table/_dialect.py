@@ -48,14 +48,20 @@ def with_decimal_commas(table: pa.Table) -> pa.Table:
     for place, field in enumerate(table.schema):
         if not pa.types.is_string(field.type):
             continue
-        texts = table.column(place).drop_null()
-        numbers = len(texts) and pc.all(pc.match_substring_regex(texts, _DECIMAL)).as_py()
+        texts = table.column(place)
         # Digits without a comma are codes with leading zeros.
-        commas = numbers and pc.any(pc.match_substring(texts, ",")).as_py()
-        if commas and not pc.all(pc.match_substring_regex(texts, _THOUSANDS)).as_py():
+        commas = _all(texts, _DECIMAL) and pc.any(pc.match_substring(texts, ",")).as_py()
+        if commas and not _all(texts, _THOUSANDS):
             points = pc.replace_substring(pc.utf8_trim_whitespace(table.column(place)), ",", ".")
             table = table.set_column(place, field.name, points.cast(pa.float64()))
     return table
+
+
+def _all(texts: pa.ChunkedArray, form: str) -> bool:
+    """Whether all that are there have a form; of most columns the first chunk tells."""
+    matches = (pc.all(pc.match_substring_regex(chunk, form)).as_py() for chunk in texts.chunks)
+    # None is said of a chunk that is empty.
+    return all(match is not False for match in matches)
 
 
 def _counts(line: str) -> dict[str, int]:

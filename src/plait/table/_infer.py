@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from plait.table._column import Column
 from plait.table._guess import Guess, row_name
-from plait.table._infer_text import guess_text
+from plait.table._infer_text import LONGEST, guess_text
 from plait.table._markers import markers
 from plait.table._table import Table
 from plait.table._words import is_key_name, snake
@@ -46,7 +46,7 @@ def infer(table: Table) -> list[Guess]:
 
 
 def _guess(column: Column, whole: Column) -> Guess:
-    name, kind = column.name, column.values.type
+    name, kind = column.name, column.type
     if not name:
         return Guess(name, None, "it has no name; give it one to use it")
     if isinstance(kind, pa.BaseExtensionType):
@@ -58,7 +58,7 @@ def _guess(column: Column, whole: Column) -> Guess:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return Guess(name, None, "each cell is a list: a set of labels", task="Multilabel")
     if any(is_bytes(kind) for is_bytes in _BYTES):
-        return _of_bytes(name, column.values.drop_null()[0].as_py())
+        return _of_bytes(name, column.cell(int(np.argmax(present))))
     if pa.types.is_nested(kind):
         return Guess(name, None, f"its cells are {kind}, which no feature reads")
     if pa.types.is_time(kind) or pa.types.is_duration(kind):
@@ -87,7 +87,7 @@ def _guess(column: Column, whole: Column) -> Guess:
 
 def _of_values(name: str, values: list[Any], column: Column, whole: Column) -> Guess:
     """A guess from the cells of a sample that say something, and the whole column."""
-    kind = column.values.type
+    kind = column.type
     distinct = len({str(v) for v in values})
     if distinct == 1:
         return Guess(name, None, f"it always says {values[0]!r}", constant=True)
@@ -95,15 +95,30 @@ def _of_values(name: str, values: list[Any], column: Column, whole: Column) -> G
         return Guess(name, None, "it says which part a row belongs to")
     if pa.types.is_boolean(kind) or {str(v).strip().lower() for v in values} <= _YES_NO:
         return Guess(name, "Category", "it says yes or no", task="Binary")
-    whole_distinct = len(pc.unique(whole.values.drop_null()))
-    is_key = whole_distinct == len(whole) - whole.values.null_count and len(whole) > _FEW
+    is_key = len(whole) > _FEW and max(len(str(v)) for v in values) <= LONGEST and _differ(whole)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         texts = [str(v) for v in values]
         return _of_paths(name, texts, column.root) or guess_text(name, texts, distinct, is_key)
-    # As many different whole numbers as lie between the least and the greatest: they count rows.
-    ends = pc.min_max(whole.values).as_py()
-    counts = is_key and ends["max"] - ends["min"] == whole_distinct - 1
+    counts = is_key and _count_rows(whole.values)
     return _of_numbers(name, values, distinct, is_key, counts)
+
+
+def _differ(column: Column) -> bool:
+    """Whether no cell that is there is like another."""
+    known, count = pa.array([], column.type), 0
+    for piece in column.pieces():
+        cells = piece.values.drop_null()
+        known = pa.chunked_array([known, *cells.chunks], column.type).unique()
+        count += len(cells)
+        if len(known) < count:
+            return False
+    return True
+
+
+def _count_rows(numbers: pa.ChunkedArray) -> bool:
+    """Whether numbers, all different, are as many as lie between the least and the greatest."""
+    ends = pc.min_max(numbers).as_py()
+    return bool(ends["max"] - ends["min"] == len(numbers) - numbers.null_count - 1)
 
 
 def _of_bytes(name: str, first: bytes) -> Guess:

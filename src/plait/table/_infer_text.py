@@ -12,6 +12,8 @@ _SEPARATORS = ("|", ";")
 _FEW = 20
 _MANY = 200
 _PARSES = 0.9
+LONGEST = 40
+"""Characters in a cell that may name its row."""
 
 
 def guess_text(name: str, values: list[str], distinct: int, is_key: bool) -> Guess:
@@ -21,7 +23,7 @@ def guess_text(name: str, values: list[str], distinct: int, is_key: bool) -> Gue
         name: the column's.
         values: the cells of a sample that say something.
         distinct: how many different ones there are.
-        is_key: whether all cells of the column are different.
+        is_key: whether all cells of the column are different and short enough to name a row.
     """
     if all(re.match(r"^-?\d+$", v) for v in values) and any(re.match(r"^-?0\d", v) for v in values):
         if is_key:
@@ -58,7 +60,7 @@ def guess_text(name: str, values: list[str], distinct: int, is_key: bool) -> Gue
             "numbers to use them",
         )
     words = float(np.mean([len(v.split()) for v in values]))
-    if is_key and (is_key_name(name) or words == 1) and max(map(len, values)) <= 40:
+    if is_key and (is_key_name(name) or words == 1):
         return row_name(name)
     for separator in _SEPARATORS:
         if sum(separator in v for v in values) > 0.2 * len(values):

@@ -1,12 +1,9 @@
 """Where the columns of a table are kept: in memory, or in a mapped file if they are large."""
 
 import errno
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import chain
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -23,8 +20,6 @@ _ROWS, _BYTES = 1 << 14, 1 << 24
 
 def kept(batches: pa.RecordBatchReader, name: str) -> tuple[pa.Table, Mapped | None]:
     """All batches as one table, and the file that it lies in if it is large.
-
-    The file has no name, so that nothing is left of it however the process ends.
 
     Args:
         batches: of one schema.
@@ -80,11 +75,11 @@ def _given_up(held: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def _on_disk(schema: pa.Schema, batches: Iterable[pa.RecordBatch], name: str) -> Mapped:
     folder = cache_folder("tables")
-    descriptor, path = tempfile.mkstemp(suffix=".arrow", dir=folder)
-    os.close(descriptor)
     try:
-        write_arrow(pa.RecordBatchReader.from_batches(schema, batches), Path(path))
-        return Mapped(Path(path))
+        # It has no name from the beginning on, so that a process that is killed leaves nothing of it.
+        with tempfile.TemporaryFile(dir=folder) as file:
+            write_arrow(pa.RecordBatchReader.from_batches(schema, batches), file)
+            return Mapped(file)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DataError(
@@ -92,7 +87,3 @@ def _on_disk(schema: pa.Schema, batches: Iterable[pa.RecordBatch], name: str) ->
                 "there, or name another folder by PLAIT_CACHE."
             ) from error
         raise
-    finally:
-        # Windows removes no file that is mapped.
-        with suppress(PermissionError):
-            os.unlink(path)

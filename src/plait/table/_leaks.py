@@ -1,12 +1,13 @@
 """Columns whose values tie rows of different parts together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plait.table._column import Column
 from plait.table._table import Table
 from plait.table._words import snake
 
@@ -53,48 +54,76 @@ def leaks(parts: Mapping[str, Table]) -> list[Leak]:
     for name in parts["train"].columns:
         if not all(name in table for table in parts.values()):
             continue
-        column = {part: table.column(name).values for part, table in parts.items()}
-        if len({values.type for values in column.values()}) > 1:
+        columns = {part: table.column(name) for part, table in parts.items()}
+        if len({column.type for column in columns.values()}) > 1:
             continue
-        whole = pa.chunked_array([c for values in column.values() for c in values.chunks])
-        if not _is_key_like(name, whole):
+        cells = {part: _cells_of_a_key(column) for part, column in columns.items()}
+        keys = {part: of for part, of in cells.items() if of is not None}
+        if len(keys) < len(cells) or not _is_key_like(name, list(keys.values())):
             continue
-        taught = pc.unique(column["train"].drop_null())
+        taught = keys["train"].distinct
         shared: set[Any] = set()
         rows = 0
-        for part, values in column.items():
+        for part, column in columns.items():
             if part != "train":
-                tied = values.filter(pc.is_in(values, value_set=taught))
-                rows += len(tied)
-                shared |= set(pc.unique(tied).to_pylist())
+                rows += _rows_with(taught, column)
+                both = pc.is_in(keys[part].distinct, value_set=taught)
+                shared.update(keys[part].distinct.filter(both).to_pylist())
         if rows:
             found.append(Leak(name, len(shared), rows, str(min(shared, key=str))))
     return found
 
 
-def _is_key_like(name: str, values: pa.ChunkedArray) -> bool:
-    kind = values.type
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    if not (text or pa.types.is_integer(kind)):
-        return False
-    known = values.drop_null()
-    distinct = pc.unique(known)
-    repeated = len(known) - len(distinct)
+@dataclass(frozen=True)
+class _Cells:
+    """The distinct ones of a column, and how many say something."""
+
+    distinct: pa.Array
+    known: int
+
+
+def _cells_of_a_key(column: Column) -> _Cells | None:
+    """None at the first cell that is none: of a long column of prose little is read."""
+    if not (_is_text(column.type) or pa.types.is_integer(column.type)):
+        return None
+    distinct, known = pa.array([], column.type), 0
+    for piece in column.pieces():
+        cells = piece.values.drop_null()
+        new = cells.unique()
+        if _is_text(column.type) and len(new) and not _are_short_words(new):
+            return None
+        distinct = pa.chunked_array([distinct, new], column.type).unique()
+        known += len(cells)
+    return _Cells(distinct, known)
+
+
+def _are_short_words(texts: pa.Array) -> bool:
+    longest = pc.max(pc.utf8_length(texts)).as_py()
+    return longest <= _LONGEST and not pc.any(pc.match_substring(texts, " ")).as_py()
+
+
+def _rows_with(cells: pa.Array, column: Column) -> int:
+    found = (pc.sum(pc.is_in(piece.values, value_set=cells)).as_py() for piece in column.pieces())
+    return sum(count or 0 for count in found)
+
+
+def _is_key_like(name: str, parts: Sequence[_Cells]) -> bool:
+    distinct = pa.chunked_array([part.distinct for part in parts]).unique()
+    known = sum(part.known for part in parts)
     whose = _says_whose(name)
     least = _FEWEST_NAMED if whose else _LEAST_DISTINCT
-    if len(distinct) < least or repeated < _LEAST_REPEATS * len(known):
+    if len(distinct) < least or known - len(distinct) < _LEAST_REPEATS * known:
         return False
-    if not whose and len(known) > _MOST_ROWS * len(distinct):
+    if not whose and known > _MOST_ROWS * len(distinct):
         return False
     named = whose or snake(name).rpartition("_")[2] in _KEYS
-    if not text:
+    if named or not _is_text(distinct.type):
         return named
-    if pc.max(pc.utf8_length(distinct)).as_py() > _LONGEST:
-        return False
-    if pc.any(pc.match_substring(distinct, " ")).as_py():
-        return False
-    digits = pc.mean(pc.match_substring_regex(distinct, r"\d").cast(pa.int8())).as_py()
-    return named or digits > 0.9
+    return pc.mean(pc.match_substring_regex(distinct, r"\d").cast(pa.int8())).as_py() > 0.9
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _says_whose(name: str) -> bool:

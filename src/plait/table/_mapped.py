@@ -1,7 +1,7 @@
 """Arrow columns in a file that is mapped into memory, of which little is held at a time."""
 
 import mmap
-from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 
@@ -19,15 +19,14 @@ class Mapped:
     long as the system has it.
 
     Args:
-        path: an uncompressed file in Arrow's IPC format.
+        file: an uncompressed one in Arrow's IPC format; it may be closed afterwards.
 
     Raises:
-        OSError, pa.ArrowException: it cannot be opened.
+        OSError, pa.ArrowException: it cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    def __init__(self, file: IO[bytes]) -> None:
+        self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._touched = 0
         self.table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(self._map))).read_all()
 
@@ -44,8 +43,9 @@ class Mapped:
             self._map.madvise(mmap.MADV_DONTNEED)
 
 
-def write_arrow(batches: pa.RecordBatchReader, path: Path) -> None:
+def write_arrow(batches: pa.RecordBatchReader, file: IO[bytes]) -> None:
     """Writes batches to a file that `Mapped` reads."""
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batches.schema) as writer:
+    with pa.ipc.new_file(file, batches.schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
+    file.flush()

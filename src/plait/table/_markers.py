@@ -15,9 +15,12 @@ def markers(column: Column) -> list[str]:
 
     It is for the user to say whether they do: NA is Namibia, too.
     """
-    kind = column.values.type
+    kind = column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return []
-    return sorted(
-        word for word in pc.unique(column.values).to_pylist() if word and word.strip() in _MARKERS
-    )
+    known = pa.array(sorted(_MARKERS), kind)
+    found: set[str] = set()
+    for piece in column.pieces():
+        bare = pc.utf8_trim_whitespace(piece.values)
+        found.update(piece.values.filter(pc.is_in(bare, value_set=known)).unique().to_pylist())
+    return sorted(found)

@@ -11,9 +11,10 @@ from plait.errors import DataError
 from plait.table._csv import DEFAULT_BLOCK, read_csv
 from plait.table._dialect import separator, with_decimal_commas
 from plait.table._files import is_compressed, kind_of
+from plait.table._hive import hive_cells
 from plait.table._kept import IN_MEMORY, kept
 from plait.table._mapped import Mapped
-from plait.table._stream import Stream, joined
+from plait.table._stream import Stream, Types, joined, with_cells
 from plait.table._stream_csv import stream_csv
 
 _BLOCKS = (DEFAULT_BLOCK, 1 << 25, 1 << 30)
@@ -25,23 +26,28 @@ _UNPACKED = 4
 Read = TypeVar("Read")
 
 
-def read_files(paths: Sequence[Path], name: str) -> tuple[pa.Table, Mapped | None]:
+def read_files(paths: Sequence[Path], name: str, folder: Path) -> tuple[pa.Table, Mapped | None]:
     """The columns of a table's files, one after the other; on disk and mapped if they are large.
 
     Args:
         paths: of files that are there.
         name: what messages call the table.
+        folder: that all of them are below; the names of folders within it may hold columns.
 
     Raises:
         DataError: a kind that is not known, contents that cannot be read, or files that do not fit
             together.
     """
-    if len(paths) == 1 and _size(paths[0]) <= IN_MEMORY:
+    beside = hive_cells(paths, folder)
+    if len(paths) == 1 and not beside[0] and _size(paths[0]) <= IN_MEMORY:
         return _guarded(paths[0], _whole), None
-    stream = joined([_watched(path, _guarded(path, _stream)) for path in paths], name)
-    table, mapped = kept(stream.reader(), name)
+    streams = [_watched(path, _guarded(path, _stream)) for path in paths]
+    whole = joined([with_cells(s, cells) for s, cells in zip(streams, beside, strict=True)], name)
+    table, mapped = kept(whole.reader(), name)
     if all(kind_of(path) == "CSV" and separator(path) == ";" for path in paths):
         table = with_decimal_commas(table)
+    if mapped is not None:
+        mapped.release()
     return table, mapped
 
 
@@ -110,7 +116,11 @@ def _watched(path: Path, stream: Stream) -> Stream:
         while (batch := _guarded(path, lambda *_: next(incoming, None))) is not None:
             yield batch
 
-    return Stream(stream.schema, batches)
+    def typed(types: Types) -> Stream:
+        assert stream.typed is not None
+        return _watched(path, stream.typed(types))
+
+    return Stream(stream.schema, batches, None if stream.typed is None else typed)
 
 
 def _guarded(path: Path, read: Callable[[Path, str], Read]) -> Read:

@@ -10,6 +10,7 @@ from typing import Any
 from plait._cache import cache_folder
 from plait.errors import DataError
 from plait.table._files import is_table
+from plait.table._hive import is_hive
 
 
 def is_address(source: object) -> bool:
@@ -18,8 +19,10 @@ def is_address(source: object) -> bool:
 
 
 @contextmanager
-def fetched(address: str) -> Iterator[list[Path]]:
-    """Copies of the files of a table, in a folder that is gone afterwards.
+def fetched(address: str) -> Iterator[tuple[list[Path], Path]]:
+    """Copies of the files of a table, and the folder that they are in, which is gone afterwards.
+
+    Of the folders that they were in, those stay whose names have a cell in them.
 
     Args:
         address: of a file, a pattern, or a folder; whatever fsspec opens.
@@ -29,8 +32,10 @@ def fetched(address: str) -> Iterator[list[Path]]:
     """
     with _explained(address):
         system, path = _system(address)
+        start = len(path)
         if _is_pattern(address):
             found = sorted(system.glob(path))
+            start = len(re.split(r"[*[]", path, maxsplit=1)[0].rpartition("/")[0])
         elif not _is_web(address) and system.isdir(path):
             start = len(path.rstrip("/")) + 1
             found = sorted(p for p in system.find(path) if is_table(PurePosixPath(p[start:])))
@@ -41,12 +46,13 @@ def fetched(address: str) -> Iterator[list[Path]]:
     with tempfile.TemporaryDirectory(dir=cache_folder("tables")) as folder:
         places = []
         for number, one in enumerate(found):
-            inner = Path(folder) / str(number)
-            inner.mkdir()
+            within = PurePosixPath(one[start:]).parent.parts
+            inner = Path(folder, str(number), *(part for part in within if is_hive(part)))
+            inner.mkdir(parents=True)
             places.append(inner / file_name(one))
             with _explained(address):
                 system.get_file(one, str(places[-1]))
-        yield places
+        yield places, Path(folder)
 
 
 def folder_of(address: str) -> str:

@@ -39,13 +39,14 @@ def read_source(source: Any, name: str | None) -> Found:
         DataError: it cannot be read.
     """
     if is_address(source):
-        with fetched(source) as paths:
+        with fetched(source) as (paths, folder):
             name = name or file_name(source)
-            return Found(*read_files(paths, name), name, folder_of(source))
+            return Found(*read_files(paths, name, folder), name, folder_of(source))
     if isinstance(source, str | Path):
         path = _path(source)
         name = name or path.name
-        return Found(*read_files(files_of(path), name), name, _folder(path))
+        folder = _folder(path)
+        return Found(*read_files(files_of(path), name, folder), name, folder)
     if isinstance(source, SQL):
         name = name or source.name
         with source.rows() as rows:

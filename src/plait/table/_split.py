@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from plait._names import did_you_mean
 from plait.errors import ConfigError, DataError
+from plait.table._codes import Codes, is_comparable
 from plait.table._column import Column
 from plait.table._parts import Parts, dealt, shuffled, spread, whole
 from plait.table._table import Table
 from plait.table._times import cut_in_time
 
+_PARTS = ("train", "validation", "test")
 _NAMES = {
     "train": "train",
     "training": "train",
@@ -97,13 +97,10 @@ class Split:
             name = self.after if isinstance(self.after, str) else next(iter(self.after))
             cuts = self.after[name] if isinstance(self.after, Mapping) else None
             return cut_in_time(table.column(name), cuts, self.fractions)
-        labels = self._groups(table) if self.by is not None else None
-        if labels is not None:
-            return whole(labels, self.fractions, self.seed)
+        if self.by is not None:
+            group = Codes.of(table.column(self.by)).with_empty_apart()
+            return whole(group, self.fractions, self.seed)
         return spread(_strata(table, self.stratify, targets), self.fractions, self.seed)
-
-    def _groups(self, table: Table) -> np.ndarray:
-        return _codes(table.column(self.by or ""), missing_apart=True)
 
 
 def folds(
@@ -130,12 +127,12 @@ def folds(
             more than 100 values.
         DataError: no such column.
     """
-    group = None if by is None else _codes(table.column(by), missing_apart=True)
+    group = None if by is None else Codes.of(table.column(by)).with_empty_apart()
     strata = _strata(table, None, targets)
     if isinstance(spec, str):
-        column = table.column(spec)
-        code = _codes(column, missing_apart=False)
-        names = [str(v) for v in _distinct(column)]
+        said = Codes.of(table.column(spec))
+        code = said.places
+        names = [str(v) for v in said.values.to_pylist()]
         if len(names) > _MOST_FOLDS:
             raise ConfigError(
                 f"folds: the column '{spec}' has {len(names)} values, and each would be a fold that "
@@ -170,64 +167,34 @@ def folds(
 
 
 def _by_column(column: Column) -> Parts:
-    values = [None if v is None else str(v).strip() for v in column.values.to_pylist()]
-    found = np.empty(len(values), dtype=object)
-    for i, value in enumerate(values):
-        part = _NAMES.get(value.lower()) if value else None
-        if part is None:
-            raise DataError(
-                f"{column.where(i)}: the split is train, validation or test. Received: {value!r}."
-                f"{did_you_mean(value, _NAMES) if value else ''}"
-            )
-        found[i] = part
-    parts = Parts(*(np.flatnonzero(found == p) for p in ("train", "validation", "test")))
-    if not len(parts.train):
+    said = Codes.of(column)
+    named = [_NAMES.get(str(value).strip().lower()) for value in said.values.to_pylist()]
+    # The last is that of an empty cell.
+    part = np.array([*(_PARTS.index(name) if name else -1 for name in named), -1])[said.places]
+    wrong = np.flatnonzero(part < 0)
+    if len(wrong):
+        value = column.cell(wrong[0])
+        value = value and str(value).strip()
+        raise DataError(
+            f"{column.where(wrong[0])}: the split is train, validation or test. "
+            f"Received: {value!r}.{did_you_mean(value, _NAMES) if value else ''}"
+        )
+    rows = Parts(*(np.flatnonzero(part == n) for n in range(len(_PARTS))))
+    if not len(rows.train):
         raise DataError(f"{column.source}: no row of column '{column.name}' says train.")
-    return parts
+    return rows
 
 
 def _strata(table: Table, stratify: str | None, targets: Sequence[str]) -> np.ndarray:
-    none = np.zeros(table.num_rows, "int64")
     if stratify is not None:
-        return _codes(table.column(stratify), missing_apart=False)
+        return Codes.of(table.column(stratify)).with_empty_last()
+    most = min(_MOST_STRATA, max(2, table.num_rows // 3))
     for name in targets:
-        if name not in table:
-            continue
-        values = table.column(name).values
-        if not _hashable(values.type):
-            continue
-        if len(pc.unique(values)) <= min(_MOST_STRATA, max(2, table.num_rows // 3)):
-            return _codes(table.column(name), missing_apart=False)
-    return none
-
-
-def _codes(column: Column, missing_apart: bool) -> np.ndarray:
-    """Each row's distinct value as a number in the order of `_distinct`; missing is the last.
-
-    With `missing_apart` each missing cell is a value of its own.
-    """
-    if not _hashable(column.values.type):
-        raise DataError(
-            f"column '{column.name}' of {column.source} holds {column.values.type}, which cannot "
-            "part a table. Use a column of text, whole numbers, yes/no or dates."
-        )
-    known = pa.array(_distinct(column), type=column.values.type)
-    index = pc.index_in(column.values, value_set=known)
-    codes = pc.fill_null(index, -1).combine_chunks().to_numpy(zero_copy_only=False).astype("int64")
-    missing = column.is_missing()
-    codes[missing] = len(known) + (np.arange(missing.sum()) if missing_apart else 0)
-    return codes
-
-
-def _distinct(column: Column) -> list[Any]:
-    there = column.values.filter(pa.array(~column.is_missing()))
-    return pc.unique(there).to_pylist()
-
-
-def _hashable(kind: pa.DataType) -> bool:
-    return not (
-        pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-    )
+        if name in table and is_comparable(table.column(name).type):
+            found = Codes.of_few(table.column(name), most)
+            if found is not None:
+                return found.with_empty_last()
+    return np.zeros(table.num_rows, "int64")
 
 
 def _natural(name: str) -> list[Any]:

@@ -1,12 +1,14 @@
 """A source that is read batch by batch, from its beginning as often as need be."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from plait.errors import DataError
 from plait.table._plain import plain_batch, plain_schema
+
+Types = Mapping[str, pa.DataType]
 
 
 @dataclass(frozen=True)
@@ -16,20 +18,47 @@ class Stream:
     Attributes:
         schema: of every batch.
         open: from the first batch on.
+        typed: the same source with its cells, which are written as text, read in other types; None
+            where the source says itself of what types they are.
     """
 
     schema: pa.Schema
     open: Callable[[], Iterable[pa.RecordBatch]]
+    typed: "Callable[[Types], Stream] | None" = None
 
     def reader(self) -> pa.RecordBatchReader:
         """The batches as Arrow reads them."""
         return pa.RecordBatchReader.from_batches(self.schema, self.open())
 
 
+def with_cells(stream: Stream, cells: Mapping[str, pa.Scalar]) -> Stream:
+    """The stream with more columns, of which each says the same in every row.
+
+    A column that the stream has already is left as it is.
+    """
+    cells = {name: cell for name, cell in cells.items() if name not in stream.schema.names}
+    if not cells:
+        return stream
+    schema = pa.schema([*stream.schema, *((name, cell.type) for name, cell in cells.items())])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in stream.open():
+            same = [pa.repeat(cell, batch.num_rows) for cell in cells.values()]
+            yield pa.RecordBatch.from_arrays([*batch.columns, *same], schema=schema)
+
+    def typed(types: Types) -> Stream:
+        assert stream.typed is not None
+        own = {name: kind for name, kind in types.items() if name not in cells}
+        return with_cells(stream.typed(own), cells)
+
+    return Stream(schema, batches, None if stream.typed is None else typed)
+
+
 def joined(streams: Sequence[Stream], name: str, parts: str = "files") -> Stream:
     """One stream after the other, in types that hold all of them.
 
-    A column that one of them lacks is empty there.
+    A column that one of them lacks is empty there. Where files of text disagree about a column, it is
+    text in all of them, as it would be if they were one file.
 
     Args:
         streams: at least one.
@@ -42,13 +71,17 @@ def joined(streams: Sequence[Stream], name: str, parts: str = "files") -> Stream
     if len(streams) == 1:
         return streams[0]
     try:
-        plain = [plain_schema(stream.schema) for stream in streams]
-        schema = pa.unify_schemas(plain, promote_options="permissive")
+        schema = _unified(streams)
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
         raise DataError(
             f"The {parts} of {name} do not fit together: {error}. Give a column one type in all of "
             "them."
         ) from error
+    types = {field.name: field.type for field in schema}
+    streams = [
+        stream.typed({n: types[n] for n in stream.schema.names}) if stream.typed else stream
+        for stream in streams
+    ]
 
     def batches() -> Iterator[pa.RecordBatch]:
         for stream in streams:
@@ -56,3 +89,27 @@ def joined(streams: Sequence[Stream], name: str, parts: str = "files") -> Stream
                 yield plain_batch(batch, schema)
 
     return Stream(schema, batches)
+
+
+def _unified(streams: Sequence[Stream]) -> pa.Schema:
+    schemas = [plain_schema(stream.schema) for stream in streams]
+    kinds: dict[str, set[pa.DataType]] = {}
+    for schema in schemas:
+        for field in schema:
+            kinds.setdefault(field.name, set()).add(field.type)
+    own = {name for s in streams if s.typed is None for name in s.schema.names}
+    text = {name for name in kinds.keys() - own if not _have_one_in_common(kinds[name])}
+    schemas = [
+        pa.schema([(f.name, pa.string() if f.name in text else f.type) for f in schema])
+        for schema in schemas
+    ]
+    return pa.unify_schemas(schemas, promote_options="permissive")
+
+
+def _have_one_in_common(kinds: Iterable[pa.DataType]) -> bool:
+    alone = [pa.schema([("column", kind)]) for kind in kinds]
+    try:
+        pa.unify_schemas(alone, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return False
+    return True

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from pyarrow import csv
 
 from plait.table._csv import CODE, DEFAULT_BLOCK, check_quotes, check_text, options
 from plait.table._plain import check_names
-from plait.table._stream import Stream
+from plait.table._stream import Stream, Types
 
 _LADDER = (
     pa.null(),
@@ -58,7 +57,12 @@ def stream_csv(path: Path, delimiter: str, block_size: int) -> Stream:
             for name in [n for n in whole if types[n] != pa.string()]:
                 if pc.any(pc.match_substring_regex(batch.column(name), CODE)).as_py():
                     types[name] = pa.string()
-    return Stream(pa.schema(types.items()), lambda: _open(path, delimiter, block_size, types))
+
+    def typed(types: Types) -> Stream:
+        schema = pa.schema(list(types.items()))
+        return Stream(schema, lambda: _open(path, delimiter, block_size, types), typed)
+
+    return typed(types)
 
 
 def _types(path: Path, delimiter: str, block_size: int) -> dict[str, pa.DataType]:
@@ -103,7 +107,7 @@ def _open(
     path: Path,
     delimiter: str,
     block_size: int,
-    types: Mapping[str, pa.DataType],
+    types: Types,
     **convert: Any,
 ) -> pa.RecordBatchReader:
     stream = pa.input_stream(str(path))

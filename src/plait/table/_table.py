@@ -63,7 +63,8 @@ class Table:
             source: one of
 
                 - a path: CSV, TSV, Parquet, JSON lines or Arrow; a pattern such as `"parts/*.csv"`; or
-                  a folder of such files;
+                  a folder of such files, where the name of a folder within it may say what a column
+                  is in all rows below it, as `year=2024`;
                 - an address of such, as `"s3://shop/orders.parquet"`, that fsspec opens;
                 - `SQL(uri, query)`;
                 - a data set of Hugging Face's `datasets`;

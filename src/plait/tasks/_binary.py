@@ -50,6 +50,7 @@ class Binary(Task):
     """
 
     main_score: ClassVar[str] = "auc"
+    one_class: ClassVar[bool] = True
 
     positive: bool | int | float | str | None = None
 

@@ -57,6 +57,7 @@ class Multiclass(Task):
     """
 
     main_score: ClassVar[str] = "accuracy"
+    one_class: ClassVar[bool] = True
 
     label_smoothing: float = 0.0
     class_weights: Literal["balanced"] | None = None

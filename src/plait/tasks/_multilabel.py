@@ -14,7 +14,6 @@ from plait.heads import Head, LinearHead
 from plait.table import Column
 from plait.tasks._label_lists import LabelLists, guess_separator, label_lists
 from plait.tasks._labels import (
-    Labelled,
     class_indices,
     count_classes,
     demand_labels,
@@ -22,6 +21,7 @@ from plait.tasks._labels import (
     positions,
 )
 from plait.tasks._losses import BinaryCrossentropy
+from plait.tasks._ones import Ones
 from plait.tasks._scores import binary_entropy, by_class, checked, clipped_gain, sigmoid
 from plait.tasks._task import Targets, Task
 
@@ -83,8 +83,11 @@ class Multilabel(Task):
         labelled = lists.labelled
         demand_labels(labelled)
         labels, _ = count_classes(lists.values, labelled.weights[lists.parents])
-        truth, _ = self._matrix(lists, labels)
-        shares = np.average(truth, axis=0, weights=labelled.weights)
+        # A label that a row names twice counts once.
+        count = max(1, len(labels))
+        ones = np.unique(lists.parents * count + self._which(lists, labels))
+        totals = np.bincount(ones % count, labelled.weights[ones // count], minlength=len(labels))
+        shares = totals / labelled.weights.sum()
         entropies = binary_entropy(shares)
         if not entropies.any():
             same = "no label" if not labels else f"the labels {labels}"
@@ -102,10 +105,12 @@ class Multilabel(Task):
         )
 
     def targets(self, column: Column) -> Targets:
-        labelled, truth, unseen = self._truth(column)
-        values = np.zeros((len(column), truth.shape[1]), "float32")
-        values[labelled.rows] = truth
-        return Targets(values, labelled.flags, unseen)
+        labelled = labelled_rows(column, self.missing)
+        lists = label_lists(labelled, self.learnt["separator"], self.missing)
+        rows, which = self._known(lists)
+        shape = (len(column), len(self.learnt["labels"]))
+        values = Ones(shape, lists.labelled.rows[rows], which)
+        return Targets(values, lists.labelled.flags, len(lists.values) - len(which))
 
     def head(self) -> Head:
         shares = np.clip(self.learnt["shares"], _SURE, 1 - _SURE)
@@ -127,10 +132,13 @@ class Multilabel(Task):
     def scores(
         self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
     ) -> dict[str, float]:
-        labelled, matrix, _ = self._truth(column, weights)
+        labelled = labelled_rows(column, self.missing, weights)
+        lists = label_lists(labelled, self.learnt["separator"], self.missing)
+        labelled = lists.labelled
         if not len(labelled.rows):
             return {}
-        truth = matrix.astype(bool)
+        truth = np.zeros((len(labelled.rows), len(self.learnt["labels"])), bool)
+        truth[self._known(lists)] = True
         z, w = checked(logits[labelled.rows]), labelled.weights
         answers = z > 0
         surprise = np.logaddexp(0, np.where(truth, -z, z)).mean(axis=1)
@@ -160,29 +168,23 @@ class Multilabel(Task):
             return clipped_gain(scores["auc"], trivial=0.5)
         return clipped_gain(scores["log_loss"], trivial=self.learnt["entropy"], perfect=0.0)
 
-    def _truth(
-        self, column: Column, weights: np.ndarray | None = None
-    ) -> tuple[Labelled, np.ndarray, int]:
-        """The labelled rows, which labels each has, and how many more were left out as unseen."""
-        labelled = labelled_rows(column, self.missing, weights)
-        lists = label_lists(labelled, self.learnt["separator"], self.missing)
-        return lists.labelled, *self._matrix(lists, self.learnt["labels"])
-
-    def _matrix(self, lists: LabelLists, labels: list[Any]) -> tuple[np.ndarray, int]:
-        truth = np.zeros((len(lists.labelled.rows), len(labels)), "float32")
-        if not len(lists.values):
-            return truth, 0
-        if self.on_unseen == "missing":
-            which = positions(lists.values, pa.array(labels))
-        else:
-            which = class_indices(
-                lists.labelled,
-                lists.values,
-                labels,
-                "Multilabel",
-                lists.parents,
-                way_out='on_unseen="missing"',
-            )
+    def _known(self, lists: LabelLists) -> tuple[np.ndarray, np.ndarray]:
+        """The rows and the labels of all that is named and known."""
+        which = self._which(lists, self.learnt["labels"])
         known = which >= 0
-        truth[lists.parents[known], which[known]] = 1
-        return truth, int((~known).sum())
+        return lists.parents[known], which[known]
+
+    def _which(self, lists: LabelLists, labels: list[Any]) -> np.ndarray:
+        """Each name's place among the labels, -1 for none."""
+        if not len(lists.values):
+            return np.zeros(0, "int32")
+        if self.on_unseen == "missing":
+            return positions(lists.values, pa.array(labels))
+        return class_indices(
+            lists.labelled,
+            lists.values,
+            labels,
+            "Multilabel",
+            lists.parents,
+            way_out='on_unseen="missing"',
+        )

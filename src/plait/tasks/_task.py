@@ -13,6 +13,7 @@ import pyarrow as pa
 from plait.errors import ConfigError, PlaitError
 from plait.heads import Head
 from plait.table import Column
+from plait.tasks._ones import Ones
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,13 @@ class Targets:
     """Some rows of a target column as arrays.
 
     Attributes:
-        values: `(rows, *answer)`, a valid constant where the label is missing.
+        values: `(rows, *answer)`, a valid constant where the label is missing; an array, or what is
+            indexed by rows like one.
         labelled: `(rows,)` bool.
         unseen: how many labels were left out because no training row has their class.
     """
 
-    values: np.ndarray
+    values: np.ndarray | Ones
     labelled: np.ndarray
     unseen: int = 0
 
@@ -49,6 +51,8 @@ class Task(abc.ABC):
 
     main_score: ClassVar[str]
     """The score that stands for the task in the progress bar and in the selection of a model."""
+    one_class: ClassVar[bool] = False
+    """Whether a label is one of some classes; a target is the class' number then."""
 
     column: str | None = None
     features: tuple[str, ...] | None = None

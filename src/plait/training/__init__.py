@@ -4,7 +4,7 @@ from plait.training._coverage import label_coverage, labelled_rows
 from plait.training._demands import demand_parts
 from plait.training._environment import environment
 from plait.training._folds import check_folds, run_folds
-from plait.training._notes import choices, outcome, tell
+from plait.training._notes import choices, outcome, sampling_note, tell
 from plait.training._parts import counted_rows, parted
 from plait.training._progress import Progress
 from plait.training._run import Run, going_on
@@ -43,6 +43,7 @@ __all__ = [
     "parted",
     "run_folder",
     "run_folds",
+    "sampling_note",
     "tell",
     "train",
     "trained_rows",

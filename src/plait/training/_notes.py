@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from plait._names import to_plain
 from plait.data import Findings
 from plait.inference import Declaration
@@ -18,6 +20,7 @@ def choices(
     settings: Training,
     sizes: Mapping[str, int],
     coverage: Mapping[str, Mapping[str, int]],
+    times: np.ndarray | None = None,
 ) -> list[str]:
     """Lines about what will be trained, with everything that was left open settled.
 
@@ -26,6 +29,7 @@ def choices(
         settings: settled.
         sizes: how many rows each part has.
         coverage: how many rows are labelled, by task.
+        times: how often each training row is drawn in an epoch; None for once.
     """
     lines = [
         f"feature {name}: {type(feature).__name__}, {to_plain(feature.encoder)}"
@@ -45,7 +49,14 @@ def choices(
         f"rows: {rows}; {settings.epochs} epochs of {settings.batch_size} rows a step, "
         f"patience {settings.patience}"
     )
+    if times is not None:
+        lines.append(sampling_note(times))
     return lines
+
+
+def sampling_note(times: np.ndarray) -> str:
+    """A line about how often rows are drawn."""
+    return f"sampling: a row is drawn {times.min():.3g} to {times.max():.3g} times an epoch"
 
 
 def outcome(

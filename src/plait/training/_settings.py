@@ -1,12 +1,18 @@
 """How to train, with everything left open settled by the size of the data."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
 
 from plait.errors import ConfigError
+from plait.table import Table
+from plait.tasks import Task
 from plait.training._every import Every
+from plait.training._sampling import Sampling
 
 # Optimizer steps to aim at, whatever the number of rows, and the bounds on epochs around it.
 _STEPS = 2500
@@ -43,6 +49,12 @@ class Training:
         max_minutes: how long training may take, validation included; what was learnt by then is kept.
         checkpoint_every: after how many steps, or after what time ("30s", "5m", "1h"), a checkpoint
             is written that `plait fit --resume` goes on from; five minutes if None.
+        sampling: how often rows are drawn, with replacement, as many an epoch as there are; None for
+            each once. `{"balance": task}`: each class of the task equally often, a row without a
+            label of it once; `{"balance": [task, task]}`: the classes of each of them.
+            `{"weight": column}`: in proportion to a column. `{"temperature": T}`: by tasks, where
+            each row has labels for few of them: a task with n labelled rows is chosen in proportion
+            to n^(1/T), then one of its rows; the higher T, the more the small ones are lifted.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
 
@@ -61,6 +73,7 @@ class Training:
     ema: float | None = None
     swa_from: float | None = None
     patience: int | None = None
+    sampling: Mapping[str, Any] | None = None
     modality_dropout: float = 0.1
     max_minutes: float | None = None
     checkpoint_every: int | str | None = None
@@ -104,6 +117,8 @@ class Training:
                 f"Training: max_minutes must be above 0. Received: {self.max_minutes}."
             )
         Every.read(self.checkpoint_every)
+        if self.sampling is not None:
+            Sampling.read(self.sampling)
 
     def _check_types(self) -> None:
         kinds: dict[str, tuple[type, tuple[str, ...]]] = {
@@ -130,6 +145,19 @@ class Training:
                     continue
                 if isinstance(value, bool) or not isinstance(value, kind):
                     raise ConfigError(f"Training: {name} is {told}. Received: {value!r}.", (name,))
+
+    def check(self, tasks: Mapping[str, Task]) -> None:
+        """Refuses settings that speak of tasks which are not there, or are of another kind.
+
+        Raises:
+            ConfigError: names one.
+        """
+        if self.sampling is not None:
+            Sampling.read(self.sampling).check(tasks)
+
+    def times(self, table: Table, tasks: Mapping[str, Task]) -> np.ndarray | None:
+        """How often each row is drawn in an epoch; see `Sampling.times`. None has each come once."""
+        return None if self.sampling is None else Sampling.read(self.sampling).times(table, tasks)
 
     def settled(self, rows: int) -> Self:
         """A copy without a None: what is used for so many training rows."""

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from plait.data import Batches, FeatureRows, epoch_order, row_keys
+from plait.data import Batches, FeatureRows, _batches, epoch_order, row_keys
 from plait.features import ArraySpec, BrokenCell, Category, Encoded, Number, Text
-from plait.table import Table
+from plait.table import Table, _cells
 from plait.tasks import Multiclass, Regression
 
 ROWS = 10
@@ -121,6 +121,14 @@ def test_media_are_decoded_once_where_they_fit_and_findings_are_counted_once(mak
     assert rows.findings.cut == {"m": 1}
 
 
+@pytest.mark.parametrize("cache", [0, 1 << 20])
+def test_a_row_that_is_asked_for_twice_is_decoded_once(table, cache):
+    rows = FeatureRows({"m": Lazy(state={})}, table, cache_bytes=cache)
+    assert rows.inputs(np.array([5, 3, 5]))["m"][:, 0].tolist() == [5, 3, 5]
+    assert LOG == [[4, 6]]
+    assert rows.findings.cut == {"m": 1}
+
+
 def test_arrays_that_would_be_large_are_made_by_batch_and_are_the_same(table):
     features = {
         "n": Number().fit(table.column("n")),
@@ -148,6 +156,40 @@ def test_threads_change_nothing(make):
     with_threads = make(workers=3)
     for index in range(3):
         same(with_threads[index], make()[index])
+
+
+def test_batches_that_are_large_are_not_read_far_ahead(make, monkeypatch):
+    def read_for_the_first(bound):
+        LOG.clear()
+        monkeypatch.setattr(_batches, "_AHEAD_BYTES", bound)
+        batches = make(workers=1)
+        batches[0]
+        batches._reader._pool.shutdown()
+        return len(LOG)
+
+    assert read_for_the_first(1) == 2
+    # Four rows of a number, two more, a class and a price.
+    assert read_for_the_first(2 * 4 * 4 * (1 + 2 + 1 + 1)) == 3
+
+
+def test_a_whole_batch_of_media_is_what_was_decoded(table, monkeypatch):
+    decoded = []
+    encode = Lazy.encode
+    monkeypatch.setattr(Lazy, "encode", lambda f, c: decoded.append(encode(f, c)) or decoded[-1])
+    rows = FeatureRows({"m": Lazy(state={})}, table, cache_bytes=0)
+    assert rows.inputs(np.array([1, 2]), 2)["m"] is decoded[0].values
+    padded = rows.inputs(np.array([1, 2]), 3)
+    assert padded["m"][:, 0].tolist() == [1, 2, 0]
+    assert padded["m__present"].tolist() == [True, True, False]
+
+
+def test_a_column_is_encoded_some_rows_at_a_time(table, monkeypatch):
+    feature = Text(characters=(1, 2)).fit(table.column("m"))
+    whole = FeatureRows({"m": feature}, table)
+    monkeypatch.setattr(_cells, "PIECE", 4)
+    in_pieces = FeatureRows({"m": feature}, Table.read(table.arrow))
+    for name, values in whole.inputs(np.arange(ROWS)).items():
+        np.testing.assert_array_equal(in_pieces.inputs(np.arange(ROWS))[name], values)
 
 
 def test_keys_are_different_for_each_row_and_epoch_and_the_same_again():

@@ -6,7 +6,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from plait.encoders import CategoryEmbedding, TextBag, TextRNN
 from plait.errors import ConfigError, DataError
-from plait.features import Text
+from plait.features import Text, _text_forms
 from plait.table import Table
 
 TEXTS = ["The dress is great", "a great dress, a dress", "It's too small", "the fit is small"]
@@ -116,6 +116,18 @@ def test_words_of_one_row_are_left_out_where_there_are_many_rows():
     many = ["common word"] * 1999 + ["single word"]
     assert fitted(many, words=(1, 1)).state["vocabulary"] == ["word", "common"]
     assert len(fitted(TEXTS, words=(1, 1), max_vocabulary=3).state["vocabulary"]) == 3
+
+
+def test_the_vocabulary_is_made_into_a_table_once(monkeypatch):
+    made = []
+    begin = _text_forms.TextForm.__init__
+    monkeypatch.setattr(_text_forms.TextForm, "__init__", lambda *a: made.append(1) or begin(*a))
+    column = Table.read({"t": ["one two", "three four"]}).column("t")
+    feature = Text().fit(column)
+    made.clear()
+    for _ in range(3):
+        feature.encode(column)
+    assert len(made) == 1
 
 
 def test_the_state_is_json_and_a_feature_works_from_it():

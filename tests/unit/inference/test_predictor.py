@@ -15,7 +15,7 @@ import pytest
 from plait.encoders import AudioConv, ImageConv
 from plait.errors import ConfigError, DataError, ModelFileError
 from plait.features import Number
-from plait.inference import Predictor
+from plait.inference import Predictor, _predictor
 from plait.inference._archive import Archive
 from plait.table import Table
 from tests.unit.inference import tiny
@@ -106,6 +106,17 @@ def test_rows_are_answered_alike_alone_and_in_a_table_of_several_batches(predict
         alone = predictor.logits(table.take(np.array([row])))
         for task, logits in whole.items():
             assert logits[row].tobytes() == alone[task][0].tobytes()
+
+
+def test_answers_in_parts_are_those_of_the_whole(predictor, monkeypatch):
+    monkeypatch.setattr(_predictor, "_DECODED", predictor.batch_size + 1)
+    table = Table.read(tiny.columns(rows=4 * predictor.batch_size + 3))
+    table = table.take(np.arange(len(table))[::-1])
+    parts = list(predictor.predict_in_parts(table))
+    assert [len(part) for part in parts] == [2 * predictor.batch_size] * 2 + [3]
+    assert len({part.schema for part in parts}) == 1
+    assert pa.concat_tables(parts).equals(predictor.predict(table))
+    assert pa.concat_tables(parts)["id"].to_pylist() == table.column("id").values.to_pylist()
 
 
 def test_a_category_that_training_never_saw_is_answered(predictor):

@@ -1,15 +1,19 @@
 import gzip
 import json
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as parquet
 import pytest
+from pyarrow.csv import open_csv
 
 from plait.errors import DataError
-from plait.table import Table, _kept, _read
+from plait.table import Column, Table, _cells, _kept, _read, _stream_csv, infer, leaks
 from plait.table._cells import Cells
+from plait.table._codes import Codes
+from plait.table._mapped import write_arrow
 
 LATE = {
     "whole": ["1", "2"],
@@ -110,7 +114,9 @@ def test_cells_are_taken_out_of_chunks_in_any_order():
     values = pa.chunked_array(chunks, pa.int64())
     for at in ([0], [5, 0, 5, 1, 2], [], [3, 3]):
         indices = np.array(at, "int64")
-        assert Cells(values).taken(indices).to_pylist() == values.take(pa.array(indices)).to_pylist()
+        assert (
+            Cells(values).taken(indices).to_pylist() == values.take(pa.array(indices)).to_pylist()
+        )
 
 
 def test_a_pattern_and_a_folder_are_all_their_files(tmp_path):
@@ -129,15 +135,122 @@ def test_a_pattern_and_a_folder_are_all_their_files(tmp_path):
         assert table.root == (tmp_path if "*" in source.parent.name else tmp_path / "parts")
 
 
+def test_files_of_text_that_disagree_are_read_as_one_file_would_be(tmp_path):
+    (tmp_path / "a.csv").write_text("n,code,whole,day\n1.50,01,1,2020-01-01\n")
+    (tmp_path / "b.csv").write_text("day,n,code,whole\n2020-01-02,x,12,2.5\n")
+    assert Table.read(tmp_path / "*.csv").arrow.to_pylist() == [
+        {"n": "1.50", "code": "01", "whole": 1.0, "day": date(2020, 1, 1)},
+        {"n": "x", "code": "12", "whole": 2.5, "day": date(2020, 1, 2)},
+    ]
+
+
 def test_files_that_do_not_fit_together_are_refused(tmp_path):
-    (tmp_path / "a.csv").write_text("n\n1\n")
-    (tmp_path / "b.csv").write_text("n\nx\n")
-    with pytest.raises(DataError, match=r"\*\.csv do not fit together.*n"):
-        Table.read(tmp_path / "*.csv")
+    (tmp_path / "a.csv").write_text("n\nx\n")
+    parquet.write_table(pa.table({"n": [1]}), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"\[ab\]\.\* do not fit together.*n"):
+        Table.read(tmp_path / "[ab].*")
     with pytest.raises(DataError, match=r"No file is called like"):
-        Table.read(tmp_path / "*.parquet")
+        Table.read(tmp_path / "*.feather")
     with pytest.raises(DataError, match=r"holds no table"):
         Table.read(tmp_path.joinpath("empty").mkdir() or tmp_path / "empty")
+
+
+@pytest.mark.parametrize("memory", ["large", "small"])
+def test_columns_in_the_names_of_folders(tmp_path, memory, request):
+    if memory == "small":
+        request.getfixturevalue("on_disk")
+    for year, shop, rows in (
+        ("2023", "a%2Fb", "5"),
+        ("2024", "__HIVE_DEFAULT_PARTITION__", "6\n7"),
+    ):
+        folder = tmp_path / "sales" / f"year={year}" / f"shop={shop}" / "month=01"
+        folder.mkdir(parents=True)
+        (folder / "part.csv").write_text(f"n\n{rows}\n")
+    expected = [
+        {"n": 5, "year": 2023, "shop": "a/b", "month": "01"},
+        {"n": 6, "year": 2024, "shop": None, "month": "01"},
+        {"n": 7, "year": 2024, "shop": None, "month": "01"},
+    ]
+    for source in ("sales", "sales/year=*/**/*.csv"):
+        assert Table.read(tmp_path / source).arrow.to_pylist() == expected
+    address = f"file://{tmp_path}/sales"
+    for source in (address, f"{address}/year=*/*/*/part.csv"):
+        assert Table.read(source).arrow.to_pylist() == expected
+    # What a file says itself goes before, and one file that is named is no part of a folder.
+    one = next(tmp_path.rglob("year=2023/**/part.csv"))
+    assert Table.read(one).columns == ["n"]
+    one.write_text("n,year\n5,1999\n")
+    assert Table.read(tmp_path / "sales").column("year").values.to_pylist() == [1999, 2024, 2024]
+
+
+def test_a_table_on_disk_has_no_name_while_it_is_written(tmp_path, on_disk, monkeypatch):
+    seen = []
+
+    def watched(batches, file):
+        write_arrow(batches, file)
+        seen.extend(p for p in (tmp_path / "cache").rglob("*") if p.is_file())
+
+    monkeypatch.setattr(_kept, "write_arrow", watched)
+    (tmp_path / "a.csv").write_text("n\n1\n")
+    assert Table.read(tmp_path / "a.csv").column("n").cells.mapped is not None
+    assert seen == []
+
+
+def test_a_late_surprise_has_a_large_file_read_once_more(tmp_path, on_disk, monkeypatch):
+    opened = []
+    monkeypatch.setattr(
+        _stream_csv.csv, "open_csv", lambda *a, **k: opened.append(1) or open_csv(*a, **k)
+    )
+    (tmp_path / "a.csv").write_text("n\n" + "1\n" * 700_000 + "x\n")
+    assert Table.read(tmp_path / "a.csv").column("n").type == pa.string()
+    # To see the columns, to the surprise, to the end, and to keep it.
+    assert len(opened) == 4
+
+
+@pytest.mark.parametrize(
+    "look", [leaks, lambda parts: infer(parts["train"])], ids=["leaks", "infer"]
+)
+def test_media_and_long_texts_are_not_read_to_be_looked_at(look, monkeypatch):
+    rows = 3_000
+    table = Table.read(
+        {
+            "photo": [b"\x89PNG" + bytes(1000)] * rows,
+            "note": [f"a note of some words, number {n}" for n in range(rows)],
+            "kind": ["a", "b", "c"] * (rows // 3),
+        }
+    )
+    parts = {"train": table.take(np.arange(2_500)), "test": table.take(np.arange(2_500, rows))}
+    taken, read = [], Cells.taken
+
+    def watched(cells, indices):
+        taken.append((cells.type, len(indices)))
+        return read(cells, indices)
+
+    monkeypatch.setattr(Cells, "taken", watched)
+    monkeypatch.setattr(_cells, "PIECE", 100)
+    look(parts)
+    most = {kind: max(n for k, n in taken if k == kind) for kind, _ in taken}
+    assert pa.binary() not in most
+    assert most[pa.string()] <= 2_000
+
+
+def test_of_a_target_with_many_values_no_more_is_read_than_tells_so(monkeypatch):
+    monkeypatch.setattr(_cells, "PIECE", 100)
+    column = Table.read({"n": list(range(1000))}).column("n")
+    pieces, seen = Column.pieces, []
+    monkeypatch.setattr(Column, "pieces", lambda c: (seen.append(p) or p for p in pieces(c)))
+    assert Codes.of_few(column, 50) is None
+    # That piece itself, and its look for empty cells.
+    assert len(seen) == 2
+
+
+def test_codes_are_places_in_the_distinct_values(monkeypatch):
+    monkeypatch.setattr(_cells, "PIECE", 2)
+    found = Codes.of(Table.read({"w": ["b", "a", None, "b", "", "c", None]}).column("w"))
+    assert found.values.to_pylist() == ["b", "a", "c"]
+    assert found.places.tolist() == [0, 1, -1, 0, -1, 2, -1]
+    assert found.with_empty_last().tolist() == [0, 1, 3, 0, 3, 2, 3]
+    assert found.with_empty_apart().tolist() == [0, 1, 3, 0, 4, 2, 5]
 
 
 def test_a_full_disk_is_said(tmp_path, on_disk, monkeypatch):

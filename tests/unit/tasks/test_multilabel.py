@@ -6,6 +6,7 @@ import pytest
 
 from plait.errors import ConfigError, DataError
 from plait.tasks import Multilabel
+from plait.tasks._ones import Ones
 from tests.unit.tasks.columns import column_of
 
 TASK = Multilabel().fit(column_of([["a"], ["b"], ["a", "c"]]))
@@ -123,3 +124,25 @@ def test_an_empty_separator_is_refused():
         Multilabel(separator="")
     with pytest.raises(ConfigError, match="on_unseen is"):
         Multilabel(on_unseen="skip")
+
+
+def test_ones_are_indexed_like_an_array():
+    dense = np.random.default_rng(0).random((7, 5)) < 0.3
+    dense[2] = False
+    rows, columns = np.nonzero(dense)
+    again = np.random.default_rng(1).permutation(np.r_[np.arange(len(rows)), 0])
+    ones = Ones(dense.shape, rows[again], columns[again])
+    assert (len(ones), ones.shape, ones.dtype) == (7, (7, 5), np.float32)
+    for at in (np.array([6, 2, 2, 0]), np.array([], "int64"), 3, dense[:, 0]):
+        np.testing.assert_array_equal(ones[at], dense[at])
+    np.testing.assert_array_equal(ones, dense)
+
+
+def test_targets_of_many_labels_take_what_is_in_them():
+    """Of 20,000 rows and as many labels 1.6 GB would be needed."""
+    cells = [[f"l{n}", f"l{n // 2}"] for n in range(20_000)]
+    task = Multilabel().fit(column_of(cells))
+    assert len(task.learnt["labels"]) == 20_000
+    values = task.targets(column_of(cells)).values
+    assert values.shape == (20_000, 20_000)
+    assert values[np.array([5])].sum() == 2
