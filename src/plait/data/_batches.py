@@ -67,6 +67,8 @@ class Batches(keras.utils.PyDataset):
         self.epoch = epoch
         self.start = start
         self.rows = table.num_rows
+        self.table = table.name
+        self._numbers = table.rows
         self._features = FeatureRows(features, table)
         self._targets: dict[str, Targets] = {
             name: task.targets(table.column(task.column or name)) for name, task in tasks.items()
@@ -134,6 +136,11 @@ class Batches(keras.utils.PyDataset):
             weight = self._weights[indices] * targets.labelled[indices]
             weights[name] = _padded(weight.astype("float32"), self.batch_size)
         return x, y, weights
+
+    def numbers(self, epoch: int, index: int) -> np.ndarray:
+        """The numbers in the table of one batch's rows, in its order; see `batch`."""
+        start = index * self.batch_size
+        return self._numbers[self._rows(epoch)[start : start + self.batch_size]]
 
     def _read(self, key: tuple[int, int]) -> Batch:
         return self.batch(*key)

@@ -12,7 +12,7 @@ from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
 from plait.model import ModalityDropout, MultiTaskModel, WeightAverage
 from plait.tasks import Task
-from plait.training._goes_on import GoesOn, fit_through
+from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._schedules import learning_rate
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
@@ -88,13 +88,14 @@ def train(
         with seeded(seed):
             fit_through(model, batches, settings, selection, callbacks, looked_at, goes_on)
     except DivergedError as error:
+        diverged = f"{error.what} {rows_of(error.bad, batches)}".strip()
         if not selection.history:
             raise DivergedError(
-                error.what,
+                diverged,
                 "No epoch had ended before. Lower Training(learning_rate=...), or look for extreme "
                 "numbers in the table.",
+                error.bad,
             ) from error
-        diverged = error.what
     selection.restore()
     return Trained(predictor, model, tuple(selection.history), selection.best, diverged)
 
