@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Literal, Self, get_args
 
 from plait.errors import ConfigError
+from plait.inference import Precision
 from plait.training._every import Every
 
 # Optimizer steps to aim at, whatever the number of rows, and the bounds on epochs around it.
@@ -43,6 +44,9 @@ class Training:
         max_minutes: how long training may take, validation included; what was learnt by then is kept.
         checkpoint_every: after how many steps, or after what time ("30s", "5m", "1h"), a checkpoint
             is written that `plait fit --resume` goes on from; five minutes if None.
+        precision: what the layers compute in: "float32", "bfloat16", or "float16", with its losses
+            scaled so that no gradient underflows. Weights, heads and losses are float32 all the same.
+            The model is saved with it; as Keras' own settings have it if None.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
 
@@ -61,6 +65,7 @@ class Training:
     ema: float | None = None
     swa_from: float | None = None
     patience: int | None = None
+    precision: Precision | None = None
     modality_dropout: float = 0.1
     max_minutes: float | None = None
     checkpoint_every: int | str | None = None
@@ -87,11 +92,13 @@ class Training:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise ConfigError(f"Training: {name} must be in [0, 1). Received: {value}.")
-        if self.schedule not in get_args(Schedule):
-            raise ConfigError(
-                f"Training: schedule is {' or '.join(map(repr, get_args(Schedule)))}. "
-                f"Received: {self.schedule!r}."
-            )
+        for name, kind, is_open in (("schedule", Schedule, False), ("precision", Precision, True)):
+            value = getattr(self, name)
+            if value not in get_args(kind) and not (is_open and value is None):
+                raise ConfigError(
+                    f"Training: {name} is {' or '.join(map(repr, get_args(kind)))}. "
+                    f"Received: {value!r}."
+                )
         if self.ema is not None and not 0 < self.ema < 1:
             raise ConfigError(f"Training: ema must be in (0, 1). Received: {self.ema}.")
         if self.swa_from is not None and not 0 <= self.swa_from < 1:

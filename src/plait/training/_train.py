@@ -135,13 +135,15 @@ def compile_model(
         balancing: a balancer that no model has yet, or None to add the losses.
         steps: batches an epoch, which Keras counts for the schedule.
     """
-    optimizer = keras.optimizers.AdamW(
+    optimizer: keras.optimizers.Optimizer = keras.optimizers.AdamW(
         learning_rate(settings, steps),
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.clip_norm,
         gradient_accumulation_steps=settings.accumulate if settings.accumulate > 1 else None,
     )
     optimizer.exclude_from_weight_decay(var_names=list(_NO_DECAY))
+    if settings.precision == "float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
         optimizer,
         loss={name: task.loss() for name, task in tasks.items()},
