@@ -1,5 +1,8 @@
 """What can go wrong, each with a message that says where, what was expected and the way out."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class PlaitError(ValueError):
     """The root of plait's own errors.
@@ -34,17 +37,60 @@ class BalancingError(PlaitError):
     """A balancer whose needs the model, the loss or the batch cannot meet."""
 
 
+_NAMED = 8
+"""So many rows a message names."""
+
+
+@dataclass(frozen=True)
+class BadLoss:
+    """The first loss of an epoch that was no number.
+
+    Attributes:
+        task: None for the losses that layers and regularisers add.
+        step: of the optimizer, from 0.
+        epoch: from 0.
+        batch: of the epoch, from 0.
+        places: the first rows of the batch that have such a loss, from 0; none where the loss of no
+            row alone is one, or that is not known.
+        count: how many rows of the batch have one.
+    """
+
+    task: str | None
+    step: int
+    epoch: int
+    batch: int
+    places: tuple[int, ...]
+    count: int
+
+    def where(self, rows: Sequence[int], of: str) -> str:
+        """The batch and rows, as a sentence.
+
+        Args:
+            rows: the numbers, in `of`, of the rows in `places`.
+            of: what the rows are of, such as a table's name.
+        """
+        batch = f"That was batch {self.batch + 1} of epoch {self.epoch + 1}"
+        if not rows:
+            return f"{batch}."
+        count, named = max(self.count, len(rows)), rows[:_NAMED]
+        more = f" and {count - len(named)} more" if count > len(named) else ""
+        noun = "row" if count == 1 else "rows"
+        return f"{batch}, in {noun} {', '.join(map(str, named))}{more} of {of}."
+
+
 class DivergedError(PlaitError):
     """A loss that is not finite; the message names the task, the step and the last good weights.
 
     Args:
         what: which loss, and when.
-        way_out: what there is to go on from, and what to change.
+        way_out: where it was, what there is to go on from, and what to change.
+        bad: the loss; None where only the weights tell of it.
     """
 
-    def __init__(self, what: str, way_out: str = "") -> None:
+    def __init__(self, what: str, way_out: str = "", bad: BadLoss | None = None) -> None:
         super().__init__(f"{what} {way_out}".strip())
         self.what = what
+        self.bad = bad
 
 
 class StoppedError(PlaitError):

@@ -330,6 +330,7 @@ class Learner:
             self.width,
             self.key,
             self.weight,
+            self.training.precision if self.training else None,
         ).settled()
 
     def _validation(self, declaration: Declaration, table: Table | None) -> Validation | None:

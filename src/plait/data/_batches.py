@@ -72,6 +72,8 @@ class Batches(keras.utils.PyDataset):
         self.epoch = epoch
         self.start = start
         self.rows = table.num_rows
+        self.table = table.name
+        self._numbers = table.rows
         self._features = FeatureRows(features, table)
         self._targets: dict[str, Targets] = {
             name: task.targets(table.column(task.column or name)) for name, task in tasks.items()
@@ -147,6 +149,11 @@ class Batches(keras.utils.PyDataset):
         targets = sum(math.prod(v.shape[1:]) * v.dtype.itemsize for v in values)
         size = self.batch_size * (self._features.row_bytes + targets)
         return min(_AHEAD, max(1, _AHEAD_BYTES // max(1, size)))
+
+    def numbers(self, epoch: int, index: int) -> np.ndarray:
+        """The numbers in the table of one batch's rows, in its order; see `batch`."""
+        start = index * self.batch_size
+        return self._numbers[self._rows(epoch)[start : start + self.batch_size]]
 
     def _read(self, key: tuple[int, int]) -> Batch:
         return self.batch(*key)

@@ -37,7 +37,8 @@ class LinearHead(Head):
         prior: what b starts as, such as the log of the classes' shares: the model then starts near
             the trivial answer. Zeros if None.
 
-    Call arguments and Returns: see `Head`; logits are `(batch, size)`, float32 under any policy.
+    Call arguments and Returns: see `Head`; logits are `(batch, size)`, computed in float32 under any
+    policy.
 
     Raises:
         ConfigError: a size, dropout or prior that cannot be.
@@ -68,18 +69,19 @@ class LinearHead(Head):
         self.prior = None if prior is None else [float(value) for value in prior]
 
     def build(self, tokens_shape: Any) -> None:
-        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="drop")
+        # Half precision would round a price to three digits.
+        self.drop = keras.layers.Dropout(self.dropout, dtype="float32", name="drop")
         self.logits = keras.layers.Dense(
             self.size,
             bias_initializer=keras.initializers.Constant(0.0 if self.prior is None else self.prior),
-            dtype=self.dtype_policy,
+            dtype="float32",
             name="logits",
         )
         self.logits.build((None, tokens_shape[-1]))
 
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
-        mean = self.drop(masked_mean(tokens, mask), training=training)
-        return ops.cast(self.logits(mean), "float32")
+        mean = masked_mean(ops.cast(tokens, "float32"), mask)
+        return self.logits(self.drop(mean, training=training))
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -5,7 +5,7 @@ Nothing here imports training code.
 
 from plait.inference._archive import FORMAT, Archive, ArrayForm, write_archive
 from plait.inference._check_names import check_names
-from plait.inference._connect import connect
+from plait.inference._connect import Precision, connect
 from plait.inference._declaration import Declaration
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._predictor import Answers, Predictor
@@ -19,6 +19,7 @@ __all__ = [
     "ArrayForm",
     "Blank",
     "Declaration",
+    "Precision",
     "Predictor",
     "Scores",
     "check_names",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -20,6 +20,8 @@ from plait.sharing import Sharing
 from plait.tasks import Task
 
 Tensors = dict[str, Any]
+Precision = Literal["float32", "bfloat16", "float16"]
+"""What layers compute in; weights, logits and losses are float32 all the same."""
 
 
 def connect(
@@ -28,6 +30,7 @@ def connect(
     fusion: Fusion,
     sharing: Sharing,
     width: int = 128,
+    precision: Precision | None = None,
     *,
     seed: int = 0,
 ) -> tuple[Tensors, Tensors]:
@@ -46,6 +49,7 @@ def connect(
         fusion: joins the features' tokens.
         sharing: what the tasks share after fusion.
         width: the size of the tokens of an encoder that was not named.
+        precision: of every layer; as Keras' own settings have it if None.
         seed: decides the initial weights, alone: the caller's random state is left as it is.
 
     Returns:
@@ -58,7 +62,7 @@ def connect(
     """
     keep_compiled(lambda: cache_folder("compiled"))
     check_names(features, tasks)
-    return in_fresh_state(lambda: graph(features, tasks, fusion, sharing, width), seed)
+    return in_fresh_state(lambda: graph(features, tasks, fusion, sharing, width, precision), seed)
 
 
 @dataclass(frozen=True)
@@ -96,14 +100,19 @@ def graph(
     fusion: Fusion,
     sharing: Sharing,
     width: int,
+    precision: Precision | None = None,
 ) -> tuple[Tensors, Tensors]:
-    """The graph of `connect`, in the state of Keras as it is."""
+    """The graph of `connect`, in the state of Keras as it is, but for the precision."""
+    policy = None
+    if precision is not None:
+        policy = precision if precision == "float32" else f"mixed_{precision}"
+        keras.config.set_dtype_policy(policy)
     inputs = _inputs(features)
     names = _LayerNames(set(inputs))
     heads = {task: names(task) for task in tasks}
-    strands = _strands(features, inputs, names, width)
-    fusion = _copy(fusion, names("fusion"))
-    sharing = _copy(sharing, names("sharing"))
+    strands = _strands(features, inputs, names, width, policy)
+    fusion = _copy(fusion, names("fusion"), policy)
+    sharing = _copy(sharing, names("sharing"), policy)
     shared: dict[tuple[str, ...], tuple[Any, Any, Any]] = {}
     outputs = {}
     for name, task in tasks.items():
@@ -116,7 +125,7 @@ def graph(
         common, tokens, mask = shared[reads]
         branch = sharing.branch(name)
         own = common if branch is None else branch(common, tokens, mask)
-        head = _copy(task.head(), heads[name])
+        head = _copy(task.head(), heads[name], policy)
         if task.maps_of is None:
             outputs[name] = head(own, mask)
         elif maps := strands[task.maps_of].maps:
@@ -141,7 +150,11 @@ def _inputs(features: Mapping[str, Feature]) -> Tensors:
 
 
 def _strands(
-    features: Mapping[str, Feature], inputs: Tensors, names: _LayerNames, width: int
+    features: Mapping[str, Feature],
+    inputs: Tensors,
+    names: _LayerNames,
+    width: int,
+    policy: str | None,
 ) -> dict[str, _Strand]:
     tied: dict[str, keras.layers.Layer] = {}
     strands = {}
@@ -151,15 +164,14 @@ def _strands(
         values = blank["values"]
         scaling = feature.scaling()
         if scaling is not None:
-            scaled = _copy(scaling, names(f"{name}__scaling"))(values)
+            scaled = _copy(scaling, names(f"{name}__scaling"), policy)(values)
             # An encoder is promised zeros in absent rows, and zero may not scale to zero.
             values = Blank(name=names(f"{name}__scaled_blank"))(scaled, present)["values"]
         encoder = tied.get(feature.tied) if feature.tied else None
         if encoder is None:
             declared = feature.encoder or feature.default_encoder(width)
-            encoder = _copy(
-                declared.for_feature(feature), names(f"{feature.tied or name}__encoder")
-            )
+            named = names(f"{feature.tied or name}__encoder")
+            encoder = _copy(declared.for_feature(feature), named, policy)
             if feature.tied:
                 tied[feature.tied] = encoder
         encoded = _encoded(name, encoder, values, blank.get("lengths"))
@@ -197,5 +209,7 @@ def _fuse(fusion: Fusion, strands: Mapping[str, _Strand], reads: tuple[str, ...]
     )
 
 
-def _copy(layer: keras.layers.Layer, name: str) -> Any:
-    return type(layer).from_config({**layer.get_config(), "name": name})
+def _copy(layer: keras.layers.Layer, name: str, policy: str | None) -> Any:
+    # A layer that was declared has the policy that was set then.
+    own = {} if policy is None else {"dtype": policy}
+    return type(layer).from_config({**layer.get_config(), **own, "name": name})

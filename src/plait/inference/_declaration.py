@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ from plait.features import Feature
 from plait.fusion import Fusion
 from plait.inference._archive import ArrayForm
 from plait.inference._check_names import check_names
-from plait.inference._connect import Tensors, connect, graph
+from plait.inference._connect import Precision, Tensors, connect, graph
 from plait.inference._fresh_state import in_fresh_state
 from plait.inference._rows import check_columns
 from plait.inference._weights import forms_of
@@ -43,6 +43,7 @@ class Declaration:
         width: the size of the tokens where an encoder leaves it open.
         key: the column that names a row, or None.
         weight: the column of each row's weight in the scores, or None.
+        precision: what the layers compute in; as Keras' own settings have it if None.
     """
 
     features: Mapping[str, Feature]
@@ -52,6 +53,7 @@ class Declaration:
     width: int = 128
     key: str | None = None
     weight: str | None = None
+    precision: Precision | None = None
 
     def settled(self) -> Self:
         """The same with every encoder named, so that a later default changes no saved model."""
@@ -63,7 +65,13 @@ class Declaration:
 
     def connect(self, seed: int = 0) -> tuple[Tensors, Tensors]:
         """The inputs and outputs of a model of this declaration; see `connect`."""
-        return connect(self.features, self.tasks, self.fusion, self.sharing, self.width, seed=seed)
+        return connect(*self._graph, seed=seed)
+
+    @property
+    def _graph(self) -> tuple[Any, ...]:
+        """What the graph depends on, in the order of `graph`."""
+        joined = (self.fusion, self.sharing, self.width, self.precision)
+        return (self.features, self.tasks, *joined)
 
     @property
     def least_weights(self) -> int:
@@ -79,9 +87,7 @@ class Declaration:
 
         def dry() -> dict[str, ArrayForm]:
             with keras.StatelessScope(initialize_variables=False):
-                inputs, outputs = graph(
-                    self.features, self.tasks, self.fusion, self.sharing, self.width
-                )
+                inputs, outputs = graph(*self._graph)
                 return forms_of(keras.Model(inputs, outputs))
 
         return in_fresh_state(dry, seed=0)
@@ -111,6 +117,7 @@ class Declaration:
             "width": self.width,
             "key": self.key,
             "weight": self.weight,
+            "precision": self.precision,
         }
 
     @classmethod
@@ -138,6 +145,8 @@ class Declaration:
                 width=plain["width"],
                 key=plain["key"],
                 weight=plain["weight"],
+                # Files from before there was a choice have none.
+                precision=plain.get("precision"),
             )
             made._check_kinds()
         except ConfigError as error:
@@ -166,6 +175,8 @@ class Declaration:
                 raise TypeError(f"expected {kind}, received {value!r}")
         if self.width < 1:
             raise ValueError(f"width is {self.width}")
+        if self.precision not in (None, *get_args(Precision)):
+            raise ValueError(f"precision is {self.precision}")
         for name, feature in self.features.items():
             size = math.prod(feature.spec.shape) * np.dtype(feature.spec.dtype).itemsize
             if size > _ROW_LIMIT:

@@ -28,11 +28,14 @@ class TaskLosses:
         values: `(tasks,)` float32, 0 without labels.
         totals: `(tasks,)`, the sum of the labelled rows' weights.
         plain: `(tasks,)`, the losses without their loss weights, for the logs.
+        wrong: `(tasks, batch)` bool, the rows whose loss is not finite; None where the rows have
+            another order than the batch.
     """
 
     values: Any
     totals: Any
     plain: Any
+    wrong: Any = None
 
     @property
     def active(self) -> Any:
@@ -150,15 +153,15 @@ def whole_pass(
 def seen_beside(losses: TaskLosses, predictions: dict[str, Any]) -> tuple[Any, ...]:
     """What comes out of a differentiated function beside its losses; masks do not by themselves."""
     masks = {n: m for n, p in predictions.items() if (m := mask_of(p)) is not None}
-    return losses.totals, losses.plain, predictions, masks
+    return losses.totals, losses.plain, losses.wrong, predictions, masks
 
 
 def read_beside(values: Any, seen: tuple[Any, ...]) -> tuple[TaskLosses, dict[str, Any]]:
     """The losses and predictions from their differentiated `values` and what `seen_beside` gave."""
-    totals, plain, predictions, masks = seen
+    totals, plain, wrong, predictions, masks = seen
     for name, mask in masks.items():
         set_mask(predictions[name], mask)
-    return TaskLosses(values, totals, plain), predictions
+    return TaskLosses(values, totals, plain, wrong), predictions
 
 
 def added_losses(losses: list[Any], variables: list[keras.Variable]) -> Any:

@@ -104,17 +104,18 @@ class Objective:
     ) -> TaskLosses:
         """Each task's mean loss over the weights of its labelled rows, times its loss weight."""
         labels = self.labels(predictions, given)
-        plain, totals = [], []
+        plain, totals, wrong = [], [], []
         for task in self.tasks:
             rows = row_losses(self._functions[task], labels[task], predictions[task])
             value, total = task_loss(*rows)
             plain.append(value)
             totals.append(total)
+            wrong.append(keras.ops.logical_not(keras.ops.isfinite(rows[0])))
         if not plain:
             return TaskLosses(*(keras.ops.zeros((0,)) for _ in range(3)))
         losses = keras.ops.stack(plain)
         weights = keras.ops.convert_to_tensor(self.loss_weights)
-        return TaskLosses(losses * weights, keras.ops.stack(totals), losses)
+        return TaskLosses(losses * weights, keras.ops.stack(totals), losses, keras.ops.stack(wrong))
 
     @property
     def loss_weights(self) -> np.ndarray:

@@ -8,9 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from plait.errors import BadLoss
 from plait.model._asked import Weighed
 from plait.model._means import Means
 from plait.model._network import TaskLosses
+
+_ROWS = 8
+"""So many of a batch's rows are named."""
 
 
 class Report:
@@ -30,6 +34,11 @@ class Report:
         self._bad = keras.Variable(
             np.full(len(self._tasks) + 1, -1), dtype="int32", trainable=False, name="bad_steps"
         )
+        self._batches = keras.Variable(0, dtype="int32", trainable=False, name="batches")
+        # Of the first one: its batch, how many rows, and which.
+        self._where = keras.Variable(
+            np.full(_ROWS + 2, -1), dtype="int32", trainable=False, name="bad_rows"
+        )
         count = len(self._tasks)
         self._cosines = Means(count * count, name="cosines") if compares else None
         self._shares = Means(count, name="shares") if compares else None
@@ -38,12 +47,15 @@ class Report:
     def variables(self) -> list[keras.Variable]:
         """All of it."""
         means = [m for m in (self._cosines, self._shares) if m is not None]
-        return [self.epoch, self._bad, *(v for m in means for v in m.variables)]
+        own = [self.epoch, self._bad, self._batches, self._where]
+        return [*own, *(v for m in means for v in m.variables)]
 
     def begin(self, epoch: int) -> None:
         """Starts an epoch."""
         self.epoch.assign(epoch)
         self._bad.assign(np.full(self._bad.shape, -1))
+        self._batches.assign(np.int32(0))
+        self._where.assign(np.full(self._where.shape, -1))
         for means in (self._cosines, self._shares):
             if means is not None:
                 means.reset_state()
@@ -52,8 +64,12 @@ class Report:
         """Takes one step."""
         ops = keras.ops
         wrong = ops.logical_not(ops.isfinite(ops.append(losses.values, added)))
-        bad = ops.convert_to_tensor(self._bad)
+        bad, batch = ops.convert_to_tensor(self._bad), ops.convert_to_tensor(self._batches)
+        first = ops.logical_and(ops.any(wrong), ops.all(bad < 0))
+        where = ops.convert_to_tensor(self._where)
+        self._where.assign(ops.where(first, _where(batch, wrong, losses.wrong), where))
         self._bad.assign(ops.where(ops.logical_and(wrong, bad < 0), step, bad))
+        self._batches.assign(batch + 1)
         if self._cosines is None or self._shares is None or weighed.gramian is None:
             return
         present = ops.cast(losses.active, "float32")
@@ -90,13 +106,43 @@ class Report:
             found[f"{task}_share"] = float(share) if count else math.nan
         return found
 
-    def first_bad(self) -> tuple[str | None, int] | None:
-        """The first task whose loss was no number in this epoch (None: an added loss), and its step."""
+    def first_bad(self) -> BadLoss | None:
+        """The first loss that was no number in this epoch, if there was one."""
         steps = keras.ops.convert_to_numpy(self._bad)
         if not (steps >= 0).any():
             return None
         first = int(np.argmin(np.where(steps >= 0, steps, np.iinfo("int32").max)))
-        return (*self._tasks, None)[first], int(steps[first])
+        batch, count, *places = keras.ops.convert_to_numpy(self._where).tolist()
+        return BadLoss(
+            task=(*self._tasks, None)[first],
+            step=int(steps[first]),
+            epoch=int(keras.ops.convert_to_numpy(self.epoch)),
+            batch=batch,
+            places=tuple(place for place in places if place >= 0),
+            count=count,
+        )
+
+
+def _where(batch: Any, wrong: Any, rows: Any) -> Any:
+    """`(2 + _ROWS,)` int32: a batch, how many of its rows have a bad loss, and the first of these.
+
+    Args:
+        batch: scalar int32.
+        wrong: `(tasks + 1,)` bool; of several tasks the first one's rows are told.
+        rows: `(tasks, batch)` bool, or None where they are not known.
+    """
+    ops = keras.ops
+    if rows is None:
+        told = ops.convert_to_tensor(np.array([0] + [-1] * _ROWS, "int32"))
+        return ops.concatenate([batch[None], told])
+    here = ops.take(rows, ops.argmax(ops.cast(wrong[:-1], "int32")), axis=0)
+    rank = ops.cast(ops.cumsum(ops.cast(here, "int32")), "int32")
+    numbers = ops.arange(1, _ROWS + 1, dtype="int32")[:, None]
+    named = ops.logical_and(here[None, :], rank[None, :] == numbers)
+    places = ops.arange(1, ops.shape(here)[0] + 1, dtype="int32")
+    # 0 where there are fewer rows: -1, then.
+    found = ops.sum(ops.where(named, places[None, :], 0), axis=1) - 1
+    return ops.concatenate([batch[None], rank[-1:], ops.cast(found, "int32")])
 
 
 def _cosines(gramian: Any) -> tuple[Any, Any]:

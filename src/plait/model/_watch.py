@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import keras
 
-from plait.errors import DivergedError
+from plait.errors import BadLoss, DivergedError
 
 
 class Watch(keras.callbacks.Callback):
@@ -52,15 +52,18 @@ class Watch(keras.callbacks.Callback):
         bad = self.model.report.first_bad()
         if bad is None:
             return
-        task, step = bad
-        which = "The sum of added losses and regularisers" if task is None else f"Task '{task}'"
-        self._diverged(f"{which}: the loss is not finite at step {step}")
+        sums = "The sum of added losses and regularisers"
+        which = sums if bad.task is None else f"Task '{bad.task}'"
+        self._diverged(f"{which}: the loss is not finite at step {bad.step}", bad)
 
-    def _diverged(self, what: str) -> NoReturn:
+    def _diverged(self, what: str, bad: BadLoss | None = None) -> NoReturn:
+        rows = () if bad is None else [place + 1 for place in bad.places]
+        where = "" if bad is None else f"{bad.where(rows, 'the batch')} "
         raise DivergedError(
             f"{what}, so training stopped.",
-            f"{self._last_good()} Lower the learning rate, clip the gradients, or look for extreme "
-            "numbers in the inputs and targets.",
+            f"{where}{self._last_good()} Lower the learning rate, clip the gradients, or look for "
+            "extreme numbers in the inputs and targets.",
+            bad,
         )
 
     def _last_good(self) -> str:

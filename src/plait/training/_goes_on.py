@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from plait.data import Batches
+from plait.errors import BadLoss
 from plait.model import MultiTaskModel
 from plait.training._budget import Budget
 from plait.training._checkpoint import Checkpoint, Position, Resumable
@@ -87,6 +88,21 @@ def fit_through(
         users.end()
 
 
+def rows_of(bad: BadLoss | None, batches: Batches) -> str:
+    """The rows of the table that a bad loss was of, as a sentence; all of the batch if none stands out."""
+    if bad is None:
+        return ""
+    numbers = batches.numbers(_order_of(bad.epoch), bad.batch)
+    if bad.places:
+        numbers = numbers[list(bad.places)]
+    return bad.where(sorted(numbers.tolist()), batches.table)
+
+
+def _order_of(epoch: int) -> int:
+    """Which of the data's epochs Keras' epoch is: the first one's order has served to see their form."""
+    return epoch + 1
+
+
 class _Begins(keras.callbacks.Callback):
     """The first callback of a call of `fit`: tells the batches and the keeper which epoch begins.
 
@@ -98,10 +114,10 @@ class _Begins(keras.callbacks.Callback):
         super().__init__()
         self.first = first
         self.keeper = keeper
-        self.rows = batches.at(first.epoch + 1, first.step)
+        self.rows = batches.at(_order_of(first.epoch), first.step)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.rows.epoch = epoch + 1
+        self.rows.epoch = _order_of(epoch)
         self.rows.start = self.first.step if epoch == self.first.epoch else 0
         self.model.within_epoch = self.rows.start > 0
         if self.keeper is not None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from plait.errors import ConfigError
+from plait.inference import Precision
 from plait.table import Table
 from plait.tasks import Task
 from plait.training._every import Every
@@ -55,6 +56,9 @@ class Training:
             `{"weight": column}`: in proportion to a column. `{"temperature": T}`: by tasks, where
             each row has labels for few of them: a task with n labelled rows is chosen in proportion
             to n^(1/T), then one of its rows; the higher T, the more the small ones are lifted.
+        precision: what the layers compute in: "float32", "bfloat16", or "float16", with its losses
+            scaled so that no gradient underflows. Weights, heads and losses are float32 all the same.
+            The model is saved with it; as Keras' own settings have it if None.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
 
@@ -74,6 +78,7 @@ class Training:
     swa_from: float | None = None
     patience: int | None = None
     sampling: Mapping[str, Any] | None = None
+    precision: Precision | None = None
     modality_dropout: float = 0.1
     max_minutes: float | None = None
     checkpoint_every: int | str | None = None
@@ -100,11 +105,13 @@ class Training:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise ConfigError(f"Training: {name} must be in [0, 1). Received: {value}.")
-        if self.schedule not in get_args(Schedule):
-            raise ConfigError(
-                f"Training: schedule is {' or '.join(map(repr, get_args(Schedule)))}. "
-                f"Received: {self.schedule!r}."
-            )
+        for name, kind, is_open in (("schedule", Schedule, False), ("precision", Precision, True)):
+            value = getattr(self, name)
+            if value not in get_args(kind) and not (is_open and value is None):
+                raise ConfigError(
+                    f"Training: {name} is {' or '.join(map(repr, get_args(kind)))}. "
+                    f"Received: {value!r}."
+                )
         if self.ema is not None and not 0 < self.ema < 1:
             raise ConfigError(f"Training: ema must be in (0, 1). Received: {self.ema}.")
         if self.swa_from is not None and not 0 <= self.swa_from < 1:

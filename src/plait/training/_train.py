@@ -12,7 +12,7 @@ from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
 from plait.model import ModalityDropout, MultiTaskModel, WeightAverage
 from plait.tasks import Task
-from plait.training._goes_on import GoesOn, fit_through
+from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._schedules import learning_rate
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
@@ -88,13 +88,14 @@ def train(
         with seeded(seed):
             fit_through(model, batches, settings, selection, callbacks, looked_at, goes_on)
     except DivergedError as error:
+        diverged = f"{error.what} {rows_of(error.bad, batches)}".strip()
         if not selection.history:
             raise DivergedError(
-                error.what,
+                diverged,
                 "No epoch had ended before. Lower Training(learning_rate=...), or look for extreme "
                 "numbers in the table.",
+                error.bad,
             ) from error
-        diverged = error.what
     selection.restore()
     return Trained(predictor, model, tuple(selection.history), selection.best, diverged)
 
@@ -134,13 +135,15 @@ def compile_model(
         balancing: a balancer that no model has yet, or None to add the losses.
         steps: batches an epoch, which Keras counts for the schedule.
     """
-    optimizer = keras.optimizers.AdamW(
+    optimizer: keras.optimizers.Optimizer = keras.optimizers.AdamW(
         learning_rate(settings, steps),
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.clip_norm,
         gradient_accumulation_steps=settings.accumulate if settings.accumulate > 1 else None,
     )
     optimizer.exclude_from_weight_decay(var_names=list(_NO_DECAY))
+    if settings.precision == "float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
         optimizer,
         loss={name: task.loss() for name, task in tasks.items()},

@@ -38,7 +38,7 @@ def tasks():
     return {"sold": Binary(), "price": Regression(features=("size", "kind"))}
 
 
-def declaration(width=4, **parts):
+def declaration(width=4, precision=None, **parts):
     table = Table.read(columns())
     declared = {"features": features(), "tasks": tasks(), **parts}
     return Declaration(
@@ -48,6 +48,7 @@ def declaration(width=4, **parts):
         HardSharing(blocks=1),
         width,
         "id",
+        precision=precision,
     ).settled()
 
 

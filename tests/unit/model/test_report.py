@@ -217,3 +217,32 @@ def test_a_bad_loss_stops_the_run_without_a_touch_of_its_state():
     watch.set_model(model)
     watch.on_train_batch_end(0, {"loss": float("nan")})
     assert model.stop_training
+
+
+@pytest.mark.parametrize("make", [lambda: None, plait.Uncertainty, plait.UPGrad, plait.GradDrop])
+def test_the_first_bad_loss_is_named_with_its_batch_and_its_rows(make):
+    x, heads, data, labels = linear(rows=16)
+    labels["b"][[5, 7, 9]] = 1e30
+    model = plait.MultiTaskModel(x, heads)
+    model.compile(keras.optimizers.SGD(1e-3), loss="mse", balancing=make())
+    with pytest.raises(DivergedError, match="Task 'b'.*step 1.*batch 2 of epoch 1, in rows 2, 4 of"):
+        model.fit(data, labels, batch_size=4, shuffle=False, verbose=0)
+
+
+def test_of_many_bad_rows_some_are_named_and_the_others_counted():
+    x, heads, data, labels = linear(rows=16)
+    labels["a"][3:] = 1e30
+    model = plait.MultiTaskModel(x, heads)
+    model.compile("sgd", loss="mse")
+    with pytest.raises(DivergedError, match="rows 4, 5, 6, 7, 8, 9, 10, 11 and 5 more of the batch"):
+        model.fit(data, labels, batch_size=16, shuffle=False, verbose=0)
+
+
+def test_a_sum_of_sound_losses_that_is_no_number_is_of_no_row():
+    x, heads, data, labels = linear(rows=4)
+    labels["a"][:] = 1.7e19
+    model = plait.MultiTaskModel(x, heads)
+    model.compile("sgd", loss="mse")
+    with pytest.raises(DivergedError) as error:
+        model.fit(data, labels, shuffle=False, verbose=0)
+    assert (error.value.bad.batch, error.value.bad.places, error.value.bad.count) == (0, (), 0)

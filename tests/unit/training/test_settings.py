@@ -38,6 +38,7 @@ def test_what_is_given_is_kept():
         {"weight_decay": -1.0},
         {"clip_norm": 0.0},
         {"schedule": "stairs"},
+        {"precision": "float8"},
     ],
     ids=str,
 )

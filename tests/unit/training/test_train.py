@@ -7,12 +7,13 @@ import pytest
 
 from plait.balancing import PCGrad
 from plait.data import Batches
-from plait.errors import PlaitError
+from plait.errors import BadLoss, PlaitError
 from plait.features import Number
 from plait.inference import Predictor, score
 from plait.table import Table
 from plait.tasks import Regression
 from plait.training import Progress, Training, Validation, label_coverage, labelled_rows, train
+from plait.training._goes_on import rows_of
 from plait.training._train import augmentation, learning_rate
 from tests.unit.inference import tiny
 
@@ -226,3 +227,68 @@ def test_labels_are_counted_by_task():
     }
     gone = labelled_rows(declared.tasks, Table.read({"age": [1.0]}))
     assert not any(there.any() for there in gone.values())
+
+
+class Wild(Batches):
+    """From the second epoch on row 17 has a price that no loss can bear."""
+
+    def batch(self, epoch, index):
+        x, y, weights = super().batch(epoch, index)
+        rows = self.numbers(epoch, index)
+        if epoch > 1:
+            y["price"][: len(rows)][rows == 17] = np.inf
+        return x, y, weights
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("balancing", [None, PCGrad()])
+def test_a_bad_loss_is_named_with_its_rows_in_the_table(balancing):
+    settings, declared = replace(THREE_STEPS, epochs=4), tiny.declaration()
+    batches = batches_of(declared, settings, kind=Wild)
+    trained = fitted(declared, batches, settings, balancing=balancing)
+    (batch,) = (n for n in range(3) if 17 in batches.numbers(2, n))
+    assert trained.diverged.startswith("Task 'price': the loss is not finite at step")
+    assert trained.diverged.endswith(f"batch {batch + 1} of epoch 2, in row 17 of {batches.table}.")
+
+
+def test_where_no_row_stands_out_all_of_the_batch_are_named():
+    batches = batches_of(tiny.declaration())
+    bad = BadLoss(task=None, step=1, epoch=0, batch=2, places=(), count=0)
+    rows = sorted(batches.numbers(1, 2).tolist())
+    assert rows_of(bad, batches) == (
+        f"That was batch 3 of epoch 1, in rows {', '.join(map(str, rows))} of {batches.table}."
+    )
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_learns_what_float32_does_and_is_saved(precision, tmp_path):
+    settings = replace(THREE_STEPS, epochs=8, patience=8, learning_rate=0.02, modality_dropout=0.0)
+    table = Table.read(tiny.columns())
+    whole, half = (
+        fitted(
+            tiny.declaration(width=16, precision=each),
+            settings=replace(settings, precision=each),
+            balancing=PCGrad(),
+        ).predictor
+        for each in (None, precision)
+    )
+    layers = {layer.name: layer for layer in half.model.layers}
+    assert {layers[n].compute_dtype for n in ("kind__encoder", "fusion", "sharing")} == {precision}
+    assert {w.dtype for w in half.model.weights} == {"float32"}
+    assert {z.dtype for z in half.model.output.values()} == {"float32"}
+    expected, found = (score(p.tasks, p.logits(table), table) for p in (whole, half))
+    assert found["sold"]["log_loss"] == pytest.approx(expected["sold"]["log_loss"], abs=0.02)
+    assert found["price"]["mae"] == pytest.approx(expected["price"]["mae"], abs=0.03)
+    half.save(tmp_path / "m.plait")
+    again = Predictor.load(tmp_path / "m.plait")
+    assert again.model.get_layer("sharing").compute_dtype == precision
+    for task, logits in again.logits(table).items():
+        np.testing.assert_array_equal(logits, half.logits(table)[task])
+
+
+def test_losses_in_float16_are_scaled():
+    declared = tiny.declaration(precision="float16")
+    trained = fitted(declared, settings=replace(THREE_STEPS, precision="float16"))
+    assert isinstance(trained.model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert trained.model.optimizer.inner_optimizer.global_clipnorm == THREE_STEPS.clip_norm
