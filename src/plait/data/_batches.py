@@ -153,7 +153,8 @@ class Batches(keras.utils.PyDataset):
     def numbers(self, epoch: int, index: int) -> np.ndarray:
         """The numbers in the table of one batch's rows, in its order; see `batch`."""
         start = index * self.batch_size
-        return self._numbers[self._rows(epoch)[start : start + self.batch_size]]
+        order, _ = self._rows(epoch)
+        return self._numbers[order[start : start + self.batch_size]]
 
     def _read(self, key: tuple[int, int]) -> Batch:
         return self.batch(*key)
