@@ -89,7 +89,7 @@ def fit_through(
 
 
 def rows_of(bad: BadLoss | None, batches: Batches) -> str:
-    """The rows of the table that a bad loss was of, as a sentence; all of the batch if none stands out."""
+    """The rows of the table that a bad loss was of, as a sentence; all if none stands out."""
     if bad is None:
         return ""
     numbers = batches.numbers(_order_of(bad.epoch), bad.batch)
@@ -99,7 +99,7 @@ def rows_of(bad: BadLoss | None, batches: Batches) -> str:
 
 
 def _order_of(epoch: int) -> int:
-    """Which of the data's epochs Keras' epoch is: the first one's order has served to see their form."""
+    """Which of the data's epochs Keras' epoch is: the first order served to see their form."""
     return epoch + 1
 
 
