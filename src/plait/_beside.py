@@ -1,10 +1,18 @@
 """Writing a file, or a folder of files, so that it is there whole or not at all."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room to write to: on the disk, or left to this user."""
+    return error.errno in _FULL
 
 
 @contextmanager

@@ -223,7 +223,7 @@ class Learner:
             write_run(run.folder, trained.predictor, trained.history, documents)
             run.end()
         if verbose:
-            tell(outcome(trained.best, trained.history, findings.values(), trained.diverged))
+            tell(outcome(trained.best, trained.history, findings.values(), trained.ended))
 
     @property
     def predictor(self) -> Predictor:

@@ -1,13 +1,14 @@
 """JAX: the step is traced, so state goes in and out as values."""
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import keras
+import numpy as np
 
 _KEPT_BYTES = 1 << 30
 _WORTH_KEEPING = 0.1
@@ -99,6 +100,15 @@ def seeded(seed: int) -> contextlib.AbstractContextManager:
     After it the caller's draws go on as if nothing had been drawn. JAX has no such generator.
     """
     return contextlib.nullcontext()
+
+
+def draws() -> dict[str, np.ndarray]:
+    """The state of the backend's own generators: JAX has none."""
+    return {}
+
+
+def set_draws(states: Mapping[str, np.ndarray]) -> None:
+    """Goes on drawing from what `draws` gave: nothing."""
 
 
 def train_step(model: Any, *args: Any) -> Any:

@@ -1,11 +1,12 @@
 """TensorFlow: the step runs in a graph on the variables themselves."""
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 NO_SECOND_DERIVATIVE: type[Exception] = LookupError
@@ -96,6 +97,15 @@ def seeded(seed: int) -> contextlib.AbstractContextManager:
     After it the caller's draws go on as if nothing had been drawn. Keras draws from none in TensorFlow.
     """
     return contextlib.nullcontext()
+
+
+def draws() -> dict[str, np.ndarray]:
+    """The state of the backend's own generators: Keras draws from none in TensorFlow."""
+    return {}
+
+
+def set_draws(states: Mapping[str, np.ndarray]) -> None:
+    """Goes on drawing from what `draws` gave: nothing."""
 
 
 def train_step(model: Any, *args: Any) -> Any:

@@ -1,11 +1,12 @@
 """torch: the step runs eagerly on the variables themselves, and does not wait for the device."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import torch
 
 NO_SECOND_DERIVATIVE: type[Exception] = RuntimeError
@@ -113,6 +114,24 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
+
+
+def draws() -> dict[str, np.ndarray]:
+    """The state of the backend's own generators, one for each device."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states |= {f"cuda-{n}": state for n, state in enumerate(torch.cuda.get_rng_state_all())}
+    return {name: state.numpy() for name, state in states.items()}
+
+
+def set_draws(states: Mapping[str, np.ndarray]) -> None:
+    """Goes on drawing from what `draws` gave; of devices that are not here, nothing is drawn."""
+    for name, state in states.items():
+        held = torch.from_numpy(np.array(state))
+        if name == "cpu":
+            torch.set_rng_state(held)
+        elif (device := int(name.removeprefix("cuda-"))) < torch.cuda.device_count():
+            torch.cuda.set_rng_state(held, device)
 
 
 # Keras' `jit_compile=True` has Dynamo compile what calls this. Dynamo fails at a balanced step, and

@@ -157,19 +157,20 @@ def _encoded(
         if encoded is None:
             return None
         found.append(replace(encoded, values=encoded.values[:0]))
+    cut = [e.cut for e in found if e.cut is not None]
     return Encoded(
         values=found[0].values,
         present=np.concatenate([e.present for e in found]),
         broken=tuple(cell for e in found for cell in e.broken),
-        cut=sum(e.cut for e in found),
+        cut=np.concatenate(cut) if cut else None,
     )
 
 
 def _tell_encoded(report: Report, feature: Feature, name: str, part: str, encoded: Encoded) -> None:
-    if encoded.cut:
+    if encoded.cut is not None and encoded.cut.any():
         shape = "x".join(map(str, encoded.values.shape[1:]))
         report.warnings.append(
-            f"feature '{name}': {encoded.cut} of {len(encoded.present)} {part} rows are longer "
+            f"feature '{name}': {encoded.cut.sum()} of {len(encoded.present)} {part} rows are longer "
             f"than the fixed shape ({shape}) and are cut."
         )
     told = report.problems if feature.on_error == "raise" else report.warnings

@@ -56,12 +56,12 @@ class FeatureRows:
         whole_bytes = WHOLE_BYTES if whole_bytes is None else whole_bytes
         self.features = dict(features)
         self.rows = table.num_rows
-        self.findings = Findings()
+        self._broken: dict[tuple[str, int], BrokenCell] = {}
+        self._cut = {name: np.zeros(self.rows, bool) for name in self.features}
         self._lock = threading.Lock()
         self._whole: dict[str, Encoded] = {}
         self._columns: dict[str, Column] = {}
         self._kept: dict[str, _Kept] = {}
-        self._seen = {name: np.zeros(self.rows, bool) for name in self.features}
         for name, feature in self.features.items():
             where = feature.column or name
             if where not in table:
@@ -77,19 +77,26 @@ class FeatureRows:
                 cache_bytes -= size
                 self._kept[name] = _Kept.empty(feature, self.rows)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What was met so far, and in which rows was looked."""
+    @property
+    def findings(self) -> Findings:
+        """What was met in the rows that were asked for so far."""
         with self._lock:
-            broken = [[name, asdict(cell)] for (name, _), cell in self.findings.broken.items()]
-            seen = {name: np.packbits(rows) for name, rows in self._seen.items()}
-            return {"broken": broken, "cut": dict(self.findings.cut)}, seen
+            cut = {name: int(rows.sum()) for name, rows in self._cut.items() if rows.any()}
+            return Findings(dict(self._broken), cut)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The findings, with the rows that were cut."""
+        with self._lock:
+            broken = [[name, asdict(cell)] for (name, _), cell in self._broken.items()]
+            return {"broken": broken}, {n: np.packbits(rows) for n, rows in self._cut.items()}
 
     def restore_state(self, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Goes on from what `state` gave."""
-        cells = [(name, BrokenCell(**cell)) for name, cell in plain["broken"]]
-        self.findings = Findings({(name, c.row): c for name, c in cells}, dict(plain["cut"]))
-        for name, bits in arrays.items():
-            self._seen[name] = np.unpackbits(bits, count=self.rows).astype(bool)
+        """Adds what `state` gave to what was met since: rows are read ahead, and some only once."""
+        with self._lock:
+            for name, cell in plain["broken"]:
+                self._broken[name, cell["row"]] = BrokenCell(**cell)
+            for name, bits in arrays.items():
+                self._cut[name] |= np.unpackbits(bits, count=self.rows).astype(bool)
 
     def inputs(self, indices: np.ndarray, size: int | None = None) -> Inputs:
         """Rows as the model's inputs: `f`, `f__present` and, for padded features, `f__length`.
@@ -155,11 +162,9 @@ class FeatureRows:
     def _note(self, name: str, encoded: Encoded, indices: np.ndarray) -> None:
         with self._lock:
             for cell in encoded.broken:
-                self.findings.broken[name, cell.row] = cell
-            # A later epoch meets the same rows again.
-            if encoded.cut and not self._seen[name][indices].any():
-                self.findings.cut[name] = self.findings.cut.get(name, 0) + encoded.cut
-            self._seen[name][indices] = True
+                self._broken[name, cell.row] = cell
+            if encoded.cut is not None:
+                self._cut[name][indices] |= encoded.cut
 
 
 @dataclass

@@ -87,7 +87,7 @@ class Audio(Feature):
         present, broken = cells.present, []
         values = np.zeros((len(column), *self.spec.shape), "float32")
         lengths = np.ones(len(column), "int32")
-        cut = 0
+        cut = np.zeros(len(column), bool)
 
         def decode(data: bytes) -> tuple[np.ndarray, bool]:
             sound = Sound.open(data)
@@ -101,7 +101,7 @@ class Audio(Feature):
             samples, longer = found
             values[row, : len(samples)] = samples
             lengths[row] = len(samples)
-            cut += longer
+            cut[row] = longer
         return Encoded(values, present, lengths, tuple(broken), cut)
 
     def scaling(self) -> keras.layers.Layer | None:

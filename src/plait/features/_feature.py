@@ -49,14 +49,14 @@ class Encoded:
         present: `(rows,)` bool.
         lengths: `(rows,)` int32, valid steps on the first axis of a row, or None.
         broken: cells that were taken as absent because they could not be read.
-        cut: how many rows were longer than the fixed shape.
+        cut: `(rows,)` bool, which rows were longer than the fixed shape; None for none.
     """
 
     values: np.ndarray
     present: np.ndarray
     lengths: np.ndarray | None = None
     broken: tuple[BrokenCell, ...] = ()
-    cut: int = 0
+    cut: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

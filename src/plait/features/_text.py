@@ -119,7 +119,7 @@ class Text(Feature):
         ]
         values, sizes = self._form.fill(read, length)
         lengths = np.minimum(sizes, length).astype("int32")
-        return Encoded(values, present, lengths, cut=int((sizes > length).sum()))
+        return Encoded(values, present, lengths, cut=sizes > length)
 
     def scaling(self) -> keras.layers.Layer | None:
         return None

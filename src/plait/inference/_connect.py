@@ -7,8 +7,6 @@ from typing import Any, Literal
 
 import keras
 
-from plait._cache import cache_folder
-from plait.backend import keep_compiled
 from plait.encoders import Encoder
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
@@ -60,7 +58,6 @@ def connect(
         ConfigError: no features or tasks, a column that is feature and target, a task that reads an
             unknown feature, a name that no Keras layer can have, a name used twice.
     """
-    keep_compiled(lambda: cache_folder("compiled"))
     check_names(features, tasks)
     return in_fresh_state(lambda: graph(features, tasks, fusion, sharing, width, precision), seed)
 

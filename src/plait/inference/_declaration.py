@@ -12,7 +12,9 @@ import plait.features
 import plait.fusion
 import plait.sharing
 import plait.tasks
+from plait._cache import cache_folder
 from plait._names import from_plain, to_plain
+from plait.backend import keep_compiled
 from plait.data import FeatureRows
 from plait.errors import ConfigError, ModelFileError
 from plait.features import Feature
@@ -64,7 +66,11 @@ class Declaration:
         return replace(self, features=features)
 
     def connect(self, seed: int = 0) -> tuple[Tensors, Tensors]:
-        """The inputs and outputs of a model of this declaration; see `connect`."""
+        """The inputs and outputs of a model of this declaration; see `connect`.
+
+        What is compiled for it is kept, for the next process that has the same.
+        """
+        keep_compiled(lambda: cache_folder("compiled"))
         return connect(*self._graph, seed=seed)
 
     @property

@@ -13,14 +13,16 @@ class WeightAverage:
 
     With a `momentum` m it is the exponential moving average a <- m a + (1 - m) w, where m is at most
     (1 + t) / (10 + t) after t steps, so that the initial weights are soon forgotten. Without one it is
-    the plain mean of the weights from step `start` on, one sample in `every` steps (stochastic weight
-    averaging).
+    the plain mean of the weights from batch `start` on, one sample in `every` batches (stochastic
+    weight averaging).
 
     Args:
         variables: the weights, which have their initial values.
         momentum: in [0, 1), or None for the plain mean.
-        start: the step from which it is taken; before, it is the weights themselves.
-        every: steps between two samples.
+        start: the batch from which it is taken; before, it is the weights themselves.
+        every: batches between two samples.
+        accumulate: batches whose gradients move the weights together; a sample that falls between two
+            moves has the weights of the one before.
 
     References:
         B. Polyak, A. Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992.
@@ -34,10 +36,12 @@ class WeightAverage:
         momentum: float | None,
         start: int = 0,
         every: int = 1,
+        accumulate: int = 1,
     ) -> None:
         self.momentum = momentum
         self.start = start
         self.every = every
+        self.accumulate = accumulate
         self._of = list(variables)
         self._means = [
             keras.Variable(_copy(v), dtype=v.dtype, trainable=False, name="average")
@@ -50,16 +54,17 @@ class WeightAverage:
         """Its state."""
         return [*self._means, self._count]
 
-    def update(self, step: Any, moved: Any) -> None:
-        """Takes the weights after a step.
+    def update(self, batch: Any, moved: Any) -> None:
+        """Takes the weights after a batch.
 
         Args:
-            step: scalar int32, how many steps came before.
+            batch: scalar int32, how many batches came before.
             moved: scalar bool, whether it moved the weights.
         """
         ops = keras.ops
-        due = ops.logical_and(moved, (step + 1) % self.every == 0)
-        begun = step >= self.start
+        until_sample = (-(batch + 1)) % self.every
+        due = ops.logical_and(moved, until_sample < self.accumulate)
+        begun = batch >= self.start
         count = ops.convert_to_tensor(self._count)
         samples = ops.cast(count, "float32")
         if self.momentum is None:

@@ -58,7 +58,7 @@ class Loop:
         done = take_step(self.model.network, balance.asked(step, batch), optimizer, x, labels)
         if self.average is not None:
             moved = keras.ops.cast(optimizer.iterations, "int32") != step
-            self.average.update(step, moved)
+            self.average.update(batch, moved)
         balance.report.update(done.losses, done.added, done.weighed, step)
         if balance.turns is not None:
             balance.turns.count()

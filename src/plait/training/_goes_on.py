@@ -12,6 +12,7 @@ from plait.errors import BadLoss
 from plait.model import MultiTaskModel
 from plait.training._budget import Budget
 from plait.training._checkpoint import Checkpoint, Position, Resumable
+from plait.training._draws import Draws
 from plait.training._every import Every
 from plait.training._keeper import Keeper
 from plait.training._selection import Selection
@@ -43,7 +44,7 @@ def fit_through(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     validation_data: Batches | None = None,
     goes_on: GoesOn | None = None,
-) -> None:
+) -> str | None:
     """Fits a compiled model, from the start or from a checkpoint, to the end of the run.
 
     Args:
@@ -55,16 +56,21 @@ def fit_through(
         validation_data: for a balancer that looks at validation losses.
         goes_on: where checkpoints are written, and the one to go on from; None for none.
 
+    Returns:
+        A line about what ended it before its last epoch, but for `selection`.
+
     Raises:
         StoppedError: a signal asked for it; a checkpoint was written.
     """
     users = Throughout(callbacks)
     own: dict[str, Any] = {"selection": selection, "callbacks": users}
+    budget = None
     if settings.max_minutes is not None:
-        own = {"budget": Budget(settings.max_minutes), **own}
+        # The last of them: scoring takes time, too.
+        own["budget"] = budget = Budget(settings.max_minutes, settings.epochs or 1)
     keeper = None
     if goes_on is not None:
-        beside: dict[str, Resumable] = {**own, "rows": batches.looked}
+        beside: dict[str, Resumable] = {**own, "rows": batches.looked, "draws": Draws()}
         every = Every.read(settings.checkpoint_every)
         keeper = Keeper(
             goes_on.folder, every, model, batches.steps, beside, goes_on.resumed, goes_on.tell
@@ -85,7 +91,9 @@ def fit_through(
                 )
     finally:
         model.after_step = None
-        users.end()
+    # As in Keras, not after an error: a run that was stopped is to go on.
+    users.end()
+    return None if budget is None else budget.ended
 
 
 def rows_of(bad: BadLoss | None, batches: Batches) -> str:

@@ -1,17 +1,15 @@
 """When a run's state is written, and given back."""
 
-import errno
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from plait._beside import is_full
 from plait.errors import StoppedError
 from plait.model import MultiTaskModel
 from plait.training._checkpoint import Checkpoint, Position, Resumable, write_checkpoint
 from plait.training._every import Every
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Keeper:
@@ -101,8 +99,15 @@ class Keeper:
         written = self._write(over)
         if stopping and not over:
             raise StoppedError(self.stopped_by or 0, written)
+        if not written:
+            self.tell(
+                f"The disk under '{self.folder}' is full: no checkpoint was written at epoch "
+                f"{self.position.epoch + 1}, step {self.position.step}. Those before are kept, and "
+                "training goes on."
+            )
 
     def _write(self, over: bool) -> bool:
+        """Whether there was room for it."""
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
         self._taken = 0
@@ -110,13 +115,8 @@ class Keeper:
         try:
             write_checkpoint(self.folder, self.position, over, self.model, self.beside)
         except OSError as error:
-            if error.errno not in _FULL:
+            if not is_full(error):
                 raise
-            self.tell(
-                f"The disk under '{self.folder}' is full: no checkpoint was written at epoch "
-                f"{self.position.epoch + 1}, step {self.position.step}. The one before is kept, and "
-                "training goes on."
-            )
             return False
         return True
 

@@ -63,10 +63,10 @@ def outcome(
     best: Epoch,
     history: Sequence[Epoch],
     findings: Iterable[Findings],
-    diverged: str | None = None,
+    ended: str | None = None,
 ) -> list[str]:
     """Lines about what ended training, what was kept, and cells that were broken or cut."""
-    lines = [] if diverged is None else [diverged]
+    lines = [] if ended is None else [ended]
     if best.mean_gain is not None:
         lines.append(
             f"kept epoch {best.number} of {len(history)}: mean gain {best.mean_gain:.4f} "

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 import keras
+import numpy as np
 
 from plait.tasks import Task
 from plait.training._selection import Epoch
@@ -53,6 +54,13 @@ class Progress(keras.callbacks.Callback):
         self._write(
             f"\repoch {self._epoch}/{self.epochs} {bar} {batch + 1}/{steps} loss {loss:.4f}"
         )
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Nothing: it draws what is there."""
+        return {}, {}
+
+    def restore_state(self, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Takes nothing: the run may go on before another screen."""
 
     def epoch(self, done: Epoch) -> None:
         """Prints the line of an epoch that is over."""

@@ -19,13 +19,18 @@ def handled(stop: Callable[[int, Any], None] | None) -> Iterator[None]:
     if stop is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _STOPPING}
+    # One that is ignored stays so, as `nohup` wants it; None is not Python's, and cannot be put back.
+    before = {
+        number: handler
+        for number in _STOPPING
+        if (handler := signal.getsignal(number)) not in (None, signal.SIG_IGN)
+    }
 
     def once(number: int, frame: Any) -> None:
         signal.signal(number, before[signal.Signals(number)])
         stop(number, frame)
 
-    for number in _STOPPING:
+    for number in before:
         signal.signal(number, once)
     try:
         yield

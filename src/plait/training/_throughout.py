@@ -1,6 +1,8 @@
 """A user's callbacks over a run that takes several calls of `fit`, or goes on after it was killed."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import keras
@@ -17,14 +19,16 @@ _HOOKS = (
     "on_test_batch_end",
 )
 _PLAIN = (bool, int, float, str, type(None))
+_NOT_THEIRS = ("_model", "params", "validation_data")
+"""What Keras puts into every callback."""
 
 
 class Throughout(keras.callbacks.Callback):
     """Callbacks to which several calls of `fit` are one.
 
-    What they hold in plain attributes (numbers, text, arrays and lists of these) is their state: so
-    Keras' own, such as `EarlyStopping`, go on where they were. A callback with a state of another kind
-    has methods `state` and `restore_state` of its own (see `Resumable`).
+    What they hold in plain attributes (numbers, text, arrays, and lists and dicts of these) is their
+    state: so Keras' own, such as `EarlyStopping`, go on where they were. A callback with a state of
+    another kind has methods `state` and `restore_state` of its own (see `Resumable`).
 
     Args:
         callbacks: the user's.
@@ -58,48 +62,43 @@ class Throughout(keras.callbacks.Callback):
             self._tell("on_train_end", None)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """The callbacks' plain attributes, by their place."""
+        """What the callbacks hold, by their class and which of that class they are."""
         plain: dict[str, Any] = {}
         arrays: dict[str, np.ndarray] = {}
-        for n, callback in enumerate(self.callbacks):
+        for key, callback in self._by_key():
             if hasattr(callback, "restore_state"):
-                plain[str(n)], own = callback.state()
-                arrays |= {f"{n}/{key}": values for key, values in own.items()}
+                plain[key], own = callback.state()
+                arrays |= {f"{key}/{name}": values for name, values in own.items()}
                 continue
-            plain[str(n)] = {}
+            plain[key] = {}
             for name, value in vars(callback).items():
-                if name in ("_model", "params", "validation_data"):
-                    continue
-                if isinstance(value, _PLAIN):
-                    plain[str(n)][name] = value
-                elif isinstance(value, np.generic | np.ndarray):
-                    plain[str(n)][name] = {"array": isinstance(value, np.ndarray)}
-                    arrays[f"{n}/{name}"] = np.asarray(value)
-                elif _is_list_of(value, _PLAIN):
-                    plain[str(n)][name] = {"list": list(value)}
-                elif _is_list_of(value, (np.ndarray,)):
-                    plain[str(n)][name] = {"arrays": len(value)}
-                    arrays |= {f"{n}/{name}/{i}": item for i, item in enumerate(value)}
+                own = {}
+                with suppress(_NoStateError):
+                    if name not in _NOT_THEIRS:
+                        plain[key][name] = _packed(value, f"{key}/{name}", own)
+                        arrays |= own
         return plain, arrays
 
     def restore_state(self, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Goes on from what `state` gave."""
-        for n, callback in enumerate(self.callbacks):
-            start = f"{n}/"
-            own = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
-            if hasattr(callback, "restore_state"):
-                callback.restore_state(plain[str(n)], own)
+        """Goes on from what `state` gave; a callback that was not there then begins anew."""
+        for key, callback in self._by_key():
+            if key not in plain:
                 continue
-            for name, value in plain.get(str(n), {}).items():
-                if not isinstance(value, Mapping):
-                    found: Any = value
-                elif "list" in value:
-                    found = list(value["list"])
-                elif "arrays" in value:
-                    found = [own[f"{name}/{i}"] for i in range(value["arrays"])]
-                else:
-                    found = own[name] if value["array"] else own[name][()]
-                setattr(callback, name, found)
+            if hasattr(callback, "restore_state"):
+                start = f"{key}/"
+                own = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+                callback.restore_state(plain[key], own)
+                continue
+            for name, value in plain[key].items():
+                setattr(callback, name, _unpacked(value, arrays))
+
+    def _by_key(self) -> Iterator[tuple[str, keras.callbacks.Callback]]:
+        """Each callback by a name that stays when one of another class is added or left out."""
+        counted: Counter[str] = Counter()
+        for callback in self.callbacks:
+            name = type(callback).__name__
+            yield f"{name}-{counted[name]}", callback
+            counted[name] += 1
 
     def _tell(self, hook: str, *about: Any) -> None:
         for callback in self.callbacks:
@@ -115,8 +114,37 @@ def _may_run_beside(callback: keras.callbacks.Callback) -> bool:
     return default or bool(getattr(callback, "async_safe", False))
 
 
-def _is_list_of(value: Any, kinds: tuple[type, ...]) -> bool:
-    return isinstance(value, list) and all(isinstance(item, kinds) for item in value)
+class _NoStateError(TypeError):
+    """A value that is no plain data."""
+
+
+def _packed(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+    """Plain data as JSON data; its arrays are put beside it, by names that begin with `name`."""
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, np.generic | np.ndarray):
+        if value.dtype.kind not in "biufc":
+            raise _NoStateError
+        arrays[name] = np.asarray(value)
+        return {"array": name, "scalar": isinstance(value, np.generic)}
+    if isinstance(value, list):
+        return {"list": [_packed(v, f"{name}/{n}", arrays) for n, v in enumerate(value)]}
+    if type(value) is dict and all(isinstance(key, _PLAIN) for key in value):
+        items = enumerate(value.items())
+        return {"dict": [[key, _packed(v, f"{name}/{n}", arrays)] for n, (key, v) in items]}
+    raise _NoStateError
+
+
+def _unpacked(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if "list" in value:
+        return [_unpacked(item, arrays) for item in value["list"]]
+    if "dict" in value:
+        return {key: _unpacked(item, arrays) for key, item in value["dict"]}
+    # A copy: what was read from a file is not for writing.
+    found = np.array(arrays[value["array"]])
+    return found[()] if value["scalar"] else found
 
 
 def _forwarded(hook: str) -> Any:

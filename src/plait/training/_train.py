@@ -30,14 +30,15 @@ class Trained:
         model: the compiled Keras model, with the same weights.
         history: every epoch.
         best: the epoch whose weights were kept.
-        diverged: what ended training early, if a loss was not finite.
+        ended: a line about what ended training early, a loss that is not finite or the time; None
+            where the epochs did, or patience.
     """
 
     predictor: Predictor
     model: MultiTaskModel
     history: tuple[Epoch, ...]
     best: Epoch
-    diverged: str | None = None
+    ended: str | None = None
 
 
 def train(
@@ -83,10 +84,9 @@ def train(
     predictor = Predictor(declaration, keras.Model(inputs, outputs))
     selection = Selection(predictor, validation, settings.patience or 1, on_epoch)
     looked_at = _looked_at(own, declaration, validation, batches.batch_size)
-    diverged = None
     try:
         with seeded(seed):
-            fit_through(model, batches, settings, selection, callbacks, looked_at, goes_on)
+            ended = fit_through(model, batches, settings, selection, callbacks, looked_at, goes_on)
     except DivergedError as error:
         diverged = f"{error.what} {rows_of(error.bad, batches)}".strip()
         if not selection.history:
@@ -96,8 +96,12 @@ def train(
                 "numbers in the table.",
                 error.bad,
             ) from error
+        ended = diverged
+    finally:
+        # They belong to this run: whoever fits the model after it has a step of their own.
+        model.augment = model.average = model.train_function = None
     selection.restore()
-    return Trained(predictor, model, tuple(selection.history), selection.best, diverged)
+    return Trained(predictor, model, tuple(selection.history), selection.best, ended)
 
 
 def _looked_at(
@@ -161,12 +165,11 @@ def average_of(model: MultiTaskModel, settings: Training, steps: int) -> WeightA
         settings: settled.
         steps: batches an epoch.
     """
-    moves = max(1, steps // settings.accumulate)
     if settings.ema is not None:
         return WeightAverage(model.trainable_variables, settings.ema)
     if settings.swa_from is not None:
-        start = int(settings.swa_from * moves * (settings.epochs or 1))
-        return WeightAverage(model.trainable_variables, None, start, every=moves)
+        start = int(settings.swa_from * steps * (settings.epochs or 1))
+        return WeightAverage(model.trainable_variables, None, start, steps, settings.accumulate)
     return None
 
 

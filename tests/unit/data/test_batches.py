@@ -31,7 +31,7 @@ class Lazy(Number):
             present,
             np.full(len(column), 2, "int32"),
             broken,
-            cut=int((values == 5).sum()),
+            cut=values == 5,
         )
 
 
@@ -127,6 +127,19 @@ def test_a_row_that_is_asked_for_twice_is_decoded_once(table, cache):
     assert rows.inputs(np.array([5, 3, 5]))["m"][:, 0].tolist() == [5, 3, 5]
     assert LOG == [[4, 6]]
     assert rows.findings.cut == {"m": 1}
+
+
+def test_findings_go_on_from_a_checkpoint_beside_what_was_read_ahead(table):
+    once, first, second = (FeatureRows({"m": Lazy(state={})}, table) for _ in range(3))
+    first.inputs(np.array([0, 5, 1]))
+    # Rows of which some were seen before, and one of them was cut.
+    first.inputs(np.array([5, 2]))
+    second.inputs(np.array([3, 4]))
+    second.restore_state(*first.state())
+    once.inputs(np.arange(6))
+    assert once.findings == second.findings
+    assert second.findings.cut == {"m": 1}
+    assert list(second.findings.broken) == [("m", 4)]
 
 
 def test_arrays_that_would_be_large_are_made_by_batch_and_are_the_same(table):

@@ -54,7 +54,7 @@ def test_rates_above_16000_and_sounds_above_10_seconds_are_not_kept_whole():
     feature = Audio().fit(column)
     assert feature.spec.shape == (160_000,)
     encoded = feature.encode(column)
-    assert (encoded.lengths[0], encoded.cut) == (160_000, 1)
+    assert (encoded.lengths[0], encoded.cut.sum()) == (160_000, 1)
 
 
 def test_a_sound_of_whole_tenths_needs_no_tenth_more():
@@ -100,7 +100,7 @@ def test_long_sounds_are_cut_and_counted_and_short_ones_padded():
     np.testing.assert_array_equal(encoded.lengths[[0, 1, 3]], [4000, 800, 4000])
     np.testing.assert_allclose(encoded.values[0], tone(0.8)[:4000], atol=1e-4)
     assert not encoded.values[1, 800:].any()
-    assert encoded.cut == 1
+    assert encoded.cut.sum() == 1
 
 
 def test_silence_is_a_sound():

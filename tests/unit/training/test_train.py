@@ -10,6 +10,7 @@ from plait.data import Batches
 from plait.errors import BadLoss, PlaitError
 from plait.features import Number
 from plait.inference import Predictor, score
+from plait.model import WeightAverage
 from plait.table import Table
 from plait.tasks import Regression
 from plait.training import Progress, Training, Validation, label_coverage, labelled_rows, train
@@ -156,8 +157,10 @@ def test_the_learning_rate_rises_and_falls():
     assert float(again(17)) == float(cycle(17))
 
 
-def test_gradients_of_several_batches_move_the_weights_once():
+def test_gradients_of_several_batches_move_the_weights_once(monkeypatch):
     """The mean of two batches' gradients is the gradient of both together, where all is labelled."""
+    # Two batches do not drop what one of both drops.
+    monkeypatch.setattr(keras.layers.Dropout, "call", lambda self, inputs, training=False: inputs)
     declared = tiny.declaration(features={"size": Number()}, tasks={"price": Regression()})
     cells = {"size": np.linspace(-1, 1, 32), "price": np.linspace(0, 3, 32) ** 2}
     settings = replace(THREE_STEPS, clip_norm=None, learning_rate=0.01, schedule="constant")
@@ -210,6 +213,24 @@ def test_the_average_of_the_weights_is_kept_in_their_place(settings):
         np.testing.assert_allclose(found[variable.path], value, rtol=1e-5, atol=1e-6)
         # In training they are the weights themselves.
     assert any((value != weights).any() for value, weights in zip(mean, seen[-1], strict=True))
+
+
+@pytest.mark.parametrize(("steps", "accumulate"), [(3, 1), (3, 2), (4, 3), (2, 5)])
+def test_each_epoch_gives_the_mean_one_sample_whatever_is_accumulated(steps, accumulate):
+    """Or each move, where it takes more than an epoch to one."""
+    weight = keras.Variable(np.zeros(1, "float32"))
+    average = WeightAverage([weight], None, steps, every=steps, accumulate=accumulate)
+    samples = {}
+    for batch in range(6 * steps):
+        moved = (batch + 1) % accumulate == 0
+        if moved:
+            weight.assign([float(batch + 1)])
+        average.update(keras.ops.convert_to_tensor(batch, "int32"), moved)
+        if batch >= steps and (batch + 1) % steps == 0:
+            samples[float(weight.numpy()[0])] = None
+    # The weights of an epoch in which they had not moved are no sample.
+    mean = np.mean([value for value in samples if value > steps])
+    assert average.variables[0].numpy() == pytest.approx(mean)
 
 
 def test_a_loss_that_is_not_finite_in_the_first_epoch_is_an_error():
