@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from plait.data._feature_rows import FeatureRows, Findings, Inputs
+from plait._disk_cache import DiskCache
+from plait.data._feature_rows import FeatureRows, Findings, Inputs, filled_up
 from plait.data._order import epoch_order, row_keys
 from plait.data._read_ahead import ReadAhead
 from plait.features import Feature
@@ -41,6 +42,7 @@ class Batches(keras.utils.PyDataset):
         epoch: the epoch to begin with.
         start: the batch of that epoch to begin with.
         workers: threads that read ahead; 0 reads in the calling thread.
+        disk: see `FeatureRows`.
 
     Raises:
         DataError: a target or an input that cannot be read.
@@ -59,6 +61,7 @@ class Batches(keras.utils.PyDataset):
         epoch: int = 0,
         start: int = 0,
         workers: int = 2,
+        disk: DiskCache | None = None,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.batch_size = batch_size
@@ -67,7 +70,7 @@ class Batches(keras.utils.PyDataset):
         self.epoch = epoch
         self.start = start
         self.rows = table.num_rows
-        self._features = FeatureRows(features, table)
+        self._features = FeatureRows(features, table, disk=disk)
         self._targets: dict[str, Targets] = {
             name: task.targets(table.column(task.column or name)) for name, task in tasks.items()
         }
@@ -127,12 +130,12 @@ class Batches(keras.utils.PyDataset):
         start = index * self.batch_size
         indices = self._rows(epoch)[start : start + self.batch_size]
         x: dict[str, Any] = self._features.inputs(indices, self.batch_size)
-        x["row_key"] = _padded(row_keys(self.seed, epoch, indices), self.batch_size)
+        x["row_key"] = filled_up(row_keys(self.seed, epoch, indices), self.batch_size)
         y, weights = {}, {}
         for name, targets in self._targets.items():
-            y[name] = _padded(targets.values[indices], self.batch_size)
+            y[name] = filled_up(targets.values[indices], self.batch_size)
             weight = self._weights[indices] * targets.labelled[indices]
-            weights[name] = _padded(weight.astype("float32"), self.batch_size)
+            weights[name] = filled_up(weight.astype("float32"), self.batch_size)
         return x, y, weights
 
     def _read(self, key: tuple[int, int]) -> Batch:
@@ -142,12 +145,3 @@ class Batches(keras.utils.PyDataset):
         if not self.shuffle:
             return np.arange(self.rows)
         return self._order(epoch)
-
-
-def _padded(values: np.ndarray, size: int) -> np.ndarray:
-    """`(rows, ...)` filled up with zeros to `(size, ...)`."""
-    if len(values) == size:
-        return values
-    out = np.zeros((size, *values.shape[1:]), values.dtype)
-    out[: len(values)] = values
-    return out

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from plait.features import BrokenCell, Encoded, Feature
+from plait._disk_cache import DiskCache
+from plait.features import ArraySpec, BrokenCell, Encoded, Feature, MediaFeature
 from plait.table import Column, Table
 
 Inputs = dict[str, np.ndarray]
@@ -43,6 +44,8 @@ class FeatureRows:
         table: the rows.
         cache_bytes: how much memory decoded media may take; `CACHE_BYTES` if None.
         whole_bytes: how much memory other columns' arrays may take; `WHOLE_BYTES` if None.
+        disk: where decoded media are looked for first, and kept from one run to the next; None for
+            nowhere.
     """
 
     def __init__(
@@ -51,12 +54,14 @@ class FeatureRows:
         table: Table,
         cache_bytes: int | None = None,
         whole_bytes: int | None = None,
+        disk: DiskCache | None = None,
     ) -> None:
         cache_bytes = CACHE_BYTES if cache_bytes is None else cache_bytes
         whole_bytes = WHOLE_BYTES if whole_bytes is None else whole_bytes
         self.features = dict(features)
         self.rows = table.num_rows
         self.findings = Findings()
+        self._disk = disk
         self._lock = threading.Lock()
         self._whole: dict[str, Encoded] = {}
         self._columns: dict[str, Column] = {}
@@ -106,18 +111,11 @@ class FeatureRows:
         x: Inputs = {}
         for name, feature in self.features.items():
             spec = feature.spec
-            x[name] = np.zeros((size, *spec.shape), spec.dtype)
-            x[f"{name}__present"] = np.zeros(size, bool)
-            if spec.lengths:
-                x[f"{name}__length"] = np.zeros(size, "int32")
-            encoded = self._rows(name, indices)
-            if encoded is None:
-                continue
-            count = len(indices)
-            x[name][:count] = encoded.values
-            x[f"{name}__present"][:count] = encoded.present
+            encoded = self._rows(name, indices) or _absent(spec)
+            x[name] = filled_up(encoded.values, size)
+            x[f"{name}__present"] = filled_up(encoded.present, size)
             if encoded.lengths is not None:
-                x[f"{name}__length"][:count] = encoded.lengths
+                x[f"{name}__length"] = filled_up(encoded.lengths, size)
         return x
 
     def _rows(self, name: str, indices: np.ndarray) -> Encoded | None:
@@ -130,11 +128,18 @@ class FeatureRows:
             return self._decoded(name, indices)
         new = indices[~kept.known[indices]]
         if len(new):
-            kept.keep(new, self._decoded(name, new))
+            decoded = self._decoded(name, new)
+            kept.keep(new, decoded)
+            if len(new) == len(indices):
+                return decoded
         return _taken(kept.encoded, indices)
 
     def _decoded(self, name: str, indices: np.ndarray) -> Encoded:
-        encoded = self.features[name].encode(self._columns[name].take(indices))
+        feature, column = self.features[name], self._columns[name].take(indices)
+        if isinstance(feature, MediaFeature):
+            encoded = feature.encode(column, self._disk)
+        else:
+            encoded = feature.encode(column)
         self._note(name, encoded, indices)
         return encoded
 
@@ -174,6 +179,21 @@ class _Kept:
 def _taken(encoded: Encoded, indices: np.ndarray) -> Encoded:
     lengths = None if encoded.lengths is None else encoded.lengths[indices]
     return Encoded(encoded.values[indices], encoded.present[indices], lengths)
+
+
+def filled_up(values: np.ndarray, size: int) -> np.ndarray:
+    """`(rows, ...)` with zeros after them, `(size, ...)`."""
+    if len(values) == size:
+        return values
+    out = np.zeros((size, *values.shape[1:]), values.dtype)
+    out[: len(values)] = values
+    return out
+
+
+def _absent(spec: ArraySpec) -> Encoded:
+    """No rows."""
+    lengths = np.zeros(0, "int32") if spec.lengths else None
+    return Encoded(np.zeros((0, *spec.shape), spec.dtype), np.zeros(0, bool), lengths)
 
 
 def _row_bytes(feature: Feature) -> int:

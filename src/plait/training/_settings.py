@@ -5,7 +5,10 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Literal, Self, get_args
 
+from plait._cache import cache_folder
+from plait._disk_cache import DiskCache
 from plait.errors import ConfigError
+from plait.training._bytes import read_bytes
 from plait.training._every import Every
 
 # Optimizer steps to aim at, whatever the number of rows, and the bounds on epochs around it.
@@ -41,6 +44,9 @@ class Training:
         patience: epochs with a lower mean gain on the validation rows before training stops; a
             third of `epochs`, at least 3, if None. The best epoch's weights are kept either way.
         max_minutes: how long training may take, validation included; what was learnt by then is kept.
+        disk_cache: how much of the user's cache folder decoded pictures and sounds may take ("4GB"), so
+            that later runs need not decode them; those not used for longest leave it. None for no such
+            cache.
         checkpoint_every: after how many steps, or after what time ("30s", "5m", "1h"), a checkpoint
             is written that `plait fit --resume` goes on from; five minutes if None.
         modality_dropout: the share of present cells that leave in training, so that each feature's
@@ -63,6 +69,7 @@ class Training:
     patience: int | None = None
     modality_dropout: float = 0.1
     max_minutes: float | None = None
+    disk_cache: str | None = None
     checkpoint_every: int | str | None = None
 
     def __post_init__(self) -> None:
@@ -103,6 +110,8 @@ class Training:
             raise ConfigError(
                 f"Training: max_minutes must be above 0. Received: {self.max_minutes}."
             )
+        if self.disk_cache is not None:
+            read_bytes("disk_cache", self.disk_cache)
         Every.read(self.checkpoint_every)
 
     def _check_types(self) -> None:
@@ -130,6 +139,17 @@ class Training:
                     continue
                 if isinstance(value, bool) or not isinstance(value, kind):
                     raise ConfigError(f"Training: {name} is {told}. Received: {value!r}.", (name,))
+
+    @property
+    def disk(self) -> DiskCache | None:
+        """Where decoded media are kept from one run to the next, if anywhere."""
+        if self.disk_cache is None:
+            return None
+        try:
+            folder = cache_folder("decoded")
+        except OSError:
+            return None
+        return DiskCache(folder, read_bytes("disk_cache", self.disk_cache))
 
     def settled(self, rows: int) -> Self:
         """A copy without a None: what is used for so many training rows."""
