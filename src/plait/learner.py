@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pyarrow as pa
 
+from plait._disk_cache import DiskCache
 from plait._names import parameters
 from plait._ranges import MOST_SEED, demand_whole
 from plait.balancing import Balancer
@@ -184,6 +185,7 @@ class Learner:
         taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
         settings = (self.training or Training()).settled(len(taught))
         times = settings.times(taught, declaration.tasks)
+        disk = settings.disk
         batches = Batches(
             taught,
             declaration.features,
@@ -192,8 +194,9 @@ class Learner:
             seed=self.seed,
             weights=self._weights(taught),
             times=times,
+            disk=disk,
         )
-        chosen_on = self._validation(declaration, parts.get("validation"))
+        chosen_on = self._validation(declaration, parts.get("validation"), disk)
         coverage = label_coverage(labelled)
         if verbose:
             sizes = {part: len(rows) for part, rows in parts.items()}
@@ -333,12 +336,15 @@ class Learner:
             self.training.precision if self.training else None,
         ).settled()
 
-    def _validation(self, declaration: Declaration, table: Table | None) -> Validation | None:
+    def _validation(
+        self, declaration: Declaration, table: Table | None, disk: DiskCache | None
+    ) -> Validation | None:
         if table is None:
             return None
         # A label that cannot be read is told before the first epoch.
         labelled_rows(declaration.tasks, table)
-        return Validation(table, declaration.rows(table, again=True), self._weights(table))
+        rows = declaration.rows(table, again=True, disk=disk)
+        return Validation(table, rows, self._weights(table))
 
     def _weights(self, table: Table) -> np.ndarray | None:
         return None if self.weight is None else row_weights(table, self.weight)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from plait._disk_cache import DiskCache
 from plait.data._feature_rows import FeatureRows, Findings, Inputs
 from plait.data._order import drawn_rows, draws_before, epoch_order, row_keys
 from plait.data._read_ahead import ReadAhead
@@ -45,6 +46,7 @@ class Batches(keras.utils.PyDataset):
         epoch: the epoch to begin with.
         start: the batch of that epoch to begin with.
         workers: threads that read ahead; 0 reads in the calling thread.
+        disk: see `FeatureRows`.
 
     Raises:
         DataError: a target or an input that cannot be read.
@@ -64,6 +66,7 @@ class Batches(keras.utils.PyDataset):
         epoch: int = 0,
         start: int = 0,
         workers: int = 2,
+        disk: DiskCache | None = None,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.batch_size = batch_size
@@ -74,7 +77,7 @@ class Batches(keras.utils.PyDataset):
         self.rows = table.num_rows
         self.table = table.name
         self._numbers = table.rows
-        self._features = FeatureRows(features, table)
+        self._features = FeatureRows(features, table, disk=disk)
         self._targets: dict[str, Targets] = {
             name: task.targets(table.column(task.column or name)) for name, task in tasks.items()
         }

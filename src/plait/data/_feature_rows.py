@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from plait.features import BrokenCell, Encoded, Feature
+from plait._disk_cache import DiskCache
+from plait.features import BrokenCell, Encoded, Feature, MediaFeature
 from plait.table import Column, Table
 
 Inputs = dict[str, np.ndarray]
@@ -43,6 +44,8 @@ class FeatureRows:
         table: the rows.
         cache_bytes: how much memory decoded media may take; `CACHE_BYTES` if None.
         whole_bytes: how much memory other columns' arrays may take; `WHOLE_BYTES` if None.
+        disk: where decoded media are looked for first, and kept from one run to the next; None for
+            nowhere.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class FeatureRows:
         table: Table,
         cache_bytes: int | None = None,
         whole_bytes: int | None = None,
+        disk: DiskCache | None = None,
     ) -> None:
         cache_bytes = CACHE_BYTES if cache_bytes is None else cache_bytes
         whole_bytes = WHOLE_BYTES if whole_bytes is None else whole_bytes
@@ -58,6 +62,7 @@ class FeatureRows:
         self.rows = table.num_rows
         self._broken: dict[tuple[str, int], BrokenCell] = {}
         self._cut = {name: np.zeros(self.rows, bool) for name in self.features}
+        self._disk = disk
         self._lock = threading.Lock()
         self._whole: dict[str, Encoded] = {}
         self._columns: dict[str, Column] = {}
@@ -155,7 +160,11 @@ class FeatureRows:
         return whole
 
     def _decoded(self, name: str, indices: np.ndarray) -> Encoded:
-        encoded = self.features[name].encode(self._columns[name].take(indices))
+        feature, column = self.features[name], self._columns[name].take(indices)
+        if isinstance(feature, MediaFeature):
+            encoded = feature.encode(column, self._disk)
+        else:
+            encoded = feature.encode(column)
         self._note(name, encoded, indices)
         return encoded
 

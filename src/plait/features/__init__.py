@@ -4,6 +4,8 @@ from plait.features._audio import Audio
 from plait.features._category import Category
 from plait.features._feature import ArraySpec, BrokenCell, Encoded, Feature
 from plait.features._image import Image
+from plait.features._media import UnreadableError
+from plait.features._media_feature import MediaFeature, Medium
 from plait.features._number import Number
 from plait.features._text import Text
 from plait.features._together import fit_features
@@ -16,7 +18,10 @@ __all__ = [
     "Encoded",
     "Feature",
     "Image",
+    "MediaFeature",
+    "Medium",
     "Number",
     "Text",
+    "UnreadableError",
     "fit_features",
 ]

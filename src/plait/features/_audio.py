@@ -10,9 +10,10 @@ import numpy as np
 
 from plait.encoders import AudioConv, Encoder
 from plait.errors import ConfigError
-from plait.features._feature import ArraySpec, BrokenCell, Encoded, Feature
+from plait.features._feature import ArraySpec
 from plait.features._media import MediaCells
-from plait.features._sound import Sound
+from plait.features._media_feature import MediaFeature, Medium
+from plait.features._sound import DECODERS, Sound
 from plait.table import Column
 
 _HIGHEST_RATE = 16_000
@@ -21,7 +22,7 @@ _SHORTEST = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audio(Feature):
+class Audio(MediaFeature):
     """A sound: a path relative to the table's folder, or the bytes of a file.
 
     WAV, FLAC, Ogg, MP3 and what else libsndfile knows are read; channels are averaged, the rate is
@@ -42,7 +43,7 @@ class Audio(Feature):
     """
 
     modality: ClassVar[str] = "audio"
-    lazy: ClassVar[bool] = True
+    noun: ClassVar[str] = "sound"
 
     rate: int | None = None
     seconds: float | None = None
@@ -57,7 +58,7 @@ class Audio(Feature):
             )
 
     def fit(self, column: Column) -> Self:
-        cells = MediaCells(self, column, "sound")
+        cells = MediaCells(self, column, self.noun)
         heard = np.array(cells.sample(_rate_and_seconds))
         rate = self.rate or min(_HIGHEST_RATE, int(np.median(heard[:, 0])))
         seconds = self.seconds
@@ -81,28 +82,13 @@ class Audio(Feature):
         """`rate`: samples a second."""
         return {"rate": self.learnt["rate"]}
 
-    def encode(self, column: Column) -> Encoded:
-        rate, seconds = self.learnt["rate"], self.learnt["seconds"]
-        cells = MediaCells(self, column, "sound")
-        present, broken = cells.present, []
-        values = np.zeros((len(column), *self.spec.shape), "float32")
-        lengths = np.ones(len(column), "int32")
-        cut = np.zeros(len(column), bool)
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        return {"rate": self.learnt["rate"], "seconds": self.learnt["seconds"], "by": DECODERS}
 
-        def decode(data: bytes) -> tuple[np.ndarray, bool]:
-            sound = Sound.open(data)
-            return sound.samples(rate, seconds), sound.seconds > seconds
-
-        for row, found in cells.decoded(np.flatnonzero(present).tolist(), decode):
-            if isinstance(found, BrokenCell):
-                present[row] = False
-                broken.append(found)
-                continue
-            samples, longer = found
-            values[row, : len(samples)] = samples
-            lengths[row] = len(samples)
-            cut[row] = longer
-        return Encoded(values, present, lengths, tuple(broken), cut)
+    def decode(self, data: bytes) -> Medium:
+        sound, seconds = Sound.open(data), self.learnt["seconds"]
+        return Medium(sound.samples(self.learnt["rate"], seconds), sound.seconds > seconds)
 
     def scaling(self) -> keras.layers.Layer | None:
         # Sounds span more than bfloat16 keeps apart, so they stay float32 in mixed precision.

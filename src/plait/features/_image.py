@@ -1,16 +1,19 @@
 """A picture."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 
 from plait.encoders import Encoder, ImageConv
 from plait.errors import ConfigError
-from plait.features._feature import ArraySpec, BrokenCell, Encoded, Feature
+from plait.features._feature import ArraySpec
 from plait.features._media import MediaCells
-from plait.features._picture import Picture, letterbox
+from plait.features._media_feature import MediaFeature, Medium
+from plait.features._picture import DECODERS, Picture, letterbox
 from plait.table import Column
 
 _LONGEST_SIDE = 96
@@ -20,7 +23,7 @@ _NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
-class Image(Feature):
+class Image(MediaFeature):
     """A picture: a path relative to the table's folder, or the bytes of a file.
 
     PNG, JPEG, GIF (first frame), WebP, BMP, TIFF, PPM and AVIF are read. A picture is turned as its
@@ -41,7 +44,7 @@ class Image(Feature):
     """
 
     modality: ClassVar[str] = "image"
-    lazy: ClassVar[bool] = True
+    noun: ClassVar[str] = "picture"
 
     size: int | tuple[int, int] | None = None
 
@@ -56,7 +59,7 @@ class Image(Feature):
             )
 
     def fit(self, column: Column) -> Self:
-        cells = MediaCells(self, column, "picture")
+        cells = MediaCells(self, column, self.noun)
         size = self.size
         if size is None:
             size = _usual_size(np.array(cells.sample(_size)))
@@ -78,24 +81,18 @@ class Image(Feature):
         learnt = self.learnt
         return ArraySpec((learnt["height"], learnt["width"], learnt["channels"]), "uint8")
 
-    def encode(self, column: Column) -> Encoded:
-        shape = self.spec.shape
-        size, channels = (shape[0], shape[1]), shape[2]
-        ground = np.rint(255 * np.array(self.learnt["mean"])).astype("uint8")
-        cells = MediaCells(self, column, "picture")
-        present, broken = cells.present, []
-        values = np.zeros((len(column), *shape), "uint8")
-        found = cells.decoded(
-            np.flatnonzero(present).tolist(),
-            lambda data: letterbox(Picture.open(data).pixels(size, channels), size, ground),
-        )
-        for row, picture in found:
-            if isinstance(picture, BrokenCell):
-                present[row] = False
-                broken.append(picture)
-            else:
-                values[row] = picture
-        return Encoded(values, present, broken=tuple(broken))
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        return {"shape": self.spec.shape, "ground": self._ground.tolist(), "by": DECODERS}
+
+    def decode(self, data: bytes) -> Medium:
+        height, width, channels = self.spec.shape
+        pixels = Picture.open(data).pixels((height, width), channels)
+        return Medium(letterbox(pixels, (height, width), self._ground))
+
+    @cached_property
+    def _ground(self) -> np.ndarray:
+        return np.rint(255 * np.array(self.learnt["mean"])).astype("uint8")
 
     def scaling(self) -> keras.layers.Layer | None:
         mean, std = self.learnt["mean"], self.learnt["std"]

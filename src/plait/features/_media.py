@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,12 +74,13 @@ class MediaCells:
             DataError: a broken cell where `on_error` is "raise"; a path that leaves the root.
         """
         for row in rows:
+            cell = self.column.cell(row)
             # Parsed outside: a path that climbs out is an attack or a mistake, never a gap.
-            path = self._path(row)
+            path = None if isinstance(cell, bytes) else self._path(row, cell)
             try:
-                yield row, decode(self._bytes(row, path))
+                yield row, decode(_not_empty(cell if path is None else self._file(path)))
             except UnreadableError as error:
-                reason = f"{self._shown(row)} {error}"
+                reason = f"{_shown(cell)} {error}"
                 if self.feature.on_error == "raise":
                     raise DataError(
                         f"{self.column.where(row)}: {reason}. Mend or empty the cell, or declare "
@@ -123,18 +125,20 @@ class MediaCells:
         root = str(self.column.root or Path())
         return root.rstrip("/") if is_address(root) else os.path.realpath(root)
 
-    def _path(self, row: int) -> str | None:
-        """The resolved path of a cell, inside the root; None for a cell of bytes."""
-        cell = self.column.cell(row)
-        if isinstance(cell, bytes):
-            return None
+    @cached_property
+    def _folders(self) -> dict[str, str]:
+        """The folders met so far, and where each really is."""
+        return {}
+
+    def _path(self, row: int, cell: str) -> str:
+        """The resolved path of a cell, inside the root."""
         root, cell = self._root, cell.replace("\0", "\N{REPLACEMENT CHARACTER}")
         if is_address(root):
             # As a server reads it, too: %2e is a dot.
             inside = not is_address(cell) and ".." not in re.split(r"[/\\]", unquote(cell))
             path = f"{root}/{cell}"
         else:
-            path = os.path.realpath(os.path.join(root, cell))
+            path = self._resolved(os.path.join(root, cell))
             inside = path.startswith(os.path.join(root, ""))
         if not inside:
             raise DataError(
@@ -144,23 +148,30 @@ class MediaCells:
             )
         return path
 
-    def _bytes(self, row: int, path: str | None) -> bytes:
-        if path is None:
-            data = self.column.cell(row)
-        elif is_address(path):
-            data = self._fetched(path)
-        elif not os.path.exists(path):
-            raise UnreadableError(f"does not exist in '{self._root}'")
-        elif not os.path.isfile(path):
+    def _resolved(self, path: str) -> str:
+        """`os.path.realpath`, which asks for every folder on the way, once for each folder."""
+        folder, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir):
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        path = os.path.join(self._folders[folder], name)
+        return os.path.realpath(path) if os.path.islink(path) else path
+
+    def _file(self, path: str) -> bytes:
+        if is_address(path):
+            return self._fetched(path)
+        try:
+            is_file = stat.S_ISREG(os.stat(path).st_mode)
+        except OSError as error:
+            raise UnreadableError(f"does not exist in '{self._root}'") from error
+        if not is_file:
             raise UnreadableError("is not a file")
-        else:
-            try:
-                data = Path(path).read_bytes()
-            except OSError as error:
-                raise UnreadableError(f"cannot be opened: {error.strerror}") from error
-        if not data:
-            raise UnreadableError("is empty: it has 0 bytes")
-        return data
+        try:
+            with open(path, "rb", buffering=0) as file:
+                return file.read()
+        except OSError as error:
+            raise UnreadableError(f"cannot be opened: {error.strerror}") from error
 
     def _fetched(self, address: str) -> bytes:
         try:
@@ -170,6 +181,12 @@ class MediaCells:
         except Exception as error:  # Every file system has errors of its own.
             raise UnreadableError(f"cannot be fetched: {type(error).__name__}: {error}") from error
 
-    def _shown(self, row: int) -> str:
-        cell = self.column.cell(row)
-        return f"the cell of {len(cell)} bytes" if isinstance(cell, bytes) else repr(cell)
+
+def _not_empty(data: bytes) -> bytes:
+    if not data:
+        raise UnreadableError("is empty: it has 0 bytes")
+    return data
+
+
+def _shown(cell: str | bytes) -> str:
+    return f"the cell of {len(cell)} bytes" if isinstance(cell, bytes) else repr(cell)

@@ -18,6 +18,11 @@ from plait.features._media import UnreadableError
 MOST_PIXELS = 100_000_000
 """Larger pictures are refused by their header: a few kilobytes can declare gigabytes of pixels."""
 
+DECODERS = f"simplejpeg {simplejpeg.__version__}, Pillow {Image.__version__}"
+"""What decodes; another version may give other pixels."""
+
+_JPEG = b"\xff\xd8\xff"
+_FOUR = ("CMYK", "YCCK")
 _KINDS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
 _MALFORMED = (
     OSError,
@@ -53,7 +58,8 @@ class Picture:
         data: the file.
         height, width: in pixels, as it is to be seen.
         orientation: how the stored pixels are turned, as EXIF counts.
-        image: None for a JPEG in grey or colour, which simplejpeg decodes.
+        image: None for a JPEG, which simplejpeg decodes.
+        colours: how the pixels of that JPEG are stored: "Gray", "YCbCr", "RGB", "CMYK" or "YCCK".
     """
 
     data: bytes
@@ -61,6 +67,7 @@ class Picture:
     width: int
     orientation: int
     image: Image.Image | None
+    colours: str = ""
 
     @classmethod
     def open(cls, data: bytes) -> "Picture":
@@ -69,22 +76,15 @@ class Picture:
         Raises:
             UnreadableError: no picture, one of 1 x 1, or one of more than `MOST_PIXELS`.
         """
-        image = None
-        if simplejpeg.is_jpeg(data):
-            try:
-                height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-            except ValueError as error:
-                raise UnreadableError(f"is a corrupt JPEG: {error}") from error
-            tagged = data.find(b"Exif\0\0", 0, 1 << 16) >= 0
-            if tagged or colours not in ("YCbCr", "RGB", "Gray"):
-                image = _opened(data)
-            orientation = _orientation(image) if tagged else 1
-            if colours in ("YCbCr", "RGB", "Gray"):
-                image = None
-        else:
-            image = _opened(data)
+        header = _jpeg_header(data) if data.startswith(_JPEG) else None
+        if header is None:
+            image, colours = _opened(data), ""
             width, height = image.size
             orientation = _orientation(image)
+        else:
+            image, (height, width, colours) = None, header
+            tagged = data.find(b"Exif\0\0", 0, 1 << 16) >= 0
+            orientation = _orientation(_opened(data)) if tagged else 1
         if orientation >= 5:
             height, width = width, height
         if height * width > MOST_PIXELS:
@@ -94,7 +94,7 @@ class Picture:
             )
         if height * width <= 1:
             raise UnreadableError(f"is a picture of {width} x {height}, which shows nothing")
-        return cls(data, height, width, orientation, image)
+        return cls(data, height, width, orientation, image, colours)
 
     def pixels(self, size: tuple[int, int], channels: int | None = None) -> np.ndarray:
         """The picture at its own proportions, as large as it can be within `size`.
@@ -110,27 +110,41 @@ class Picture:
             UnreadableError: pixels that are cut short or of 32 bits.
         """
         height, width = _within((self.height, self.width), size)
-        image = self._decoded(height, width, channels)
+        stored = (width, height) if self.orientation >= 5 else (height, width)
+        if self.image is None:
+            pixels = self._jpeg(stored, channels)
+            if pixels.shape[:2] == stored and self.orientation not in _TURNS:
+                return pixels
+            image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        else:
+            image = _loaded(self.image)
         if self.orientation in _TURNS:
             image = image.transpose(_TURNS[self.orientation])
         if channels is not None and image.mode != ("L" if channels == 1 else "RGB"):
             image = image.convert("L" if channels == 1 else "RGB")
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
-        pixels = np.asarray(image)
-        return pixels if pixels.ndim == 3 else pixels[..., None]
+        return _array(image)
 
-    def _decoded(self, height: int, width: int, channels: int | None) -> Image.Image:
-        if self.image is None:
-            if self.orientation >= 5:
-                height, width = width, height
-            pixels = _jpeg(self.data, height, width, channels)
-            return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    def _jpeg(self, size: tuple[int, int], channels: int | None) -> np.ndarray:
+        """The pixels, decoded at the smallest scale that is not below `size`."""
+        grey = channels == 1 or (channels is None and self.colours == "Gray")
+        kind = "CMYK" if self.colours in _FOUR else "GRAY" if grey else "RGB"
+        height, width = size
         try:
-            self.image.load()
-            return _flat(self.image)
-        except _MALFORMED as error:
-            raise UnreadableError(f"is a corrupt picture: {error}") from error
+            # Scales between a half and the whole take longer than the whole.
+            pixels = simplejpeg.decode_jpeg(
+                self.data, kind, min_height=height, min_width=width, min_factor=2
+            )
+        except ValueError as error:
+            # Stray bytes between two markers lose nothing, and many cameras write them. Pillow
+            # overlooks them, and still tells a file that is cut short.
+            if "extraneous bytes" not in str(error):
+                raise UnreadableError(f"is a corrupt JPEG: {error}") from error
+            return _array(_loaded(_opened(self.data)).convert("L" if grey else "RGB"))
+        if kind != "CMYK":
+            return pixels
+        return _array(_of_four(pixels).convert("L" if grey else "RGB"))
 
 
 def letterbox(pixels: np.ndarray, size: tuple[int, int], fill: np.ndarray) -> np.ndarray:
@@ -152,18 +166,34 @@ def _within(picture: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def _jpeg(data: bytes, height: int, width: int, channels: int | None) -> np.ndarray:
-    """The pixels, decoded at the smallest size that is not below (height, width)."""
-    grey = simplejpeg.decode_jpeg_header(data)[2] == "Gray"
-    colours = "GRAY" if channels == 1 or (channels is None and grey) else "RGB"
-    wanted = {"min_height": height, "min_width": width, "min_factor": 2}
+def _array(image: Image.Image) -> np.ndarray:
+    pixels = np.asarray(image)
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _jpeg_header(data: bytes) -> tuple[int, int, str] | None:
+    """Height, width and how its pixels are stored; None for what simplejpeg does not read."""
     try:
-        return simplejpeg.decode_jpeg(data, colours, **wanted)
-    except ValueError as error:
-        # Stray bytes between two markers lose nothing, and many cameras write them.
-        if "extraneous bytes" not in str(error):
-            raise UnreadableError(f"is a corrupt JPEG: {error}") from error
-        return simplejpeg.decode_jpeg(data, colours, strict=False, **wanted)
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except (ValueError, KeyError):
+        return None
+    return height, width, colours
+
+
+def _of_four(pixels: np.ndarray) -> Image.Image:
+    """A picture of a JPEG's cyan, magenta, yellow and black, `(height, width, 4)`."""
+    height, width, _ = pixels.shape
+    # They are stored upside down by custom, which Pillow goes by, too.
+    return Image.frombytes("CMYK", (width, height), pixels.tobytes(), "raw", "CMYK;I")
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    """The pixels in grey or colour."""
+    try:
+        image.load()
+        return _flat(image)
+    except _MALFORMED as error:
+        raise UnreadableError(f"is a corrupt picture: {error}") from error
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -196,10 +226,10 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _orientation(image: Image.Image | None) -> int:
+def _orientation(image: Image.Image) -> int:
     try:
         with _quiet():
-            return 1 if image is None else int(image.getexif().get(_ORIENTATION, 1))
+            return int(image.getexif().get(_ORIENTATION, 1))
     except _MALFORMED:
         # The pixels may be sound where the notes beside them are not.
         return 1

@@ -9,6 +9,12 @@ import soxr
 
 from plait.features._media import UnreadableError
 
+DECODERS = (
+    f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}, "
+    f"soxr {soxr.__version__}"
+)
+"""What decodes; another version may give other samples."""
+
 # What a RIFF header says where the writer could not know the length.
 _OPEN_END = (0, 0xFFFFFFFF)
 # The resampler looks a little ahead; what follows the kept seconds must not be a hard edge.

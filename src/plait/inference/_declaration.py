@@ -13,6 +13,7 @@ import plait.fusion
 import plait.sharing
 import plait.tasks
 from plait._cache import cache_folder
+from plait._disk_cache import DiskCache
 from plait._names import from_plain, to_plain
 from plait.backend import keep_compiled
 from plait.data import FeatureRows
@@ -98,20 +99,20 @@ class Declaration:
 
         return in_fresh_state(dry, seed=0)
 
-    def rows(self, table: Table, again: bool = False) -> FeatureRows:
+    def rows(self, table: Table, again: bool = False, disk: DiskCache | None = None) -> FeatureRows:
         """A table's rows as the model reads them.
 
         Args:
             table: any columns; a feature without a column is absent everywhere.
-            again: whether they are read more than once, so that decoded media are kept.
+            again: whether they are read more than once, so that decoded media are kept in
+                memory.
+            disk: see `FeatureRows`.
 
         Raises:
             DataError: no column of any feature, or a cell that cannot be read.
         """
         check_columns(self.features, table)
-        if again:
-            return FeatureRows(self.features, table)
-        return FeatureRows(self.features, table, cache_bytes=0)
+        return FeatureRows(self.features, table, cache_bytes=None if again else 0, disk=disk)
 
     def to_plain(self) -> dict[str, Any]:
         """The declaration as JSON data."""

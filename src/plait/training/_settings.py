@@ -8,10 +8,13 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
+from plait._cache import cache_folder
+from plait._disk_cache import DiskCache
 from plait.errors import ConfigError
 from plait.inference import Precision
 from plait.table import Table
 from plait.tasks import Task
+from plait.training._bytes import read_bytes
 from plait.training._every import Every
 from plait.training._sampling import Sampling
 
@@ -48,6 +51,9 @@ class Training:
         patience: epochs with a lower mean gain on the validation rows before training stops; a
             third of `epochs`, at least 3, if None. The best epoch's weights are kept either way.
         max_minutes: how long training may take, validation included; what was learnt by then is kept.
+        disk_cache: how much of the user's cache folder decoded pictures and sounds may take ("4GB"), so
+            that later runs need not decode them; those not used for longest leave it. None for no such
+            cache.
         checkpoint_every: after how many steps, or after what time ("30s", "5m", "1h"), a checkpoint
             is written that `plait fit --resume` goes on from; five minutes if None.
         sampling: how often rows are drawn, with replacement, as many an epoch as there are; None for
@@ -81,6 +87,7 @@ class Training:
     precision: Precision | None = None
     modality_dropout: float = 0.1
     max_minutes: float | None = None
+    disk_cache: str | None = None
     checkpoint_every: int | str | None = None
 
     def __post_init__(self) -> None:
@@ -123,6 +130,8 @@ class Training:
             raise ConfigError(
                 f"Training: max_minutes must be above 0. Received: {self.max_minutes}."
             )
+        if self.disk_cache is not None:
+            read_bytes("disk_cache", self.disk_cache)
         Every.read(self.checkpoint_every)
         if self.sampling is not None:
             Sampling.read(self.sampling)
@@ -165,6 +174,17 @@ class Training:
     def times(self, table: Table, tasks: Mapping[str, Task]) -> np.ndarray | None:
         """How often each row is drawn in an epoch; see `Sampling.times`. None has each come once."""
         return None if self.sampling is None else Sampling.read(self.sampling).times(table, tasks)
+
+    @property
+    def disk(self) -> DiskCache | None:
+        """Where decoded media are kept from one run to the next, if anywhere."""
+        if self.disk_cache is None:
+            return None
+        try:
+            folder = cache_folder("decoded")
+        except OSError:
+            return None
+        return DiskCache(folder, read_bytes("disk_cache", self.disk_cache))
 
     def settled(self, rows: int) -> Self:
         """A copy without a None: what is used for so many training rows."""

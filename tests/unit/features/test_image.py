@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import simplejpeg
 from PIL import Image as Pillow
+from PIL import ImageOps
 
 from plait.errors import ConfigError, DataError
 from plait.features import Image
@@ -143,13 +145,16 @@ def test_paths_are_relative_to_the_root(tmp_path):
 
 
 @pytest.mark.parametrize("on_error", ["raise", "absent"])
-@pytest.mark.parametrize("escape", ["../secret.png", "link.png", "absolute", "in/../../secret.png"])
+@pytest.mark.parametrize(
+    "escape", ["../secret.png", "link.png", "absolute", "in/../../secret.png", "folder/secret.png"]
+)
 def test_a_path_that_leaves_the_root_is_always_an_error(tmp_path, escape, on_error):
     root = tmp_path / "root"
     root.mkdir()
     secret = tmp_path / "secret.png"
     secret.write_bytes(file_of(RAMP))
     os.symlink(secret, root / "link.png")
+    os.symlink(tmp_path, root / "folder")
     cell = str(secret) if escape == "absolute" else escape
     with pytest.raises(DataError, match=r"column 'photo', row 1 of train\.csv: .*lies outside"):
         plain(on_error=on_error).encode(column_of([cell], root))
@@ -249,3 +254,78 @@ def test_the_root_may_be_a_link(tmp_path):
     os.symlink(tmp_path / "real", tmp_path / "link")
     encoded = plain().encode(column_of(["a.png"], Path(tmp_path / "link")))
     np.testing.assert_array_equal(encoded.values[0], RAMP)
+
+
+def smooth(height, width, channels=3):
+    """A picture that looks the same at every scale."""
+    rough = noise(5, 6)[..., 0] if channels == 1 else noise(5, 6)
+    return Pillow.fromarray(rough).resize((width, height), Pillow.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("scale", [1, 1.5, 2, 3, 4, 7, 8, 30])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_is_decoded_at_the_smallest_scale_that_is_not_below_its_size(
+    mode, scale, monkeypatch
+):
+    """And is then what it would be if the whole of it had been decoded and shrunk."""
+    height, width = int(32 * scale), int(40 * scale)
+    picture = smooth(height, width, 1 if mode == "L" else 3).convert(mode)
+    sizes = []
+    decode = simplejpeg.decode_jpeg
+    monkeypatch.setattr(
+        simplejpeg,
+        "decode_jpeg",
+        lambda *a, **k: (found := decode(*a, **k), sizes.append(found.shape[:2]))[0],
+    )
+    data = file_of(picture, "JPEG", quality=95)
+    found = plain(size=(32, 40)).encode(column_of([data])).values[0]
+    whole = np.asarray(picture.convert("RGB").resize((40, 32), Pillow.Resampling.BILINEAR))
+    assert np.abs(found.astype(int) - whole).mean() < 4
+    if mode != "CMYK":
+        used = max(s for s in (1, 2, 4, 8) if s <= scale)
+        (decoded,) = sizes
+        assert 32 <= decoded[0] <= -(-height // used)
+        assert 40 <= decoded[1] <= -(-width // used)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_jpeg_is_turned_after_it_is_shrunk(orientation):
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    stored = smooth(300, 200)
+    data = file_of(stored, "JPEG", quality=95, exif=exif)
+    seen = ImageOps.exif_transpose(Pillow.open(io.BytesIO(data)))
+    size = (30, 20) if orientation < 5 else (20, 30)
+    found = plain(size=size).encode(column_of([data])).values[0]
+    whole = np.asarray(seen.resize(size[::-1], Pillow.Resampling.BILINEAR)).astype(int)
+    assert np.abs(found - whole).mean() < 4
+
+
+def test_bytes_after_a_jpeg_lose_nothing():
+    data = file_of(RAMP, "JPEG", quality=95)
+    np.testing.assert_array_equal(read(data + b"what a phone adds"), read(data))
+
+
+def with_stray_bytes(data):
+    """Bytes before the last marker, as some cameras write them."""
+    return data[:-2] + b"\x11\x22\x33\x44" * 10 + data[-2:]
+
+
+def test_stray_bytes_between_markers_lose_nothing():
+    data = file_of(smooth(160, 200), "JPEG", quality=95)
+    with pytest.raises(ValueError, match="extraneous"):
+        simplejpeg.decode_jpeg(with_stray_bytes(data))
+    for size in ((160, 200), (40, 50)):
+        feature = plain(size=size)
+        values = feature.encode(column_of([data, with_stray_bytes(data)])).values.astype(int)
+        assert np.abs(values[0] - values[1]).mean() < 2
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("kept", [0.5, 0.9])
+def test_a_jpeg_that_is_cut_short_is_never_half_a_picture(mode, kept):
+    data = file_of(Pillow.fromarray(noise(160, 200)).convert(mode), "JPEG")
+    cut = data[: int(kept * len(data))]
+    for broken in (cut, cut + b"\xff\xd9"):
+        with pytest.raises(DataError, match="corrupt"):
+            plain(size=(20, 25)).encode(column_of([broken]))
