@@ -68,7 +68,8 @@ class MediaFeature(Feature):
         spec = self.spec
         decode = self.decode if disk is None else _Kept(self, disk).decode
         cells = MediaCells(self, column, self.noun)
-        present, broken, cut = cells.present, [], 0
+        present, broken = cells.present, []
+        cut = np.zeros(len(column), bool)
         values = np.zeros((len(column), *spec.shape), spec.dtype)
         lengths = np.ones(len(column), "int32") if spec.lengths else None
         for row, found in cells.decoded(np.flatnonzero(present).tolist(), decode):
@@ -79,7 +80,7 @@ class MediaFeature(Feature):
             values[row, : len(found.values)] = found.values
             if lengths is not None:
                 lengths[row] = len(found.values)
-            cut += found.cut
+            cut[row] = found.cut
         return Encoded(values, present, lengths, tuple(broken), cut)
 
 
