@@ -206,7 +206,10 @@ class Learner:
                 self.balancing,
                 seed=self.seed,
                 callbacks=[*progress, *callbacks],
-                on_epoch=[line.epoch for line in progress],
+                on_epoch=[
+                    *(line.epoch for line in progress),
+                    *([] if run is None else [run.record]),
+                ],
                 goes_on=goes_on,
             )
         self._predictor, self._model = trained.predictor, trained.model

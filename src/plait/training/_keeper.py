@@ -11,7 +11,7 @@ from plait.model import MultiTaskModel
 from plait.training._checkpoint import Checkpoint, Position, Resumable, write_checkpoint
 from plait.training._every import Every
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Keeper:
@@ -110,7 +110,7 @@ class Keeper:
         try:
             write_checkpoint(self.folder, self.position, over, self.model, self.beside)
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in FULL:
                 raise
             self.tell(
                 f"The disk under '{self.folder}' is full: no checkpoint was written at epoch "

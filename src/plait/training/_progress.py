@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 import keras
@@ -54,8 +54,9 @@ class Progress(keras.callbacks.Callback):
             f"\repoch {self._epoch}/{self.epochs} {bar} {batch + 1}/{steps} loss {loss:.4f}"
         )
 
-    def epoch(self, done: Epoch) -> None:
-        """Prints the line of an epoch that is over."""
+    def epoch(self, history: Sequence[Epoch]) -> None:
+        """Prints the line of the last epoch, which is over."""
+        done = history[-1]
         parts = [
             f"epoch {done.number}/{self.epochs}",
             f"{done.seconds:.1f} s",

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -14,8 +14,11 @@ from plait.inference import Declaration
 from plait.table import Table
 from plait.training._checkpoint import Checkpoint, found_in, last_whole
 from plait.training._goes_on import GoesOn
+from plait.training._history import HISTORY_FILE, write_history
+from plait.training._keeper import FULL
 from plait.training._notes import tell
 from plait.training._run_folder import MODEL_FILE, begin_documents, run_folder, write_documents
+from plait.training._selection import Epoch
 
 _LOCK = ".running"
 _CHECKPOINTS = "checkpoints"
@@ -81,6 +84,15 @@ class Run:
             with written_beside(self.folder / name) as part:
                 part.write_text(text, encoding="utf-8")
         return None
+
+    def record(self, history: Sequence[Epoch]) -> None:
+        """Writes the epochs so far; what a full disk leaves out, the next epoch brings."""
+        try:
+            write_history(self.folder, history)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            tell([f"The disk under '{self.folder}' is full: {HISTORY_FILE} is an epoch behind."])
 
     def end(self) -> None:
         """The run is over and its files are there: nothing is left to go on from."""
