@@ -51,6 +51,7 @@ class Run:
         self.folder = _begun(Path(str(folder))) if resume else _new(folder)
         self.files = dict(files or {})
         self.resumable = resumable
+        self.documents: Mapping[str, Any] = {}
         self._made = not self.folder.exists()
         self._lock: IO[str] | None = None
 
@@ -73,6 +74,7 @@ class Run:
             DataError: the data are not those that the run began with.
             ConfigError: another process writes to the folder.
         """
+        self.documents = documents
         self.folder.mkdir(parents=True, exist_ok=True)
         self._take()
         if self.resume:
@@ -105,7 +107,9 @@ class Run:
         if not found_in(self.checkpoints):
             shutil.rmtree(self.checkpoints)
             for path in self.folder.iterdir():
-                if path.name != _LOCK:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name != _LOCK:
                     path.unlink()
             self.release()
             if self._made:

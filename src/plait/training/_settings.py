@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Literal, Self, get_args
 
+from plait._names import demand
 from plait.errors import ConfigError
+from plait.trackers import Tracker
 from plait.training._every import Every
 
 # Optimizer steps to aim at, whatever the number of rows, and the bounds on epochs around it.
@@ -43,6 +45,7 @@ class Training:
         max_minutes: how long training may take, validation included; what was learnt by then is kept.
         checkpoint_every: after how many steps, or after what time ("30s", "5m", "1h"), a checkpoint
             is written that `plait fit --resume` goes on from; five minutes if None.
+        trackers: what shows the run while it trains, such as `[TensorBoard()]`.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
 
@@ -64,6 +67,7 @@ class Training:
     modality_dropout: float = 0.1
     max_minutes: float | None = None
     checkpoint_every: int | str | None = None
+    trackers: tuple[Tracker, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -104,6 +108,13 @@ class Training:
                 f"Training: max_minutes must be above 0. Received: {self.max_minutes}."
             )
         Every.read(self.checkpoint_every)
+        if not isinstance(self.trackers, list | tuple):
+            raise ConfigError(
+                "Training: trackers is a list, such as [TensorBoard()]. Received: "
+                f"{self.trackers!r}."
+            )
+        for tracker in self.trackers:
+            demand("Training: trackers", tracker, Tracker)
 
     def _check_types(self) -> None:
         kinds: dict[str, tuple[type, tuple[str, ...]]] = {
