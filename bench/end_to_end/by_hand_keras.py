@@ -42,9 +42,7 @@ def arrays(folder, part, made=None):
         "picture": pictures.astype("float32") / 255,
         "caption": tokens,
         "numbers": (numbers - made["mean"]) / made["std"],
-        **{
-            c: np.array([made[c].index(v) for v in table[c]], "int32") for c in ("shop", "grade")
-        },
+        **{c: np.array([made[c].index(v) for v in table[c]], "int32") for c in ("shop", "grade")},
     }
     y = {c: np.array([made[c].index(v) for v in table[c]], "int32") for c in TASKS}
     mean, std = made["price"]
@@ -79,7 +77,13 @@ def network():
         name: keras.layers.Dense(classes, name=name)(joined) for name, classes in TASKS.items()
     }
     outputs["price"] = keras.layers.Dense(1, name="price")(joined)
-    inputs = {"picture": picture, "caption": caption, "numbers": numbers, "shop": shop, "grade": grade}
+    inputs = {
+        "picture": picture,
+        "caption": caption,
+        "numbers": numbers,
+        "shop": shop,
+        "grade": grade,
+    }
     return keras.Model(inputs, outputs)
 
 

@@ -17,7 +17,20 @@ COLOURS = {
     "blue": (70, 90, 200),
     "yellow": (210, 190, 60),
 }
-_FILLERS = ("a", "the", "one", "this", "with", "on", "of", "some", "light", "dark", "small", "large")
+_FILLERS = (
+    "a",
+    "the",
+    "one",
+    "this",
+    "with",
+    "on",
+    "of",
+    "some",
+    "light",
+    "dark",
+    "small",
+    "large",
+)
 _SHOPS = ("north", "south", "east", "west")
 _GRADES = ("A", "B", "C")
 

@@ -98,9 +98,7 @@ class Joined(PooledFusion):
         self.both.build((None, widths["picture"] + widths["caption"] + 32))
 
     def join(self, vectors):
-        known = self.known(
-            ops.concatenate([vectors[n] for n in (*NUMBERS, *CATEGORIES)], axis=-1)
-        )
+        known = self.known(ops.concatenate([vectors[n] for n in (*NUMBERS, *CATEGORIES)], axis=-1))
         return self.both(ops.concatenate([vectors["picture"], vectors["caption"], known], axis=-1))
 
 

@@ -98,6 +98,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "plait.tasks": ("Task", "Targets", "Binary", "Multiclass", "Multilabel", "Regression"),
     "plait.model": ("MultiTaskModel", "ModalityDropout"),
+    "plait.trackers": ("Tracker", "TensorBoard", "MLflow", "WandB"),
     "plait.training": ("Training",),
     "plait.inference": ("Predictor",),
     "plait.evaluation": ("by_presence", "evaluate"),

@@ -27,6 +27,7 @@ from plait.training import (
     Run,
     Training,
     Validation,
+    begin_documents,
     check_folds,
     choices,
     counted_rows,
@@ -40,6 +41,7 @@ from plait.training import (
     run_folder,
     run_folds,
     tell,
+    tracked,
     train,
     write_run,
 )
@@ -204,7 +206,11 @@ class Learner:
         progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
         arguments = {name: getattr(self, name) for name in parameters(Learner)}
         arguments["training"] = settings
-        with going_on(run, arguments, declaration, parts) as goes_on:
+        begun = (arguments, declaration, parts)
+        with (
+            going_on(run, *begun) as goes_on,
+            tracked(settings.trackers, run, lambda: begin_documents(*begun)) as told,
+        ):
             trained = train(
                 declaration,
                 batches,
@@ -213,9 +219,14 @@ class Learner:
                 self.balancing,
                 seed=self.seed,
                 callbacks=[*progress, *callbacks],
-                on_epoch=[line.epoch for line in progress],
+                on_epoch=[
+                    *(line.epoch for line in progress),
+                    *([] if run is None else [run.record]),
+                    told.epoch,
+                ],
                 goes_on=goes_on,
             )
+            told.choose(trained.best)
         self._predictor, self._model = trained.predictor, trained.model
         self.history = trained.history
         findings = {"train": batches.findings}

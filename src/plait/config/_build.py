@@ -59,6 +59,9 @@ class Builder:
             named = values_of_mapping(choice)
             if named is not None and section_of(named) is not None:
                 return self._named_objects(named, plain, path, what)
+            item = item_of_sequence(choice)
+            if item is not None and section_of(item) is not None:
+                return self._listed_objects(item, plain, path, what)
         section = section_of(annotation)
         if section is None:
             return self._checked(annotation, plain, path, what)
@@ -79,6 +82,12 @@ class Builder:
             name: self.value(base, item, (*path, name), f"{what}, '{name}'")
             for name, item in plain.items()
         }
+
+    def _listed_objects(self, base: Any, plain: Any, path: KeyPath, what: str) -> tuple[Any, ...]:
+        """A list of classes; one alone may stand without a list."""
+        if not isinstance(plain, list):
+            return (self.value(base, plain, path, what),)
+        return tuple(self.value(base, item, (*path, n), what) for n, item in enumerate(plain))
 
     def _only_class(self, cls: type, plain: Any, path: KeyPath, what: str) -> Any:
         """An argument that takes one class alone: its arguments, without repeating its name.
@@ -200,6 +209,14 @@ def values_of_mapping(annotation: Any) -> Any:
     origin = typing.get_origin(annotation)
     if inspect.isclass(origin) and issubclass(origin, Mapping):
         return typing.get_args(annotation)[1]
+    return None
+
+
+def item_of_sequence(annotation: Any) -> Any:
+    """`V` of `tuple[V, ...]`, else None."""
+    inner = typing.get_args(annotation)
+    if typing.get_origin(annotation) is tuple and inner[-1:] == (Ellipsis,):
+        return inner[0]
     return None
 
 

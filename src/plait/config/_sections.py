@@ -5,7 +5,7 @@ import types
 from typing import Any
 
 from plait._names import annotations, parameters, published, section_of
-from plait.config._build import choices, values_of_mapping
+from plait.config._build import choices, item_of_sequence, values_of_mapping
 from plait.learner import Learner
 
 Sections = dict[types.ModuleType, dict[str, type]]
@@ -30,7 +30,7 @@ def _collect(cls: type, found: Sections) -> None:
     hints = annotations(cls)
     for name in parameters(cls):
         for choice in choices(hints.get(name, Any)):
-            wanted = values_of_mapping(choice) or choice
+            wanted = values_of_mapping(choice) or item_of_sequence(choice) or choice
             section = section_of(wanted)
             if section is None:
                 continue

@@ -10,6 +10,7 @@ from plait.training._progress import Progress
 from plait.training._run import Run, going_on
 from plait.training._run_folder import (
     MODEL_FILE,
+    begin_documents,
     outcome_documents,
     run_folder,
     write_documents,
@@ -17,6 +18,7 @@ from plait.training._run_folder import (
 )
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
+from plait.training._tracked import tracked
 from plait.training._train import Trained, compile_model, train
 from plait.training._trained_rows import trained_rows
 
@@ -29,6 +31,7 @@ __all__ = [
     "Trained",
     "Training",
     "Validation",
+    "begin_documents",
     "check_folds",
     "choices",
     "compile_model",
@@ -45,6 +48,7 @@ __all__ = [
     "run_folds",
     "sampling_note",
     "tell",
+    "tracked",
     "train",
     "trained_rows",
     "write_documents",

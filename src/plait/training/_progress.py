@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 import keras
@@ -62,8 +62,9 @@ class Progress(keras.callbacks.Callback):
     def restore_state(self, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Takes nothing: the run may go on before another screen."""
 
-    def epoch(self, done: Epoch) -> None:
-        """Prints the line of an epoch that is over."""
+    def epoch(self, history: Sequence[Epoch]) -> None:
+        """Prints the line of the last epoch, which is over."""
+        done = history[-1]
         parts = [
             f"epoch {done.number}/{self.epochs}",
             f"{done.seconds:.1f} s",

@@ -3,19 +3,21 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from plait._beside import written_beside
+from plait._beside import is_full, written_beside
 from plait.errors import ConfigError, DataError, StoppedError
 from plait.inference import Declaration
 from plait.table import Table
 from plait.training._checkpoint import Checkpoint, found_in, last_whole
 from plait.training._goes_on import GoesOn
+from plait.training._history import HISTORY_FILE, write_history
 from plait.training._notes import tell
 from plait.training._run_folder import MODEL_FILE, begin_documents, run_folder, write_documents
+from plait.training._selection import Epoch
 
 _LOCK = ".running"
 _CHECKPOINTS = "checkpoints"
@@ -48,6 +50,7 @@ class Run:
         self.folder = _begun(Path(str(folder))) if resume else _new(folder)
         self.files = dict(files or {})
         self.resumable = resumable
+        self.documents: Mapping[str, Any] = {}
         self._made = not self.folder.exists()
         self._lock: IO[str] | None = None
 
@@ -70,6 +73,7 @@ class Run:
             DataError: the data are not those that the run began with.
             ConfigError: another process writes to the folder.
         """
+        self.documents = documents
         self.folder.mkdir(parents=True, exist_ok=True)
         self._take()
         if self.resume:
@@ -82,6 +86,15 @@ class Run:
                 part.write_text(text, encoding="utf-8")
         return None
 
+    def record(self, history: Sequence[Epoch]) -> None:
+        """Writes the epochs so far; what a full disk leaves out, the next epoch brings."""
+        try:
+            write_history(self.folder, history)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            tell([f"The disk under '{self.folder}' is full: {HISTORY_FILE} is an epoch behind."])
+
     def end(self) -> None:
         """The run is over and its files are there: nothing is left to go on from."""
         # With what a process that was killed had not yet renamed.
@@ -93,7 +106,9 @@ class Run:
         if not found_in(self.checkpoints):
             shutil.rmtree(self.checkpoints)
             for path in self.folder.iterdir():
-                if path.name != _LOCK:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name != _LOCK:
                     path.unlink()
             self.release()
             if self._made:

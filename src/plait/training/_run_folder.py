@@ -11,9 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from plait._beside import written_beside
 from plait._names import to_plain
 from plait.data import Findings
@@ -21,6 +18,7 @@ from plait.errors import ConfigError
 from plait.inference import Declaration, Predictor
 from plait.table import Table
 from plait.training._environment import environment
+from plait.training._history import write_history
 from plait.training._notes import plain_findings
 from plait.training._selection import Epoch
 
@@ -46,8 +44,7 @@ def write_run(
     """
     epochs = [dataclasses.asdict(epoch) for epoch in history]
     write_documents(folder, {**documents, "history": epochs})
-    with written_beside(folder / "history.parquet") as part:
-        pq.write_table(_as_table(history), part)
+    write_history(folder, history)
     predictor.save(folder / MODEL_FILE)
 
 
@@ -145,23 +142,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _as_table(history: Sequence[Epoch]) -> pa.Table:
-    """One row an epoch, one column a number: `loss`, `<task>_loss`, `<task>.<metric>`, ..."""
-    rows = []
-    for epoch in history:
-        row: dict[str, Any] = {
-            "epoch": epoch.number,
-            "seconds": epoch.seconds,
-            "learning_rate": epoch.learning_rate,
-            "loss": epoch.loss,
-            **epoch.logs,
-            "mean_gain": epoch.mean_gain,
-            "best": epoch.best,
-        }
-        for task, scores in epoch.scores.items():
-            row |= {f"{task}.{metric}": value for metric, value in scores.items()}
-            row[f"{task}.gain"] = epoch.gains[task]
-        rows.append(row)
-    return pa.Table.from_pylist(rows)

@@ -66,6 +66,9 @@ class Epoch:
         }
 
 
+OnEpoch = Callable[[Sequence[Epoch]], None]
+
+
 class Selection(keras.callbacks.Callback):
     """Keeps the weights with the best mean gain, the last of equals, and stops when it falls short.
 
@@ -73,7 +76,7 @@ class Selection(keras.callbacks.Callback):
         predictor: answers with the weights of the model in training.
         validation: the rows to score; None keeps the last epoch's weights.
         patience: epochs without a better mean gain before training stops.
-        on_epoch: called with each epoch.
+        on_epoch: called with the epochs so far, when one more is over.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class Selection(keras.callbacks.Callback):
         predictor: Predictor,
         validation: Validation | None,
         patience: int,
-        on_epoch: Sequence[Callable[[Epoch], None]] = (),
+        on_epoch: Sequence[OnEpoch] = (),
     ) -> None:
         super().__init__()
         self.predictor = predictor
@@ -150,7 +153,7 @@ class Selection(keras.callbacks.Callback):
         elif done.number - self.best.number >= self.patience:
             self.model.stop_training = True
         for tell in self.on_epoch:
-            tell(done)
+            tell(self.history)
 
     def _is_best(self, reached: float | None) -> bool:
         # Among equals the later: its learning rate was lower, and it has seen more.

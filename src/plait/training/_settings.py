@@ -10,10 +10,12 @@ import numpy as np
 
 from plait._cache import cache_folder
 from plait._disk_cache import DiskCache
+from plait._names import demand
 from plait.errors import ConfigError
 from plait.inference import Precision
 from plait.table import Table
 from plait.tasks import Task
+from plait.trackers import Tracker
 from plait.training._bytes import read_bytes
 from plait.training._every import Every
 from plait.training._sampling import Sampling
@@ -65,6 +67,7 @@ class Training:
         precision: what the layers compute in: "float32", "bfloat16", or "float16", with its losses
             scaled so that no gradient underflows. Weights, heads and losses are float32 all the same.
             The model is saved with it; as Keras' own settings have it if None.
+        trackers: what shows the run while it trains, such as `[TensorBoard()]`.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
 
@@ -89,6 +92,7 @@ class Training:
     max_minutes: float | None = None
     disk_cache: str | None = None
     checkpoint_every: int | str | None = None
+    trackers: tuple[Tracker, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -135,6 +139,13 @@ class Training:
         Every.read(self.checkpoint_every)
         if self.sampling is not None:
             Sampling.read(self.sampling)
+        if not isinstance(self.trackers, list | tuple):
+            raise ConfigError(
+                "Training: trackers is a list, such as [TensorBoard()]. Received: "
+                f"{self.trackers!r}."
+            )
+        for tracker in self.trackers:
+            demand("Training: trackers", tracker, Tracker)
 
     def _check_types(self) -> None:
         kinds: dict[str, tuple[type, tuple[str, ...]]] = {

@@ -1,6 +1,6 @@
 """From a declaration and batches to a model with the best weights seen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -14,7 +14,7 @@ from plait.model import ModalityDropout, MultiTaskModel, WeightAverage
 from plait.tasks import Task
 from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._schedules import learning_rate
-from plait.training._selection import Epoch, Selection, Validation
+from plait.training._selection import Epoch, OnEpoch, Selection, Validation
 from plait.training._settings import Training
 
 # Decay pulls towards 0, which is no neutral value for these.
@@ -50,7 +50,7 @@ def train(
     *,
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    on_epoch: Sequence[Callable[[Epoch], None]] = (),
+    on_epoch: Sequence[OnEpoch] = (),
     goes_on: GoesOn | None = None,
 ) -> Trained:
     """Trains a new model.
@@ -64,7 +64,7 @@ def train(
             looks at their gradients now and then, as `Equal` does.
         seed: decides the initial weights and dropout.
         callbacks: Keras' own.
-        on_epoch: called with each epoch that is over.
+        on_epoch: called with the epochs so far, when one more is over.
         goes_on: where checkpoints are written, and the one to go on from; None for none.
 
     Raises:

@@ -147,6 +147,7 @@ def test_the_sections_are_those_that_the_constructors_take():
     assert {"tasks", "fusion", "sharing", "balancing", "training", "table"} <= set(found)
     assert list(found["training"][1]) == ["Training"]
     assert list(found["table"][1]) == ["Split"]
+    assert set(found["trackers"][1]) == {"TensorBoard", "MLflow", "WandB"}
     assert "Balancer" not in found["balancing"][1]
 
 
@@ -174,7 +175,10 @@ def test_a_run_is_never_called_by_a_way_out_of_its_folder(path, name):
     ("data", "train"),
     [
         ("s3://shop/orders.parquet", "s3://shop/orders.parquet"),
-        ("{SQL: {uri: 'sqlite:////d/shop.db', query: orders}}", SQL("sqlite:////d/shop.db", "orders")),
+        (
+            "{SQL: {uri: 'sqlite:////d/shop.db', query: orders}}",
+            SQL("sqlite:////d/shop.db", "orders"),
+        ),
         ("{train: {SQL: {uri: 'postgresql://h/d', query: x}}}", SQL("postgresql://h/d", "x")),
     ],
 )

@@ -225,7 +225,9 @@ def test_the_first_bad_loss_is_named_with_its_batch_and_its_rows(make):
     labels["b"][[5, 7, 9]] = 1e30
     model = plait.MultiTaskModel(x, heads)
     model.compile(keras.optimizers.SGD(1e-3), loss="mse", balancing=make())
-    with pytest.raises(DivergedError, match="Task 'b'.*step 1.*batch 2 of epoch 1, in rows 2, 4 of"):
+    with pytest.raises(
+        DivergedError, match="Task 'b'.*step 1.*batch 2 of epoch 1, in rows 2, 4 of"
+    ):
         model.fit(data, labels, batch_size=4, shuffle=False, verbose=0)
 
 
@@ -234,7 +236,9 @@ def test_of_many_bad_rows_some_are_named_and_the_others_counted():
     labels["a"][3:] = 1e30
     model = plait.MultiTaskModel(x, heads)
     model.compile("sgd", loss="mse")
-    with pytest.raises(DivergedError, match="rows 4, 5, 6, 7, 8, 9, 10, 11 and 5 more of the batch"):
+    with pytest.raises(
+        DivergedError, match="rows 4, 5, 6, 7, 8, 9, 10, 11 and 5 more of the batch"
+    ):
         model.fit(data, labels, batch_size=16, shuffle=False, verbose=0)
 
 
