@@ -1,13 +1,13 @@
 """The learning rate over the steps of a run."""
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
 from plait.training._settings import Training
 
-Rate = float | keras.optimizers.schedules.LearningRateSchedule
+Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 _LEAST = 0.01
 
 

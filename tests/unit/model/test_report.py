@@ -226,7 +226,7 @@ def test_the_first_bad_loss_is_named_with_its_batch_and_its_rows(make):
     model = plait.MultiTaskModel(x, heads)
     model.compile(keras.optimizers.SGD(1e-3), loss="mse", balancing=make())
     with pytest.raises(
-        DivergedError, match="Task 'b'.*step 1.*batch 2 of epoch 1, in rows 2, 4 of"
+        DivergedError, match=r"Task 'b'.*step 1.*batch 2 of epoch 1, in rows 2, 4 of"
     ):
         model.fit(data, labels, batch_size=4, shuffle=False, verbose=0)
 
