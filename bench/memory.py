@@ -3,17 +3,17 @@
     python bench/memory.py                    # 10 thousand, 100 thousand and 1 million rows
     python bench/memory.py --quick            # 2 thousand and 8 thousand, under a minute
 
-One epoch of `Learner.fit` on a table of a short text, three numbers and a distinct picture of 16 x 16 a
-row, with a class and a number to answer, in batches of 128. Every fit is a process of its own, and the
-memory is that of the whole tree of processes: the most that was resident at once, asked 20 times a
-second. Decoded pictures are not cached. The table is a Parquet file, made from a seed, with the bytes of
-its pictures.
+One epoch of `Learner.fit` on a table of a short text, three numbers and a distinct picture of 16 x
+16 a row, with a class and a number to answer, in batches of 128. Every fit is a process of its own,
+and the memory is that of the whole tree of processes: the most that was resident at once, asked 20
+times a second. Decoded pictures are not cached. The table is a Parquet file, made from a seed, with
+the bytes of its pictures.
 
-Seconds a row are those of training alone, from the eleventh batch to the last; `whole` has everything
-from the start of the process to the end of the fit.
+Seconds a row are those of training alone, from the eleventh batch to the last; `whole` has
+everything from the start of the process to the end of the fit.
 
-The bars: the peak at the most rows is at most 1.2 times that at the fewest and 300 MB, and the seconds
-a row differ by 10 % at most. The last line is JSON.
+The bars: the peak at the most rows is at most 1.2 times that at the fewest and 300 MB, and the
+seconds a row differ by 10 % at most. The last line is JSON.
 """
 
 import argparse

@@ -4,23 +4,24 @@
     python bench/end_to_end --no-scores   # times alone
     python bench/end_to_end --quick       # a small job, under a minute
 
-The job is that of `job.py`: 2,000 rows of a 64 x 64 PNG, a caption, three numbers and two categories; four
-things to answer; five epochs in batches of 32. The programs, each a process of its own, in turn, round by
-round:
+The job is that of `job.py`: 2,000 rows of a 64 x 64 PNG, a caption, three numbers and two
+categories; four things to answer; five epochs in batches of 32. The programs, each a process of its
+own, in turn, round by round:
 
-- `keras`, `torch`: `by_hand_keras.py` and `by_hand_torch.py`, the network that one writes first, with all
-  arrays in memory.
-- `plait`: `plait fit default.yaml`, which names no encoder, with an empty cache of compiled programs.
+- `keras`, `torch`: `by_hand_keras.py` and `by_hand_torch.py`, the network that one writes first,
+  with all arrays in memory.
+- `plait`: `plait fit default.yaml`, which names no encoder, with an empty cache of compiled
+  programs.
 - `plait again`: the same with the cache that the first one left.
 - `same`, `same again`: `same.py`, plait with the very layers of `keras`, from the files.
 
-Ratios are of the rounds' seconds, round by round: the median and the range. The fastest of the programs by
-hand is the one with the lower median. Scores are means over the seeds on 2,000 fresh rows, with their
-standard errors: accuracy, and for price the mean absolute error.
+Ratios are of the rounds' seconds, round by round: the median and the range. The fastest of the
+programs by hand is the one with the lower median. Scores are means over the seeds on 2,000 fresh
+rows, with their standard errors: accuracy, and for price the mean absolute error.
 
-Then: the CPU seconds of `plait predict` on 500 rows in a fresh process; the milliseconds that a warm
-`Predictor` takes for one row; those of `plait --help`; and the seconds that `import plait` adds to `import
-keras`. The last line is JSON.
+Then: the CPU seconds of `plait predict` on 500 rows in a fresh process; the milliseconds that a
+warm `Predictor` takes for one row; those of `plait --help`; and the seconds that `import plait`
+adds to `import keras`. The last line is JSON.
 """
 
 import argparse
@@ -58,7 +59,7 @@ print(json.dumps(1e3 * statistics.median(took[20:])))
 
 def command(program: str, folder: Path, out: Path, seed: int, score: bool) -> list[str]:
     """What runs a program."""
-    name = program.split()[0]
+    name = program.split(maxsplit=1)[0]
     if name == "plait":
         run = [str(Path(sys.executable).with_name("plait")), "fit", str(folder / "default.yaml")]
         return [*run, "--run", str(out), "--seed", str(seed)]
@@ -69,7 +70,7 @@ def command(program: str, folder: Path, out: Path, seed: int, score: bool) -> li
 
 def run(program: str, folder: Path, seed: int, caches: Path, score: bool = False) -> dict:
     """Runs one to its end: the seconds of the whole process, and what it told."""
-    name = program.split()[0]
+    name = program.split(maxsplit=1)[0]
     out = folder / "out" / name
     shutil.rmtree(out, ignore_errors=True)
     cache = caches / name

@@ -14,7 +14,6 @@ import pyarrow.csv as pa_csv
 import torch
 from PIL import Image
 from torch import nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 TASKS = {"shape": 5, "tone": 2, "match": 2}
@@ -89,8 +88,8 @@ def main(folder, out, seed, score=None):
         for *x, shape, tone, match, price in loader:
             found = model(*x)
             targets = {"shape": shape, "tone": tone, "match": match}
-            loss = sum(F.cross_entropy(found[t], targets[t]) for t in TASKS)
-            loss = loss + F.mse_loss(found["price"][:, 0], price)
+            loss = sum(nn.functional.cross_entropy(found[t], targets[t]) for t in TASKS)
+            loss = loss + nn.functional.mse_loss(found["price"][:, 0], price)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
