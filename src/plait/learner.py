@@ -32,13 +32,12 @@ from plait.training import (
     choices,
     counted_rows,
     demand_parts,
-    going_on,
+    held_run,
     label_coverage,
     labelled_rows,
     outcome,
     outcome_documents,
     parted,
-    run_folder,
     run_folds,
     tell,
     tracked,
@@ -147,8 +146,8 @@ class Learner:
             run: the folder of the run; True is `runs/<date and time>`, False leaves none. While it
                 trains it holds checkpoints.
             root: the folder that media paths are relative to; each file's own if None.
-            resume: go on with the run in that folder, which was killed or stopped, on the same data. It
-                ends with the weights that it would have had.
+            resume: go on with the run in that folder, which was killed or stopped, on the same data and
+                declared as it was. It ends with the weights that it would have had.
             callbacks: Keras' own.
             verbose: whether to print the choices made, a progress bar and the outcome.
 
@@ -159,15 +158,12 @@ class Learner:
             StoppedError: Ctrl-C or SIGTERM; a checkpoint was written.
             BalancingError: the balancer asks for what the model cannot give.
         """
-        begun = run if isinstance(run, Run) else None
-        if not isinstance(run, Run) and (resume or run is not False):
-            begun = Run(run, resume=resume)
         split = Split(column=self.split) if isinstance(self.split, str) else self.split
-        self._learn(
-            parted(table, validation, split, self._targets, root), begun, callbacks, verbose
-        )
-        if verbose and begun is not None:
-            tell([f"run: {begun.folder}"])
+        with held_run(run, resume) as held:
+            parts = parted(table, validation, split, self._targets, root)
+            self._learn(parts, held, callbacks, verbose)
+        if verbose and held is not None:
+            tell([f"run: {held.folder}"])
         return self
 
     def _learn(
@@ -177,7 +173,7 @@ class Learner:
         callbacks: Sequence[keras.callbacks.Callback],
         verbose: bool,
     ) -> None:
-        """`fit`, from the rows of each part on."""
+        """`fit`, from the rows of each part on, in the block of the run."""
         if self.weight is not None:
             # Test rows are not read here, and need no weight.
             read = parts.keys() - {"test"}
@@ -206,11 +202,9 @@ class Learner:
         progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
         arguments = {name: getattr(self, name) for name in parameters(Learner)}
         arguments["training"] = settings
-        begun = (arguments, declaration, parts)
-        with (
-            going_on(run, *begun) as goes_on,
-            tracked(settings.trackers, run, lambda: begin_documents(*begun)) as told,
-        ):
+        documents = begin_documents(arguments, declaration, parts)
+        goes_on = None if run is None else run.begin(documents)
+        with tracked(settings.trackers, run, documents) as told:
             trained = train(
                 declaration,
                 batches,
@@ -235,7 +229,6 @@ class Learner:
         if run is not None:
             documents = outcome_documents(trained.best, coverage, findings)
             write_run(run.folder, trained.predictor, trained.history, documents)
-            run.end()
         if verbose:
             tell(outcome(trained.best, trained.history, findings.values(), trained.ended))
 
@@ -285,7 +278,7 @@ class Learner:
         self,
         table: Any,
         spec: int | str,
-        run: FilePath | bool = True,
+        run: FilePath | bool | Run = True,
         root: FilePath | None = None,
         *,
         verbose: bool = True,
@@ -308,19 +301,20 @@ class Learner:
         Raises:
             DataError, ConfigError: see `fit` and `plait.table.folds`.
         """
-        table = Table.read(table, root)
-        folder = run_folder(run)
-        by = self.split.by if isinstance(self.split, Split) else None
-        every = list(folds(table, spec, self._targets, self.seed, by))
-        check_folds(table, every, self.tasks, self.weight, by)
+        with held_run(run, resumable=False) as held:
+            table = Table.read(table, root)
+            by = self.split.by if isinstance(self.split, Split) else None
+            every = list(folds(table, spec, self._targets, self.seed, by))
+            check_folds(table, every, self.tasks, self.weight, by)
 
-        def scored(rows: Parts, here: Path | None) -> Scores:
-            learner = Learner(**{key: getattr(self, key) for key in parameters(Learner)})
-            parts = {"train": table.take(rows.train), "validation": table.take(rows.validation)}
-            learner._learn(parts, Run(here, resumable=False) if here else None, (), verbose)
-            return learner.evaluate(table.take(rows.test))
+            def scored(rows: Parts, here: Path | None) -> Scores:
+                learner = Learner(**{key: getattr(self, key) for key in parameters(Learner)})
+                parts = {"train": table.take(rows.train), "validation": table.take(rows.validation)}
+                with held_run(here or False, resumable=False) as inner:
+                    learner._learn(parts, inner, (), verbose)
+                return learner.evaluate(table.take(rows.test))
 
-        return run_folds(every, folder, scored, verbose)
+            return run_folds(every, None if held is None else held.folder, scored, verbose)
 
     @property
     def _targets(self) -> list[str]:

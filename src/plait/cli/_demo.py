@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from plait.cli._runs import new_run_folder
 from plait.cli._scores_table import aligned
 from plait.config import Config, build_learner, load
 from plait.demo import CONFIG, CONFIG_FILE, make_table
 from plait.learner import Learner
 from plait.table import Split, Table
 from plait.tasks import Regression, Task
+from plait.training import RUNS, Run
 
 ROWS, QUICK_ROWS = 1500, 500
 _QUICK_EPOCHS = 3
@@ -44,7 +44,7 @@ def demo(folder: Path, *, seed: int = 0, quick: bool = False) -> None:
     print(f"Wrote {table_path} with its pictures and sounds, and {config_path}.", file=sys.stderr)
     overrides = [f"seed={seed}", *([f"training.epochs={_QUICK_EPOCHS}"] if quick else [])]
     config = load(config_path, overrides)
-    run = new_run_folder("demo", folder / "runs")
+    run = Run(folder / RUNS / "demo", numbered=True)
     learner = build_learner(config).fit(table_path, run=run)
     parts = Split(column="split").parts(table := Table.read(table_path))
     train, test = table.take(parts.train), table.take(parts.test)
@@ -58,8 +58,8 @@ def demo(folder: Path, *, seed: int = 0, quick: bool = False) -> None:
     print(f"\nDone in {time.monotonic() - began:.0f} s. Look at {config_path}, then try:")
     print(f"  plait check {config_path}")
     print(f"  plait fit {config_path} --set fusion=Mean")
-    print(f"  plait evaluate {run} {table_path} --where split=test")
-    print(f"  plait predict {run} {table_path} -o answers.csv")
+    print(f"  plait evaluate {run.folder} {table_path} --where split=test")
+    print(f"  plait predict {run.folder} {table_path} -o answers.csv")
     print("  plait new YOUR_TABLE.csv")
 
 

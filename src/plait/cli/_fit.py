@@ -1,18 +1,13 @@
 """`plait fit`: from a config to a run folder."""
 
-import json
 import sys
 from pathlib import Path
 
-from plait.cli._runs import new_run_folder
+from plait.cli._runs import Began
 from plait.cli._scores_table import scores_table
-from plait.config import Config, build_learner, dump, load
+from plait.config import build_learner, load
 from plait.errors import ConfigError
-from plait.table import without_passwords
-from plait.training import Run
-
-_CONFIG = "plait.yaml"
-_COMMAND = "command.json"
+from plait.training import RUNS, Run
 
 
 def fit(
@@ -46,57 +41,34 @@ def fit(
     if resume is not None:
         if config or run or overrides or folds is not None or seed is not None:
             raise ConfigError("--resume goes on with a run as it began: only --data goes with it.")
-        config, data_dir = began_with(resume, data_dir)
-    if config is None:
+        began = Began.read(resume, data_dir)
+    elif config is not None:
+        began = Began(config, data_dir or config.parent, config.parent)
+    else:
         raise ConfigError("fit needs a config, or --resume RUN.")
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
-    loaded = load(config, overrides, data_dir)
+    loaded = load(began.config, overrides, began.data_dir, began.code_dir)
     learner = build_learner(loaded)
-    files = _files(loaded, data_dir or config.parent)
-    folder = resume or run or new_run_folder(loaded.name)
+    files = began.files(loaded)
+    folder = resume or run or RUNS / loaded.name
+    numbered = resume is None and run is None
     if folds is None:
-        held = Run(folder, resume=resume is not None, files=files)
+        held = Run(folder, resume=resume is not None, numbered=numbered, files=files)
         learner.fit(loaded.data.tables(), run=held, root=loaded.root, verbose=not quiet)
         print(
-            f"plait evaluate {folder} TABLE\nplait predict {folder} TABLE -o OUT", file=sys.stderr
+            f"plait evaluate {held.folder} TABLE\nplait predict {held.folder} TABLE -o OUT",
+            file=sys.stderr,
         )
     else:
         spec = int(folds) if folds.removeprefix("-").isdecimal() else folds
+        held = Run(folder, numbered=numbered, resumable=False)
         found = learner.folds(
-            loaded.data.train, spec, run=folder, root=loaded.root, verbose=not quiet
+            loaded.data.train, spec, run=held, root=loaded.root, verbose=not quiet
         )
         for name, scores in found["folds"].items():
             print(f"fold {name}\n{scores_table(scores)}")
         print(f"mean\n{scores_table(found['mean'])}")
         for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    print(folder)
-
-
-def _files(config: Config, data_dir: Path) -> dict[str, str]:
-    """The config as it runs, and where its paths lead from."""
-    head = (
-        f"{config.path.name} as it ran, with what --set changed.\n"
-        f"Its paths are relative to {data_dir.resolve()}."
-    )
-    command = {
-        "argv": [without_passwords(word) for word in sys.argv],
-        "data_dir": str(data_dir.resolve()),
-    }
-    return {
-        _CONFIG: without_passwords(dump(config.document, head=head)),
-        _COMMAND: json.dumps(command, ensure_ascii=False, indent=1) + "\n",
-    }
-
-
-def began_with(folder: Path, data_dir: Path | None) -> tuple[Path, Path]:
-    """The config of a run that was begun, and the folder of its data."""
-    config = folder / _CONFIG
-    try:
-        said = json.loads((folder / _COMMAND).read_text(encoding="utf-8"))
-        return config, data_dir or Path(said["data_dir"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"'{folder}' holds no run that `plait fit` began: its {_COMMAND} cannot be read."
-        ) from error
+            (held.folder / name).write_text(text, encoding="utf-8")
+    print(held.folder)

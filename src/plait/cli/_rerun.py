@@ -1,15 +1,15 @@
 """`plait rerun`: the same run again, and whether it came to the same."""
 
-import json
+import os
 import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from plait.cli._fit import began_with
-from plait.cli._runs import new_run_folder
+from plait.cli._runs import Began
 from plait.config import build_learner, load
 from plait.errors import ConfigError
+from plait.inference import Archive
 from plait.training import MODEL_FILE, Run
 
 DIFFERS = 1
@@ -28,55 +28,43 @@ def rerun(run: Path, *, data_dir: Path | None = None, quiet: bool = False) -> in
         0 where weights and history are the same bits; 1 where they are not.
 
     Raises:
-        ConfigError: no run of `plait fit` that is over.
+        ConfigError: no run of `plait fit` that is over; or its config now means something else.
+        DataError: the data are not those that it was trained on.
     """
     if not (run / MODEL_FILE).is_file():
         raise ConfigError(f"'{run}' holds no run that is over.")
-    config, data_dir = began_with(run, data_dir)
-    loaded = load(config, (), data_dir)
-    folder = new_run_folder(f"{run.name}-rerun", run.parent)
+    began = Began.read(run, data_dir)
+    loaded = load(began.config, (), began.data_dir, began.code_dir)
     learner = build_learner(loaded)
-    learner.fit(loaded.data.tables(), run=Run(folder), root=loaded.root, verbose=not quiet)
-    found = differences(run, folder)
-    print(f"{folder}: {'the same weights and history' if not found else 'not the same'}")
+    # Beside it, also where it is the folder that one stands in.
+    folder = Path(os.path.normpath(run / "..")) / f"{run.resolve().name}-rerun"
+    again = Run(folder, numbered=True, files=began.files(loaded), like=run)
+    learner.fit(loaded.data.tables(), run=again, root=loaded.root, verbose=not quiet)
+    found = differences(run, again.folder)
+    print(f"{again.folder}: {'the same weights and history' if not found else 'not the same'}")
     for line in found:
         print(f"  {line}", file=sys.stderr)
     return DIFFERS if found else 0
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """What two runs do not have in common, but for the time that they took."""
+    """What two runs of the same did not come to alike, but for the time that they took."""
     lines = []
-    was, now = (json.loads((f / "environment.json").read_text("utf-8")) for f in (one, other))
-    for part in was["data"].keys() | now["data"].keys():
-        old, new = (found["data"].get(part, {}).get("sha256") for found in (was, now))
-        if old != new:
-            lines.append(f"the {part} rows: sha256 {_short(old)} was, {_short(new)} is")
-    for name in ("plait", "python", "platform", "backend"):
-        if was[name] != now[name]:
-            lines.append(f"{name}: {was[name]} was, {now[name]} is")
-    for name in sorted(was["libraries"].keys() | now["libraries"].keys()):
-        old, new = (found["libraries"].get(name) for found in (was, now))
-        if old != new:
-            lines.append(f"{name}: {old} was, {new} is")
     old, new = (pq.read_table(f / "history.parquet") for f in (one, other))
     if old.num_rows != new.num_rows:
         lines.append(f"the history: {old.num_rows} epochs were, {new.num_rows} are")
     else:
-        for name in old.column_names:
+        for name in dict.fromkeys([*old.column_names, *new.column_names]):
             if name in _OF_THE_CLOCK:
                 continue
-            if name not in new.column_names or not _same(old.column(name), new.column(name)):
+            columns = [
+                t.column(name).to_pylist() if name in t.column_names else [] for t in (old, new)
+            ]
+            # As text: NaN is NaN, and 0.0 is not -0.0.
+            if repr(columns[0]) != repr(columns[1]):
                 lines.append(f"the history: '{name}' is another")
-    if (one / MODEL_FILE).read_bytes() != (other / MODEL_FILE).read_bytes():
-        lines.append("the weights")
+    with Archive(one) as was, Archive(other) as now:
+        apart = was.differing(now)
+    if apart:
+        lines.append(f"the weights: {len(apart)} arrays are others, first {apart[0]}")
     return lines
-
-
-def _same(one: object, other: object) -> bool:
-    """Whether two columns hold the same; NaN is NaN."""
-    return repr(one.to_pylist()) == repr(other.to_pylist())  # type: ignore[attr-defined]
-
-
-def _short(digest: str | None) -> str:
-    return "none" if digest is None else f"{digest[:16]}..."

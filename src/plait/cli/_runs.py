@@ -1,14 +1,68 @@
-"""Where a run goes when nobody says: always a new folder."""
+"""What `plait fit` leaves of itself in a run from the start, and what brings it back."""
 
+import json
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-RUNS = Path("runs")
+from plait.config import Config, dump
+from plait.errors import ConfigError
+from plait.table import without_passwords
+
+_CONFIG = "plait.yaml"
+_COMMAND = "command.json"
 
 
-def new_run_folder(name: str, runs: Path = RUNS) -> Path:
-    """`<runs>/<name>`, or `<runs>/<name>-2` and so on where that is taken; not made yet."""
-    folder, number = runs / name, 1
-    while folder.exists():
-        number += 1
-        folder = runs / f"{name}-{number}"
-    return folder
+@dataclass(frozen=True)
+class Began:
+    """How a run began.
+
+    Attributes:
+        config: its config, as it ran.
+        data_dir: what the config's paths are relative to.
+        code_dir: where the user's own classes are looked for.
+    """
+
+    config: Path
+    data_dir: Path
+    code_dir: Path
+
+    @classmethod
+    def read(cls, folder: Path, data_dir: Path | None = None) -> "Began":
+        """From the folder of a run.
+
+        Args:
+            folder: of the run.
+            data_dir: where its data are now, else where they were.
+
+        Raises:
+            ConfigError: no run of `plait fit`.
+        """
+        try:
+            said = json.loads((folder / _COMMAND).read_text(encoding="utf-8"))
+            was, code = Path(said["data_dir"]), Path(said["config_dir"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"'{folder}' holds no run that `plait fit` began: its {_COMMAND} cannot be read."
+            ) from error
+        return cls(folder / _CONFIG, data_dir or was, code)
+
+    def files(self, config: Config) -> dict[str, str]:
+        """The files from which it is read again.
+
+        Args:
+            config: read from `config`, with what was changed.
+        """
+        head = (
+            f"{config.path.name} as it ran, with what --set changed.\n"
+            f"Its paths are relative to {self.data_dir.resolve()}."
+        )
+        command = {
+            "argv": [without_passwords(word) for word in sys.argv],
+            "data_dir": str(self.data_dir.resolve()),
+            "config_dir": str(self.code_dir.resolve()),
+        }
+        return {
+            _CONFIG: without_passwords(dump(config.document, head=head)),
+            _COMMAND: json.dumps(command, ensure_ascii=False, indent=1) + "\n",
+        }

@@ -69,7 +69,10 @@ class Config:
 
 
 def load(
-    path: str | Path, overrides: Iterable[str] = (), data_dir: str | Path | None = None
+    path: str | Path,
+    overrides: Iterable[str] = (),
+    data_dir: str | Path | None = None,
+    code_dir: str | Path | None = None,
 ) -> Config:
     """Reads a config file.
 
@@ -80,6 +83,8 @@ def load(
         path: the YAML file.
         overrides: `KEY=VALUE` each, applied in order.
         data_dir: the folder that the config's paths are relative to; the config's own if None.
+        code_dir: the folder where the user's own classes are looked for, beside the import path;
+            the config's own if None.
 
     Raises:
         ConfigError: with the file, line and column of what is unknown, missing or of the wrong
@@ -107,7 +112,8 @@ def load(
             )
     own = {k: v for k, v in source.document.items() if k not in _OWN_KEYS}
     data = _data_sources(source, folder)
-    arguments = _learner_arguments(source, own, path.parent)
+    code = path.parent if code_dir is None else Path(code_dir)
+    arguments = _learner_arguments(source, own, code)
     return Config(
         path=path,
         name=_name(source, path.stem),

@@ -141,6 +141,25 @@ class Archive:
                 raise self._refusal(f"{member(name)} is damaged ({error})") from error
         return np.frombuffer(content, form.dtype).reshape(form.shape)
 
+    def differing(self, other: "Archive") -> list[str]:
+        """The weights that another saved model does not hold bit by bit the same, by name.
+
+        Raises:
+            ModelFileError: the bytes are damaged.
+        """
+        held, others = (set(a._zip.namelist()) - {DESCRIPTION} for a in (self, other))
+        same = {name for name in held & others if self._bytes(name) == other._bytes(name)}
+        return sorted(
+            n.removeprefix("weights/").removesuffix(".npy") for n in (held | others) - same
+        )
+
+    def _bytes(self, name: str) -> bytes:
+        with self._open(name) as stream:
+            try:
+                return stream.read()
+            except (zipfile.BadZipFile, EOFError) as error:
+                raise self._refusal(f"{name} is damaged ({error})") from error
+
     def _check_array(self, name: str, stream: IO[bytes], form: ArrayForm) -> None:
         try:
             version = np.lib.format.read_magic(stream)

@@ -7,12 +7,11 @@ from plait.training._folds import check_folds, run_folds
 from plait.training._notes import choices, outcome, sampling_note, tell
 from plait.training._parts import counted_rows, parted
 from plait.training._progress import Progress
-from plait.training._run import Run, going_on
+from plait.training._run import RUNS, Run, held_run
 from plait.training._run_folder import (
     MODEL_FILE,
     begin_documents,
     outcome_documents,
-    run_folder,
     write_documents,
     write_run,
 )
@@ -24,6 +23,7 @@ from plait.training._trained_rows import trained_rows
 
 __all__ = [
     "MODEL_FILE",
+    "RUNS",
     "Epoch",
     "Progress",
     "Run",
@@ -38,13 +38,12 @@ __all__ = [
     "counted_rows",
     "demand_parts",
     "environment",
-    "going_on",
+    "held_run",
     "label_coverage",
     "labelled_rows",
     "outcome",
     "outcome_documents",
     "parted",
-    "run_folder",
     "run_folds",
     "sampling_note",
     "tell",

@@ -1,93 +1,118 @@
 """A run's folder while the run is under way: nobody else writes to it, and it can be gone on with."""
 
-import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import Any, Self
 
 from plait._beside import is_full, written_beside
-from plait.errors import ConfigError, DataError, StoppedError
-from plait.inference import Declaration
-from plait.table import Table
-from plait.training._checkpoint import Checkpoint, found_in, last_whole
+from plait.errors import ConfigError, PlaitError, StoppedError
+from plait.training._checkpoint import found_in, last_whole
 from plait.training._goes_on import GoesOn
+from plait.training._held_folder import HeldFolder
 from plait.training._history import HISTORY_FILE, write_history
 from plait.training._notes import tell
-from plait.training._run_folder import MODEL_FILE, begin_documents, run_folder, write_documents
+from plait.training._run_folder import MODEL_FILE, write_documents
+from plait.training._same_start import demand_same_start
 from plait.training._selection import Epoch
 
-_LOCK = ".running"
+RUNS = Path("runs")
+"""Where a run goes that nobody gave a folder."""
+
 _CHECKPOINTS = "checkpoints"
 _ENVIRONMENT = "environment"
 
 
 class Run:
-    """One run.
+    """One run; its folder is this process' own from now on.
+
+    Used as a block, in which the run trains and is written. If that ends well, the run is over. If it
+    does not, what was written is removed, unless there is a checkpoint to go on from.
 
     Args:
         folder: a new folder; with `resume`, that of a run which was begun and not ended.
         resume: whether to go on with it.
+        numbered: whether `<folder>-2` and so on will do where it is taken.
         files: more files to lie in it from the start, by name.
+        like: the folder of a run that this one repeats; what it began with has to be the same.
         resumable: whether checkpoints are written.
 
     Raises:
         ConfigError: a new folder that holds something or cannot be written; one to go on with that
-            is no run, is over, or that another process writes to.
+            is no run, or is over; one that another process writes to.
     """
 
     def __init__(
         self,
-        folder: str | Path | bool,
+        folder: str | Path,
         *,
         resume: bool = False,
+        numbered: bool = False,
         files: Mapping[str, str] | None = None,
+        like: Path | None = None,
         resumable: bool = True,
     ) -> None:
         self.resume = resume
-        self.folder = _begun(Path(str(folder))) if resume else _new(folder)
         self.files = dict(files or {})
+        self.like = like
         self.resumable = resumable
-        self.documents: Mapping[str, Any] = {}
-        self._made = not self.folder.exists()
-        self._lock: IO[str] | None = None
+        self._own: list[Path] = []
+        folder = Path(folder)
+        self._held = self._begun(folder) if resume else HeldFolder.new(folder, numbered)
+        self.folder = self._held.path
+        if not resume:
+            try:
+                # Before anything is read: a run that is killed meanwhile is known by them.
+                for name, text in self.files.items():
+                    self._own.append(self.folder / name)
+                    with written_beside(self._own[-1]) as part:
+                        part.write_text(text, encoding="utf-8")
+            except BaseException:
+                self.fail()
+                raise
 
     @property
     def checkpoints(self) -> Path:
         """The folder of the checkpoints."""
         return self.folder / _CHECKPOINTS
 
-    def begin(self, documents: Mapping[str, Any], told: Callable[[str], None]) -> Checkpoint | None:
-        """Takes the folder, and says what the run was about before it trains.
+    def begin(self, documents: Mapping[str, Any]) -> GoesOn | None:
+        """Says what the run is about, before it trains.
 
         Args:
-            documents: JSON data by name; of a run that is gone on with, what they have to be.
-            told: called with a line about a checkpoint that cannot be used.
+            documents: see `begin_documents`; of a run that is gone on with, what they have to be.
 
         Returns:
-            What to go on from, if anything.
+            Where checkpoints go, and the one to go on from, if any; None for no checkpoints.
 
         Raises:
-            DataError: the data are not those that the run began with.
-            ConfigError: another process writes to the folder.
+            DataError: the rows are not those that the run, or the one it repeats, began with.
+            ConfigError: neither is what it is about.
         """
-        self.documents = documents
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._take()
-        if self.resume:
-            self._compare(documents[_ENVIRONMENT])
-            return last_whole(self.checkpoints, told)
-        self.checkpoints.mkdir()
-        write_documents(self.folder, documents)
-        for name, text in self.files.items():
-            with written_beside(self.folder / name) as part:
-                part.write_text(text, encoding="utf-8")
-        return None
+
+        def told(line: str) -> None:
+            tell([line])
+
+        if self.like is not None:
+            demand_same_start(self.like, documents, told)
+        if self.resume and self._is_described():
+            demand_same_start(self.folder, documents, told, program=True)
+            return GoesOn(self.checkpoints, last_whole(self.checkpoints, told), told)
+        self._own += [self.folder / f"{name}.json" for name in documents]
+        if self.resumable:
+            self.checkpoints.mkdir(exist_ok=True)
+        # The last one, once it is there, says that the others are.
+        ending = {_ENVIRONMENT: documents[_ENVIRONMENT]}
+        write_documents(self.folder, {n: d for n, d in documents.items() if n not in ending})
+        write_documents(self.folder, ending)
+        return GoesOn(self.checkpoints, None, told) if self.resumable else None
 
     def record(self, history: Sequence[Epoch]) -> None:
         """Writes the epochs so far; what a full disk leaves out, the next epoch brings."""
+        self.owns(self.folder / HISTORY_FILE)
         try:
             write_history(self.folder, history)
         except OSError as error:
@@ -95,134 +120,104 @@ class Run:
                 raise
             tell([f"The disk under '{self.folder}' is full: {HISTORY_FILE} is an epoch behind."])
 
+    def owns(self, path: Path) -> None:
+        """Counts a file or folder among what goes if the run fails."""
+        if path not in self._own:
+            self._own.append(path)
+
     def end(self) -> None:
         """The run is over and its files are there: nothing is left to go on from."""
         # With what a process that was killed had not yet renamed.
-        shutil.rmtree(self.checkpoints)
-        self.release()
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        self._held.release()
 
-    def fail(self) -> None:
-        """The run failed by its own doing: without a checkpoint nothing of it is worth keeping."""
-        if not found_in(self.checkpoints):
-            shutil.rmtree(self.checkpoints)
-            for path in self.folder.iterdir():
-                if path.is_dir():
-                    shutil.rmtree(path)
-                elif path.name != _LOCK:
-                    path.unlink()
-            self.release()
-            if self._made:
-                self.folder.rmdir()
-            return
-        self.release()
+    def fail(self) -> bool:
+        """The run failed by its own doing: without a checkpoint nothing of it is worth keeping.
 
-    def _compare(self, now: Mapping[str, Any]) -> None:
-        text = (self.folder / f"{_ENVIRONMENT}.json").read_text(encoding="utf-8")
-        was = json.loads(text)
-        for part, found in now["data"].items():
-            known = was["data"].get(part)
-            if known is None or known["sha256"] != found["sha256"]:
-                old = "no such part" if known is None else f"sha256 {known['sha256'][:16]}..."
-                raise DataError(
-                    f"{found['table']}: the {part} rows are not those that the run '{self.folder}' "
-                    f"began with: {old} then, sha256 {found['sha256'][:16]}... now. Bring the table "
-                    "back, or begin a new run."
-                )
-        if was["backend"] != now["backend"] or was["plait"] != now["plait"]:
-            raise ConfigError(
-                f"The run '{self.folder}' was begun with plait {was['plait']} on {was['backend']}, and "
-                f"this is plait {now['plait']} on {now['backend']}."
-            )
-
-    def _take(self) -> None:
-        lock = (self.folder / _LOCK).open("a+", encoding="utf-8")
-        if not _lock(lock):
-            lock.seek(0)
-            said = lock.read().strip()
-            lock.close()
-            raise ConfigError(
-                f"Another process{f' ({said})' if said else ''} writes to the run '{self.folder}'. "
-                "Choose another folder, or end that process."
-            )
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        self._lock = lock
-
-    def release(self) -> None:
-        """Lets another process have the folder."""
-        if self._lock is not None:
-            (self.folder / _LOCK).unlink(missing_ok=True)
-            self._lock.close()
-            self._lock = None
-
-
-def _begun(folder: Path) -> Path:
-    if (folder / MODEL_FILE).exists():
-        raise ConfigError(f"The run '{folder}' is over: there is nothing to go on with.")
-    if not (folder / f"{_ENVIRONMENT}.json").is_file():
-        raise ConfigError(f"'{folder}' holds no run that was begun. `plait fit CONFIG` begins one.")
-    return folder
-
-
-def _new(folder: str | Path | bool) -> Path:
-    path = run_folder(folder)
-    if path is None:
-        raise ConfigError("A run has a folder.")
-    return path
-
-
-def _lock(file: IO[str]) -> bool:
-    """Takes the file for this process, until it ends in whatever way; False if another has it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows.
-        import msvcrt
-
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        except OSError:
-            return False
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        Returns:
+            Whether it can be gone on with.
+        """
+        if self.resume or found_in(self.checkpoints):
+            self._held.release()
+            return True
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        for path in self._own:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+                continue
+            with suppress(OSError):
+                path.unlink()
+        self._held.remove()
         return False
-    return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.end()
+        elif isinstance(error, StoppedError):
+            self._held.release()
+            where = "where it was" if error.written else "from the one before, or anew"
+            raise StoppedError(
+                error.signal, error.written, f"{self._way_back} goes on {where}."
+            ) from error
+        else:
+            goes_on = self.fail()
+            if isinstance(error, OSError) and is_full(error):
+                way_out = f"{self._way_back} then goes on" if goes_on else "begin anew"
+                raise PlaitError(
+                    f"The disk under '{self.folder}' is full: the run could not be written. Make "
+                    f"room; {way_out}."
+                ) from error
+
+    @property
+    def _way_back(self) -> str:
+        if self.files:
+            return f"`plait fit --resume {self.folder}`"
+        return f"fit(table, run='{self.folder}', resume=True)"
+
+    def _is_described(self) -> bool:
+        return (self.folder / f"{_ENVIRONMENT}.json").is_file()
+
+    def _begun(self, folder: Path) -> HeldFolder:
+        """The folder of a run that was begun, if only by the files that lie in it from the start."""
+        known = [*self.files] or [f"{_ENVIRONMENT}.json"]
+        if not all((folder / name).is_file() for name in known):
+            raise ConfigError(
+                f"'{folder}' holds no run that was begun. `plait fit CONFIG` begins one."
+            )
+        held = HeldFolder(folder)
+        if (folder / MODEL_FILE).exists():
+            held.release()
+            raise ConfigError(f"The run '{folder}' is over: there is nothing to go on with.")
+        return held
 
 
-@contextmanager
-def going_on(
-    run: Run | None,
-    arguments: Mapping[str, Any],
-    declaration: Declaration,
-    parts: Mapping[str, Table],
-) -> Iterator[GoesOn | None]:
-    """A block in which a run trains.
+def held_run(
+    run: str | Path | bool | Run, resume: bool = False, resumable: bool = True
+) -> AbstractContextManager[Run | None]:
+    """A block in which a run has its folder.
 
     Args:
-        run: None for none.
-        arguments: of the learner, as it runs.
-        declaration: fitted.
-        parts: the rows of each part.
+        run: a folder, or a run that holds one; True is `runs/<date and time>`, False is none.
+        resume: see `Run`.
+        resumable: see `Run`.
 
     Raises:
-        StoppedError: out of the block, with what goes on with the run.
+        ConfigError: see `Run`; or there is no folder to go on with.
     """
-    if run is None:
-        yield None
-        return
-
-    def told(line: str) -> None:
-        tell([line])
-
-    resumed = run.begin(begin_documents(arguments, declaration, parts), told)
-    try:
-        yield GoesOn(run.checkpoints, resumed, told) if run.resumable else None
-    except StoppedError as error:
-        run.release()
-        way_out = f"`plait fit --resume {run.folder}` goes on where it was."
-        raise StoppedError(error.signal, error.written, way_out) from error
-    except BaseException:
-        run.fail()
-        raise
+    if isinstance(run, Run):
+        return run
+    if isinstance(run, bool) and resume:
+        raise ConfigError(
+            f"resume=True goes on with the run in a folder. Received: run={run}. Name the folder: "
+            "fit(table, run='runs/...', resume=True)."
+        )
+    if run is False:
+        return nullcontext()
+    if run is True:
+        return Run(RUNS / f"{datetime.now():%Y-%m-%d-%H%M%S}", numbered=True, resumable=resumable)
+    return Run(run, resume=resume, resumable=resumable)

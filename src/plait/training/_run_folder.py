@@ -3,22 +3,17 @@
 import dataclasses
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from plait._beside import written_beside
 from plait._names import to_plain
 from plait.data import Findings
-from plait.errors import ConfigError
 from plait.inference import Declaration, Predictor
 from plait.table import Table
 from plait.training._environment import environment
-from plait.training._history import write_history
+from plait.training._history import HISTORY_FILE, write_history
 from plait.training._notes import plain_findings
 from plait.training._selection import Epoch
 
@@ -31,10 +26,9 @@ def write_run(
     history: Sequence[Epoch],
     documents: Mapping[str, Any],
 ) -> None:
-    """Writes `runs/<name>/`.
+    """Writes what came of a run that is over, all of it or nothing.
 
-    This is called when it is over, and the model, which is what makes the folder a run, is written
-    last.
+    The model, which is what makes the folder a run, is written last.
 
     Args:
         folder: made if it is not there.
@@ -42,10 +36,16 @@ def write_run(
         history: every epoch.
         documents: more files of JSON data, by name without the suffix.
     """
-    epochs = [dataclasses.asdict(epoch) for epoch in history]
-    write_documents(folder, {**documents, "history": epochs})
-    write_history(folder, history)
-    predictor.save(folder / MODEL_FILE)
+    documents = {**documents, "history": [dataclasses.asdict(epoch) for epoch in history]}
+    table = folder / HISTORY_FILE
+    try:
+        write_documents(folder, documents)
+        write_history(folder, history)
+        predictor.save(folder / MODEL_FILE)
+    except BaseException:
+        for path in (table, *(folder / f"{name}.json" for name in documents)):
+            path.unlink(missing_ok=True)
+        raise
 
 
 def begin_documents(
@@ -87,50 +87,12 @@ def write_documents(folder: Path, documents: Mapping[str, Any]) -> None:
     """Writes `<name>.json` for each document of plain data; numbers that are not finite are null."""
     for name, content in documents.items():
         with written_beside(folder / f"{name}.json") as part:
-            text = json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False)
-            part.write_text(text + "\n", encoding="utf-8")
+            part.write_text(as_json(content) + "\n", encoding="utf-8")
 
 
-def run_folder(run: str | Path | bool) -> Path | None:
-    """Where a run goes, not made yet.
-
-    Args:
-        run: a folder; True is `runs/<date and time>`, False is none.
-
-    Raises:
-        ConfigError: the folder holds something, or cannot be written.
-    """
-    if run is False:
-        return None
-    path = Path("runs", f"{datetime.now():%Y-%m-%d-%H%M%S}") if run is True else Path(run)
-    if os.path.exists(path) and (not path.is_dir() or any(path.iterdir())):
-        raise ConfigError(
-            f"'{path}' is there and holds something, and a run is never written over. Choose "
-            "another folder, or remove it."
-        )
-    _probe(path)
-    return path
-
-
-def _probe(path: Path) -> None:
-    """Makes the folder and a file in it, and leaves nothing: better told now than after training."""
-    made: list[Path] = []
-    try:
-        for step in reversed([path, *path.parents]):
-            if not step.exists():
-                step.mkdir()
-                made.append(step)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise ConfigError(
-            f"The run's folder '{path}' cannot be written: {error.strerror}. Choose another folder."
-        ) from error
-    finally:
-        for step in reversed(made):
-            # Another run may have put something there meanwhile.
-            with suppress(OSError):
-                step.rmdir()
+def as_json(content: Any) -> str:
+    """A document of plain data as it is written."""
+    return json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

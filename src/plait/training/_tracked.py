@@ -72,14 +72,14 @@ class Tracked:
 
 @contextmanager
 def tracked(
-    trackers: Sequence[Tracker], run: Run | None, documents: Callable[[], Mapping[str, Any]]
+    trackers: Sequence[Tracker], run: Run | None, documents: Mapping[str, Any]
 ) -> Iterator[Tracked]:
     """A block in which a run trains, around which its trackers are told of start and end.
 
     Args:
         trackers: may be none.
         run: that has begun; None for one without a folder.
-        documents: what is known of a run that has no folder: `config` and `environment`.
+        documents: what is known of it: `config` and `environment`.
 
     Raises:
         ConfigError: one cannot begin.
@@ -87,7 +87,7 @@ def tracked(
     log = Tracked()
     try:
         if trackers:
-            _start(log, trackers, run, documents() if run is None else run.documents)
+            _start(log, trackers, run, documents)
         yield log
     except StoppedError:
         log.end("stopped")
@@ -107,12 +107,15 @@ def _start(
     if run is not None and run.resume:
         known = _known(run.folder / f"{_KNOWN_AS}.json", names)
     name = _NO_RUN if folder is None else folder.absolute().name
+    before = set() if folder is None else set(folder.iterdir())
     called = log.start(
         trackers, Begun(name, folder, documents["config"], documents["environment"]), known
     )
-    if folder is not None:
+    if run is not None and folder is not None:
         pairs = [list(pair) for pair in zip(names, called, strict=True)]
         write_documents(folder, {_KNOWN_AS: pairs})
+        for path in set(folder.iterdir()) - before:
+            run.owns(path)
 
 
 def _known(path: Path, names: list[str]) -> list[str | None]:

@@ -1,10 +1,84 @@
-from plait.cli._runs import new_run_folder
+import json
+import re
+import sys
+from dataclasses import replace
+
+import pytest
+from tests.unit.inference import tiny
+from tests.unit.training.test_run_folder import HISTORY
+
+from plait.cli import main
+from plait.cli._rerun import differences
+from plait.cli._runs import Began
+from plait.errors import ConfigError
+from plait.inference import Predictor
+from plait.training import write_run
+
+CONFIG = """\
+data: t.csv
+features: {age: Number}
+tasks: {sold: Regression}
+fusion: {my_parts.MyFusion: {width: 4}}
+training: {epochs: 1}
+width: 4
+"""
 
 
-def test_a_taken_name_gets_a_number(tmp_path):
-    folders = []
-    for _ in range(3):
-        folder = new_run_folder("shop", tmp_path)
-        folder.mkdir()
-        folders.append(folder.name)
-    assert folders == ["shop", "shop-2", "shop-3"]
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A config with a class of the user's own beside it, and the data elsewhere."""
+    # What a config adds to the import path goes with the test.
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "code").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "code" / "my_parts.py").write_text(
+        "import plait\n\n\nclass MyFusion(plait.Concat):\n    pass\n"
+    )
+    (tmp_path / "code" / "c.yaml").write_text(CONFIG)
+    cells = "".join(f"{n},{n % 7}\n" for n in range(40))
+    (tmp_path / "data" / "t.csv").write_text("age,sold\n" + cells)
+    yield tmp_path
+    sys.modules.pop("my_parts", None)
+
+
+def test_a_run_finds_its_data_and_the_users_own_classes_again(folder, capsys):
+    run = folder / "run"
+    words = ("fit", folder / "code" / "c.yaml", "--data", folder / "data", "--run", run, "--quiet")
+    assert main([str(word) for word in words]) == 0
+    again = Began.read(run)
+    assert (again.data_dir, again.code_dir) == (folder / "data", folder / "code")
+    for name in ("run", "run-rerun"):
+        # As in a new process.
+        sys.modules.pop("my_parts")
+        sys.path.remove(str(folder / "code"))
+        capsys.readouterr()
+        assert main(["rerun", str(folder / name), "--quiet"]) == 0, capsys.readouterr().err
+        assert capsys.readouterr().out.endswith(f"{name}-rerun: the same weights and history\n")
+
+
+def test_what_is_no_run_of_a_config_is_told(tmp_path):
+    for said in (None, "{", "[]", json.dumps({"data_dir": "."})):
+        if said is not None:
+            (tmp_path / "command.json").write_text(said)
+        with pytest.raises(ConfigError, match=r"no run that `plait fit` began: its command.json"):
+            Began.read(tmp_path)
+
+
+def test_two_runs_are_compared_by_their_history_and_each_weight(tmp_path):
+    declared = tiny.declaration()
+    longer = (*HISTORY, replace(HISTORY[1], number=3))
+    slower = [replace(epoch, seconds=9.0) for epoch in HISTORY]
+    lossy = [replace(epoch, loss=-0.0 * epoch.loss) for epoch in HISTORY]
+    for name, seed, history in (
+        ("one", 0, HISTORY), ("same", 0, slower), ("seed", 1, HISTORY), ("long", 0, longer),
+        ("loss", 0, lossy),
+    ):  # fmt: skip
+        write_run(tmp_path / name, Predictor.build(declared, seed), history, {})
+    found = {
+        n: differences(tmp_path / "one", tmp_path / n) for n in ("same", "seed", "long", "loss")
+    }
+    assert found["same"] == []
+    assert found["long"] == ["the history: 2 epochs were, 3 are"]
+    assert found["loss"] == ["the history: 'loss' is another"]
+    (weights,) = found["seed"]
+    assert re.fullmatch(r"the weights: \d+ arrays are others, first [\w/]+", weights)

@@ -3,10 +3,9 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from plait.errors import ConfigError
 from plait.inference import Predictor
 from plait.table import Table
-from plait.training import Epoch, environment, run_folder, write_documents, write_run
+from plait.training import Epoch, environment, write_documents, write_run
 from tests.unit.inference import tiny
 
 HISTORY = (
@@ -40,26 +39,6 @@ def test_a_document_is_replaced_whole_or_stays(tmp_path):
     with pytest.raises(TypeError):
         write_documents(tmp_path, {"a": object()})
     assert [path.read_text() for path in tmp_path.iterdir()] == ["[\n 1\n]\n"]
-
-
-def test_a_run_is_never_written_over(tmp_path):
-    assert run_folder(tmp_path / "new") == tmp_path / "new"
-    assert run_folder(tmp_path) == tmp_path
-    assert run_folder(False) is None
-    assert run_folder(True).parent.name == "runs"
-    (tmp_path / "notes.txt").write_text("mine")
-    for taken in (tmp_path, tmp_path / "notes.txt"):
-        with pytest.raises(ConfigError, match="never written over"):
-            run_folder(taken)
-
-
-def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path):
-    (tmp_path / "t.csv").write_text("a")
-    for name in ("t.csv/run", "x" * 300, "new/" + "x" * 300):
-        with pytest.raises(ConfigError, match=r"cannot be written: .*Choose another folder"):
-            run_folder(tmp_path / name)
-    run_folder(tmp_path / "deep" / "er")
-    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 def test_the_environment_knows_the_data():
