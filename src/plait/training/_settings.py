@@ -6,8 +6,10 @@ from numbers import Integral, Real
 from typing import Literal, Self, get_args
 
 from plait._names import demand
+from plait._ranges import demand_whole
 from plait.errors import ConfigError
 from plait.trackers import Tracker
+from plait.training._devices import Devices, counted, shared
 from plait.training._every import Every
 
 # Optimizer steps to aim at, whatever the number of rows, and the bounds on epochs around it.
@@ -45,6 +47,8 @@ class Training:
         max_minutes: how long training may take, validation included; what was learnt by then is kept.
         checkpoint_every: after how many steps, or after what time ("30s", "5m", "1h"), a checkpoint
             is written that `plait fit --resume` goes on from; five minutes if None.
+        devices: how many of this machine's devices share the rows of each batch, or "all"; one if None.
+            Needs JAX. A `batch_size` that is given has to be a multiple; one that is chosen is.
         trackers: what shows the run while it trains, such as `[TensorBoard()]`.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
@@ -67,6 +71,7 @@ class Training:
     modality_dropout: float = 0.1
     max_minutes: float | None = None
     checkpoint_every: int | str | None = None
+    devices: Devices = None
     trackers: tuple[Tracker, ...] = ()
 
     def __post_init__(self) -> None:
@@ -91,6 +96,8 @@ class Training:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise ConfigError(f"Training: {name} must be in [0, 1). Received: {value}.")
+        if self.devices != "all" and self.devices is not None:
+            demand_whole("Training", devices=self.devices)
         if self.schedule not in get_args(Schedule):
             raise ConfigError(
                 f"Training: schedule is {' or '.join(map(repr, get_args(Schedule)))}. "
@@ -142,14 +149,37 @@ class Training:
                 if isinstance(value, bool) or not isinstance(value, kind):
                     raise ConfigError(f"Training: {name} is {told}. Received: {value!r}.", (name,))
 
+    @property
+    def batch_rows(self) -> int:
+        """Rows of a batch, where settled."""
+        return int(self.batch_size or 1)
+
+    @property
+    def shares(self) -> int:
+        """How many devices share them, where settled."""
+        return int(self.devices or 1)
+
     def settled(self, rows: int) -> Self:
-        """A copy without a None: what is used for so many training rows."""
-        batch_size = self.batch_size or _batch_size(rows)
+        """A copy without a None: what is used for so many training rows.
+
+        Raises:
+            ConfigError: devices that are not there, or that cannot share `batch_size`.
+        """
+        devices = counted(self.devices)
+        batch_size = shared(
+            self.batch_size or _batch_size(rows), devices, given=self.batch_size is not None
+        )
         steps = max(1, math.ceil(rows / batch_size))
         low, high = _EPOCHS
         epochs = self.epochs or min(max(round(_STEPS / steps), low), high)
         patience = self.patience or max(3, math.ceil(epochs / 3))
-        return replace(self, batch_size=batch_size, epochs=epochs, patience=patience)
+        return replace(
+            self,
+            batch_size=batch_size,
+            epochs=epochs,
+            patience=patience,
+            devices=None if self.devices is None else devices,
+        )
 
 
 def _batch_size(rows: int) -> int:
