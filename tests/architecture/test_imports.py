@@ -26,3 +26,18 @@ def test_on_jax_no_other_backend_is_loaded_by_plait(unwanted):
     with_keras = loaded("import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport keras")
     with_plait = loaded("import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport plait")
     assert unwanted not in with_plait - with_keras
+
+
+def test_importing_plait_brings_little_beside_keras():
+    """Seconds depend on the machine; what is loaded does not."""
+    with_keras = loaded("import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport keras")
+    with_plait = loaded("import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport plait")
+    new = {name.partition(".")[0] for name in with_plait - with_keras}
+    heavy = {
+        "tensorboard", "mlflow", "wandb", "fsspec", "aiohttp", "datasets", "adbc_driver_manager",
+        "polars", "matplotlib", "pydantic", "ruamel", "typer", "tokenizers", "rich",
+    }  # fmt: skip
+    assert not new & heavy
+    # Keras itself loads some of scikit-learn where that is installed.
+    assert "sklearn.metrics" not in with_plait - with_keras
+    assert "plait.config" not in with_plait

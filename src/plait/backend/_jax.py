@@ -111,6 +111,19 @@ def set_draws(states: Mapping[str, np.ndarray]) -> None:
     """Goes on drawing from what `draws` gave: nothing."""
 
 
+def device_count() -> int | None:
+    """How many devices of this machine a step can be spread over; None where it cannot be."""
+    return jax.local_device_count()
+
+
+def spread(devices: int) -> contextlib.AbstractContextManager:
+    """A block whose models have their weights on each of so many devices, and share a batch's rows."""
+    if devices == 1:
+        return contextlib.nullcontext()
+    names = keras.distribution.list_devices()[:devices]
+    return keras.distribution.DataParallel(devices=names).scope()
+
+
 def train_step(model: Any, *args: Any) -> Any:
     """Keras' `(state, data) -> (logs, state)`, by `model.train_on_data(data)`."""
     state, data = args

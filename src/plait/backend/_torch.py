@@ -137,6 +137,16 @@ def set_draws(states: Mapping[str, np.ndarray]) -> None:
 # Keras' `jit_compile=True` has Dynamo compile what calls this. Dynamo fails at a balanced step, and
 # cuts a plain one into dozens of graphs, which run no faster.
 @torch.compiler.disable
+def device_count() -> int | None:
+    """How many devices of this machine a step can be spread over; None where it cannot be."""
+    return None
+
+
+def spread(devices: int) -> contextlib.AbstractContextManager:
+    """A block for models on one device: Keras spreads a step on JAX alone."""
+    return contextlib.nullcontext()
+
+
 def train_step(model: Any, *args: Any) -> Any:
     """Keras' `data -> logs`, by `model.train_on_data(data)`."""
     (data,) = args

@@ -120,6 +120,9 @@ def fit(
     max_minutes: Annotated[
         float | None, typer.Option(metavar="N", help="The same as --set training.max_minutes.")
     ] = None,
+    devices: Annotated[
+        str | None, typer.Option(metavar="N|all", help="The same as --set training.devices.")
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Go on with a run that was killed or stopped."),
@@ -137,6 +140,7 @@ def fit(
         overrides=(
             *(settings or ()),
             *([] if max_minutes is None else [f"training.max_minutes={max_minutes}"]),
+            *([] if devices is None else [f"training.devices={devices}"]),
         ),
         folds=folds,
         resume=resume,

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Self
 import keras
 import numpy as np
 import pyarrow as pa
-from sklearn import metrics
 
 from plait.errors import DataError
 from plait.heads import Head, LinearHead
 from plait.table import Column
+from plait.tasks import _metrics as metrics
 from plait.tasks._labels import (
     class_indices,
     count_classes,

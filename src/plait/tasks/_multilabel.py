@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal, Self
 import keras
 import numpy as np
 import pyarrow as pa
-from sklearn import metrics
 
 from plait.errors import ConfigError, DataError
 from plait.heads import Head, LinearHead
 from plait.table import Column
+from plait.tasks import _metrics as metrics
 from plait.tasks._label_lists import LabelLists, guess_separator, label_lists
 from plait.tasks._labels import (
     class_indices,

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sklearn import metrics
 
 from plait.errors import ConfigError, DataError
 from plait.heads import Head, LinearHead
 from plait.table import Column
+from plait.tasks import _metrics as metrics
 from plait.tasks._labels import (
     Labelled,
     demand_labels,

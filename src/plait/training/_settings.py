@@ -11,12 +11,14 @@ import numpy as np
 from plait._cache import cache_folder
 from plait._disk_cache import DiskCache
 from plait._names import demand
+from plait._ranges import demand_whole
 from plait.errors import ConfigError
 from plait.inference import Precision
 from plait.table import Table
 from plait.tasks import Task
 from plait.trackers import Tracker
 from plait.training._bytes import read_bytes
+from plait.training._devices import Devices, counted, shared
 from plait.training._every import Every
 from plait.training._sampling import Sampling
 
@@ -67,6 +69,8 @@ class Training:
         precision: what the layers compute in: "float32", "bfloat16", or "float16", with its losses
             scaled so that no gradient underflows. Weights, heads and losses are float32 all the same.
             The model is saved with it; as Keras' own settings have it if None.
+        devices: how many of this machine's devices share the rows of each batch, or "all"; one if None.
+            Needs JAX. A `batch_size` that is given has to be a multiple; one that is chosen is.
         trackers: what shows the run while it trains, such as `[TensorBoard()]`.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
@@ -92,6 +96,7 @@ class Training:
     max_minutes: float | None = None
     disk_cache: str | None = None
     checkpoint_every: int | str | None = None
+    devices: Devices = None
     trackers: tuple[Tracker, ...] = ()
 
     def __post_init__(self) -> None:
@@ -123,6 +128,8 @@ class Training:
                     f"Training: {name} is {' or '.join(map(repr, get_args(kind)))}. "
                     f"Received: {value!r}."
                 )
+        if self.devices != "all" and self.devices is not None:
+            demand_whole("Training", devices=self.devices)
         if self.ema is not None and not 0 < self.ema < 1:
             raise ConfigError(f"Training: ema must be in (0, 1). Received: {self.ema}.")
         if self.swa_from is not None and not 0 <= self.swa_from < 1:
@@ -197,14 +204,37 @@ class Training:
             return None
         return DiskCache(folder, read_bytes("disk_cache", self.disk_cache))
 
+    @property
+    def batch_rows(self) -> int:
+        """Rows of a batch, where settled."""
+        return int(self.batch_size or 1)
+
+    @property
+    def shares(self) -> int:
+        """How many devices share them, where settled."""
+        return int(self.devices or 1)
+
     def settled(self, rows: int) -> Self:
-        """A copy without a None: what is used for so many training rows."""
-        batch_size = self.batch_size or _batch_size(rows)
+        """A copy without a None: what is used for so many training rows.
+
+        Raises:
+            ConfigError: devices that are not there, or that cannot share `batch_size`.
+        """
+        devices = counted(self.devices)
+        batch_size = shared(
+            self.batch_size or _batch_size(rows), devices, given=self.batch_size is not None
+        )
         steps = max(1, math.ceil(rows / batch_size))
         low, high = _EPOCHS
         epochs = self.epochs or min(max(round(_STEPS / steps), low), high)
         patience = self.patience or max(3, math.ceil(epochs / 3))
-        return replace(self, batch_size=batch_size, epochs=epochs, patience=patience)
+        return replace(
+            self,
+            batch_size=batch_size,
+            epochs=epochs,
+            patience=patience,
+            devices=None if self.devices is None else devices,
+        )
 
 
 def _batch_size(rows: int) -> int:

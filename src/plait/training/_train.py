@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from plait.backend import seeded
+from plait.backend import seeded, spread
 from plait.balancing import Balancer, Equal
 from plait.data import Batches
 from plait.errors import DivergedError
@@ -72,36 +72,63 @@ def train(
         StoppedError: a signal asked for it.
         BalancingError: the balancer asks for what the model cannot give.
     """
+    with spread(settings.shares):
+        made = built(declaration, settings, balancing, batches.steps, seed)
+        selection = Selection(made.predictor, validation, settings.patience or 1, on_epoch)
+        watched = _looked_at(made.balancing, declaration, validation, batches.batch_size)
+        how = (settings, selection, callbacks, watched, goes_on)
+        try:
+            with seeded(seed):
+                ended = fit_through(made.model, batches, *how)
+        except DivergedError as error:
+            ended = f"{error.what} {rows_of(error.bad, batches)}".strip()
+            if not selection.history:
+                raise DivergedError(
+                    ended,
+                    "No epoch had ended before. Lower Training(learning_rate=...), or look for "
+                    "extreme numbers in the table.",
+                    error.bad,
+                ) from error
+        finally:
+            # They belong to this run: whoever fits the model after it has a step of their own.
+            made.model.augment = made.model.average = made.model.train_function = None
+        selection.restore()
+    return Trained(made.predictor, made.model, tuple(selection.history), selection.best, ended)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A new model, ready to train.
+
+    Attributes:
+        model: compiled.
+        predictor: answers with its weights, while it is in the middle of `fit`, too.
+        balancing: the model's own copy, if there is one.
+    """
+
+    model: MultiTaskModel
+    predictor: Predictor
+    balancing: Balancer | None
+
+
+def built(
+    declaration: Declaration,
+    settings: Training,
+    balancing: Balancer | None,
+    steps: int,
+    seed: int,
+) -> Built:
+    """The model of a declaration, compiled as the settings say; see `train`."""
     inputs, outputs = declaration.connect(seed)
     model = MultiTaskModel(inputs, outputs)
     if balancing is None and len(declaration.tasks) > 1:
         balancing = Equal()
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
-    compile_model(model, declaration.tasks, settings, own, steps=batches.steps)
+    compile_model(model, declaration.tasks, settings, own, steps=steps)
     model.augment = augmentation(declaration, settings)
-    model.average = average_of(model, settings, batches.steps)
-    # A model of its own over the same layers: it answers while the other is in the middle of `fit`.
-    predictor = Predictor(declaration, keras.Model(inputs, outputs))
-    selection = Selection(predictor, validation, settings.patience or 1, on_epoch)
-    looked_at = _looked_at(own, declaration, validation, batches.batch_size)
-    try:
-        with seeded(seed):
-            ended = fit_through(model, batches, settings, selection, callbacks, looked_at, goes_on)
-    except DivergedError as error:
-        diverged = f"{error.what} {rows_of(error.bad, batches)}".strip()
-        if not selection.history:
-            raise DivergedError(
-                diverged,
-                "No epoch had ended before. Lower Training(learning_rate=...), or look for extreme "
-                "numbers in the table.",
-                error.bad,
-            ) from error
-        ended = diverged
-    finally:
-        # They belong to this run: whoever fits the model after it has a step of their own.
-        model.augment = model.average = model.train_function = None
-    selection.restore()
-    return Trained(predictor, model, tuple(selection.history), selection.best, ended)
+    model.average = average_of(model, settings, steps)
+    # A model of its own over the same layers.
+    return Built(model, Predictor(declaration, keras.Model(inputs, outputs)), own)
 
 
 def _looked_at(
