@@ -169,7 +169,8 @@ class Asked:
             pulled: gives what `Weighed` has of this name; None for its None.
         """
         if not self.looks:
-            return weighed
+            # A cross-Gramian that the balancer asked for says nothing of lengths and angles.
+            return replace(weighed, gramian=None)
         return replace(weighed, gramian=measure(), pulled=pulled() if pulled else None)
 
     def update(

@@ -110,7 +110,9 @@ def test_every_balanced_run_tells_them(make):
     assert all(-1.0001 <= c <= 1.0001 for c in logs["cosine_a_b"])
 
 
-@pytest.mark.parametrize("balancing", [plait.Equal, plait.FAMO, plait.GradDrop])
+@pytest.mark.parametrize(
+    "balancing", [plait.Equal, plait.FAMO, plait.GradDrop, plait.MoDo, plait.SDMGrad]
+)
 def test_each_epoch_looks_at_its_first_batch_and_every_sixteenth(balancing):
     x = keras.Input((1,))
     shared = keras.layers.Dense(1, kernel_initializer="ones")(x)
