@@ -28,6 +28,9 @@ SAMPLE = 256
 class UnreadableError(Exception):
     """Why a cell cannot be read, such as "is cut short"; its subject is the cell."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
 
 @dataclass(frozen=True)
 class MediaCells:

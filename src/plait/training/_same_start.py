@@ -51,7 +51,7 @@ def demand_same_start(
 
 
 def _demand_same_rows(folder: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    for part in then | now:
+    for part in {**then, **now}:
         old, new = (_digest(data.get(part)) for data in (then, now))
         if old != new:
             raise DataError(
