@@ -6,11 +6,13 @@ python -m tests.journeys.killed POINT COUNT -- fit ...
 import os
 import signal
 import sys
-from pathlib import Path
 
 from plait.cli import main
 from plait.inference import Predictor
 from plait.model import MultiTaskModel
+
+RENAMED = {"renaming": ".checkpoint", "describing": "environment.json", "finishing": "model.plait"}
+"""What is whole beside its place, and is not there yet."""
 
 
 def after(count, function):
@@ -26,11 +28,11 @@ def after(count, function):
 
 
 def arm(point, count):
-    if point == "renaming":
+    if point in RENAMED:
         rename = os.replace
 
         def replace(old, new):
-            (counted if Path(new).suffix == ".checkpoint" else rename)(old, new)
+            (counted if str(new).endswith(RENAMED[point]) else rename)(old, new)
 
         counted = after(count, rename)
         os.replace = replace
@@ -45,5 +47,7 @@ def arm(point, count):
 
 
 if __name__ == "__main__":
+    # In the background a shell has Ctrl-C ignored, and what is ignored stays so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     arm(sys.argv[1], int(sys.argv[2]))
     sys.exit(main(sys.argv[sys.argv.index("--") + 1 :]))

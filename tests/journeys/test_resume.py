@@ -102,12 +102,14 @@ def resumed(shop, name):
         ("stepping", 31),
         ("evaluating", 2),
         ("renaming", 4),
+        ("describing", 1),
         *(
             pytest.param(point, count, marks=pytest.mark.long)
             for point, count in [
                 *(("stepping", n) for n in (1, 3, 4, 10, 11, 20, 29, 40)),
                 *(("evaluating", n) for n in (1, 3, 4)),
                 *(("renaming", n) for n in (1, 2, 7, 10)),
+                ("finishing", 1),
             ]
         ),
     ],
@@ -142,6 +144,15 @@ def started(shop, name):
         assert time.monotonic() < until
         time.sleep(0.05)
     return process
+
+
+def test_ctrl_c_stops_a_run_after_a_step(shop):
+    process = started(shop, "interrupted")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "Stopped by signal 2. `plait fit --resume interrupted` goes on where it was." in err
+    assert "Traceback" not in err
 
 
 def test_signals_stop_a_run_after_a_step_and_others_are_refused_meanwhile(shop):
@@ -200,8 +211,9 @@ def test_the_same_run_again_comes_to_the_same(shop, whole):
     (shop / "shop.csv").write_text(table.replace(" red", " rad", 1))
     code, out, err = run(shop, "rerun", "whole", "--quiet")
     (shop / "shop.csv").write_text(table)
-    assert (code, out) == (1, "whole-rerun-2: not the same\n")
-    assert "rows: sha256" in err
+    assert (code, out) == (2, "")
+    assert "rows are not those that the run 'whole' began with: sha256" in err
+    assert not (shop / "whole-rerun-2").exists()
     code, _, err = run(shop, "rerun", "nowhere")
     assert code == 2
     assert "'nowhere' holds no run that is over" in err
@@ -216,6 +228,7 @@ def test_training_ends_in_time_and_keeps_what_it_learnt(shop):
     assert code == 0, err
     assert time.monotonic() - began < 60
     assert 0 < pq.read_table(shop / "short" / "history.parquet").num_rows < 4000
+    assert "The 0.05 minutes were over in epoch" in err
     assert Predictor.load(shop / "short").tasks
 
 

@@ -73,6 +73,14 @@ def trained(goes_on=None, callbacks=(), settings=SETTINGS, validated=False):
     )
 
 
+@pytest.fixture(autouse=True)
+def in_a_terminal():
+    """In the background a shell has Ctrl-C ignored, and what is ignored stays so."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def whole():
     history = Weighs()
