@@ -64,12 +64,15 @@ class Sampling:
         """
         for name in self.balance:
             if name not in tasks:
-                raise _at_fault(f"sampling balances the task '{name}'.{did_you_mean(name, tasks)}")
+                raise _at_fault(
+                    f"sampling balances the task '{name}'.{did_you_mean(name, tasks)}", "training"
+                )
             if not tasks[name].one_class:
                 raise _at_fault(
                     f"sampling balances tasks of which each label is one of some classes. '{name}' "
                     f"is a {type(tasks[name]).__name__}. To draw its rows as often as you like, give "
-                    "a column of numbers: sampling={'weight': column}."
+                    "a column of numbers: sampling={'weight': column}.",
+                    "training",
                 )
 
     def times(self, table: Table, tasks: Mapping[str, Task]) -> np.ndarray:
@@ -179,5 +182,5 @@ def _refusal(given: Any) -> ConfigError:
     )
 
 
-def _at_fault(said: str) -> ConfigError:
-    return ConfigError(f"Training: {said}", ("sampling",))
+def _at_fault(said: str, *above: str) -> ConfigError:
+    return ConfigError(f"Training: {said}", (*above, "sampling"))

@@ -122,8 +122,9 @@ def test_tasks_that_nothing_is_balanced_by_are_refused_before_anything_is_read()
         ("price", r"'price' is a Regression"),
         ("tags", r"'tags' is a Multilabel"),
     ):
-        with pytest.raises(ConfigError, match=message):
+        with pytest.raises(ConfigError, match=message) as refusal:
             Learner(features, tasks, training=Training(sampling={"balance": name}))
+        assert refusal.value.at == ("training", "sampling")
 
 
 def test_batches_draw_the_same_wherever_they_begin():
