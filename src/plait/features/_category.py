@@ -92,9 +92,19 @@ class Category(Feature):
                 f"or yes/no. Received {kind}."
             )
         encoded = column.values.combine_chunks().dictionary_encode()
-        codes = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False).astype("int64")
+        codes = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)
+        there = encoded.is_valid().to_numpy(zero_copy_only=False)
         names = [_text(value) for value in encoded.dictionary.to_pylist()]
-        return codes, names, ~column.is_missing(self.missing)
+        if not names:
+            return codes, names, there
+        # What means missing is asked of each distinct value, not of each cell.
+        distinct = Column(
+            column.name,
+            pa.chunked_array([encoded.dictionary]),
+            np.arange(len(names)),
+            column.source,
+        )
+        return codes, names, there & ~distinct.is_missing(self.missing)[codes]
 
 
 def _text(value: Any) -> str:
