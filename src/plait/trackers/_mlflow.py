@@ -1,4 +1,4 @@
-"""MLflow: a server, a database, or a folder."""
+"""MLflow: a server, or a database."""
 
 import re
 import time
@@ -17,8 +17,9 @@ class MLflow(Tracker):
     """Logs to MLflow: the config as parameters, the environment as tags, the epochs as metrics.
 
     Args:
-        uri: of the tracking server, of a database, or of a folder; MLflow's own settings
-            (`MLFLOW_TRACKING_URI`) if None.
+        uri: of the tracking server, or of a database such as `sqlite:///mlflow.db`, for which the
+            whole of mlflow has to be installed; MLflow's own settings (`MLFLOW_TRACKING_URI`) if
+            None.
         experiment: what the run belongs to; made if it is not there.
 
     Example:

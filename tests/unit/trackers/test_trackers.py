@@ -66,8 +66,9 @@ def test_tensorboard_reads_its_events(tmp_path):
     assert json.loads(config) == CONFIG
 
 
-def test_mlflow_reads_its_runs(tmp_path):
+def test_mlflow_reads_its_runs(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     uri = f"file://{tmp_path}/mlruns"
     tracker = MLflow(uri, "shop")
     known = told(tracker, tmp_path, outcome="stopped")
