@@ -1,6 +1,7 @@
 """JAX: the step is traced, so state goes in and out as values."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -204,11 +205,19 @@ def in_turns(model: Any, make: Callable[[], None], turns: Any) -> Callable:
 
 
 def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[keras.Variable]) -> None:
-    """Moves `variables` (those that the optimizer was built with) by one optimizer step."""
-    moved, state = optimizer.stateless_apply(
-        [v.value for v in optimizer.variables], gradients, [v.value for v in variables]
-    )
-    for variable, value in zip([*variables, *optimizer.variables], [*moved, *state], strict=True):
+    """Moves `variables`, some or all of those that the optimizer was built with, by one step."""
+    optimizer._check_variables_are_known(variables)
+    known = optimizer._trainable_variables
+    given = {id(v): gradient for v, gradient in zip(variables, gradients, strict=True)}
+    with warnings.catch_warnings():
+        # Of the others, which are frozen.
+        warnings.filterwarnings("ignore", "Gradients do not exist for variables")
+        moved, state = optimizer.stateless_apply(
+            [v.value for v in optimizer.variables],
+            [given.get(id(v)) for v in known],
+            [v.value for v in known],
+        )
+    for variable, value in zip([*known, *optimizer.variables], [*moved, *state], strict=True):
         variable.assign(value)
 
 

@@ -176,5 +176,5 @@ def test_step(model: Any, *args: Any) -> Any:
 
 
 def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[keras.Variable]) -> None:
-    """Moves `variables` (those that the optimizer was built with) by one optimizer step."""
+    """Moves `variables`, some or all of those that the optimizer was built with, by one step."""
     optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))

@@ -191,5 +191,5 @@ def in_turns(model: Any, make: Callable[[], None], turns: Any) -> Callable:
 
 
 def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[keras.Variable]) -> None:
-    """Moves `variables` (those that the optimizer was built with) by one optimizer step."""
+    """Moves `variables`, some or all of those that the optimizer was built with, by one step."""
     optimizer.apply(gradients, variables)

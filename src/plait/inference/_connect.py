@@ -14,6 +14,7 @@ from plait.fusion import Fusion
 from plait.inference._check_names import check_names
 from plait.inference._fresh_state import in_fresh_state
 from plait.inference._layers import AbsentToken, Blank
+from plait.inference._parts import FUSION, HEADS, TRUNK, names_of, part_of
 from plait.sharing import Sharing
 from plait.tasks import Task
 
@@ -108,8 +109,8 @@ def graph(
     names = _LayerNames(set(inputs))
     heads = {task: names(task) for task in tasks}
     strands = _strands(features, inputs, names, width, policy)
-    fusion = _copy(fusion, names("fusion"), policy)
-    sharing = _copy(sharing, names("sharing"), policy)
+    fusion = part_of(_copy(fusion, names("fusion"), policy), FUSION)
+    sharing = part_of(_copy(sharing, names("sharing"), policy), TRUNK)
     shared: dict[tuple[str, ...], tuple[Any, Any, Any]] = {}
     outputs = {}
     for name, task in tasks.items():
@@ -121,8 +122,10 @@ def graph(
             shared[reads] = (common, fused["tokens"], fused["mask"])
         common, tokens, mask = shared[reads]
         branch = sharing.branch(name)
+        if branch is not None:
+            part_of(branch, name, HEADS)
         own = common if branch is None else branch(common, tokens, mask)
-        head = _copy(task.head(), heads[name], policy)
+        head = part_of(_copy(task.head(), heads[name], policy), name, HEADS)
         if task.maps_of is None:
             outputs[name] = head(own, mask)
         elif maps := strands[task.maps_of].maps:
@@ -171,8 +174,9 @@ def _strands(
             encoder = _copy(declared.for_feature(feature), named, policy)
             if feature.tied:
                 tied[feature.tied] = encoder
+        part_of(encoder, *names_of(encoder), name)
         encoded = _encoded(name, encoder, values, blank.get("lengths"))
-        absent = AbsentToken(name=names(f"{name}__absent"))
+        absent = part_of(AbsentToken(name=names(f"{name}__absent")), name)
         read = absent(present, encoded["tokens"], encoded["mask"])
         strands[name] = _Strand(absent, read, list(encoded.get("maps", ())))
     return strands

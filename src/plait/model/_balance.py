@@ -135,13 +135,18 @@ class Balance:
         """The balancer's variables that the model's optimizer moves."""
         return self.balancer.trainable_variables if self.balancer else []
 
-    def asked(self, step: Any, batch: Any) -> Asked:
+    def asked(self, network: Network, step: Any, batch: Any) -> Asked:
         """The balancer as one step asks it, with one of the batches that the step accumulates."""
+        balancer = self.balancer or Equal()
+        epoch = keras.ops.convert_to_tensor(self.report.epoch)
+        if network.found is None and COMPARING & balancer.needs:
+            # Nothing that the tasks share learns, so there is nothing to compare.
+            return Asked(Equal(), self.tasks, step, epoch, self.auxiliary, False)
         return Asked(
-            self.balancer or Equal(),
+            balancer,
             self.tasks,
             step,
-            keras.ops.convert_to_tensor(self.report.epoch),
+            epoch,
             self.auxiliary,
             self.turns is None or self.turns.looks,
             self.held,

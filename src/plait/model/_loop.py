@@ -1,6 +1,6 @@
 """What Keras' loops do with a batch: a training step or an evaluation, told to the metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from plait.model._balance import Balance
 from plait.model._class_weight import ByOutput, weigh_classes
 from plait.model._metrics import TaskMetrics
 from plait.model._network import TaskLosses
-from plait.model._objective import Objective, without_holes
+from plait.model._objective import Objective, unlabelled, without_holes
 from plait.model._outputs import Outputs
 from plait.model._row_key import augmented, without_row_key
 from plait.model._step import take_step
@@ -32,6 +32,9 @@ class Loop:
         class_weight: by output.
         augment: what `fit` does to a batch's inputs; None for nothing.
         average: of the weights; None for none.
+        pace: from the step to the share of it that each weight takes, by the variable's id; all of it
+            where it says nothing.
+        resting: the tasks that take no part.
     """
 
     model: Any
@@ -43,10 +46,13 @@ class Loop:
     class_weight: ByOutput
     augment: Callable[[Any, Any], Any] | None
     average: WeightAverage | None = None
+    pace: Callable[[Any], Mapping[int, Any]] | None = None
+    resting: frozenset[str] = frozenset()
 
     def train(self, data: Any) -> None:
         """One training step on `(x, y, sample_weight)`, reading and assigning variables."""
         x, labels = self._read(data)
+        labels = {n: unlabelled(y) if n in self.resting else y for n, y in labels.items()}
         labels = weigh_classes(labels, self.class_weight, self.outputs.tensors_by_name)
         x = self._without_holes(augmented(x, self.augment), labels)
         optimizer, balance = self.model.optimizer, self.balance
@@ -55,7 +61,9 @@ class Loop:
         inner = getattr(optimizer, "inner_optimizer", optimizer)
         # Of several batches that it accumulates, Keras counts each here and the steps there.
         batch = keras.ops.cast(inner._iterations, "int32") + 0
-        done = take_step(self.model.network, balance.asked(step, batch), optimizer, x, labels)
+        network = self.model.network
+        asked, shares = balance.asked(network, step, batch), self.pace(step) if self.pace else {}
+        done = take_step(network, asked, optimizer, x, labels, shares)
         if self.average is not None:
             moved = keras.ops.cast(optimizer.iterations, "int32") != step
             self.average.update(batch, moved)

@@ -8,6 +8,7 @@ import keras
 from plait import backend
 from plait._names import demand
 from plait.balancing import Balancer, TrialBalancer
+from plait.errors import BalancingError
 from plait.model._balance import Balance, check_auxiliary, exclude_from_decay
 from plait.model._class_weight import read_class_weight
 from plait.model._loop import Loop
@@ -70,6 +71,8 @@ class MultiTaskModel(keras.Model):
             shared=None if shared is None else tuple(named.found(t) for t in shared),
             augment=None,
             average=None,
+            pace=None,
+            resting=frozenset(),
             after_step=None,
             within_epoch=False,
             _named=named,
@@ -164,7 +167,7 @@ class MultiTaskModel(keras.Model):
         self._keep(_balance=balance)
         if (balance.learnt or isinstance(balancing, TrialBalancer)) and not self.optimizer.built:
             exclude_from_decay(self.optimizer, balance.learnt)
-            self.optimizer.build(self._optimized())
+            self.build_optimizer()
 
     @property
     def task_names(self) -> list[str]:
@@ -261,10 +264,14 @@ class MultiTaskModel(keras.Model):
         self._weigh_classes_by(class_weight)
         return super().train_on_batch(x, y, sample_weight, return_dict=return_dict)
 
-    def make_train_function(self, force: bool = False) -> None:
+    def build_optimizer(self) -> None:
+        """Makes the optimizer's variables for what is trainable now: it may be frozen for a while."""
         if not self.optimizer.built:
-            # TensorFlow would trace a step that makes the optimizer's variables twice.
-            self.optimizer.build(self._optimized())
+            self.optimizer.build([*self.trainable_variables, *self._balance.learnt])
+
+    def make_train_function(self, force: bool = False) -> None:
+        # TensorFlow would trace a step that makes the optimizer's variables twice.
+        self.build_optimizer()
         make, turns = super().make_train_function, self.turns
         if self.train_function is None or force:
             if turns is None:
@@ -343,7 +350,7 @@ class MultiTaskModel(keras.Model):
         if self.shared is None and shared is not None:
             self._keep(shared=tuple(self._named.found(t) for t in shared))
         self.compile(**given)
-        self.optimizer.build(self._optimized())
+        self.build_optimizer()
 
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
@@ -375,9 +382,6 @@ class MultiTaskModel(keras.Model):
         for name, value in attributes.items():
             object.__setattr__(self, name, value)
 
-    def _optimized(self) -> list[keras.Variable]:
-        return [*self.trainable_variables, *self._balance.learnt]
-
     @property
     def _loop(self) -> Loop:
         return Loop(
@@ -390,6 +394,8 @@ class MultiTaskModel(keras.Model):
             self._class_weight,
             self.augment,
             self.average,
+            self.pace,
+            self.resting,
         )
 
     @property
@@ -397,13 +403,13 @@ class MultiTaskModel(keras.Model):
         """The layers as they are now: some may have been frozen since `compile`."""
         trained = tuple(id(v) for v in self.trainable_variables)
         if self._made[0] != trained:
-            made = network_of(
-                self,
-                self._named,
-                self.objective,
-                self._compile_metrics,
-                self.balancing,
-                self.shared,
-            )
+            parts = (self, self._named, self.objective, self._compile_metrics)
+            try:
+                made = network_of(*parts, self.balancing, self.shared)
+            except BalancingError:
+                if self._made[1] is None:
+                    raise
+                # All that the tasks share was frozen since, and there is nothing to balance.
+                made = network_of(*parts, None, self.shared)
             self._keep(_made=(trained, made))
         return self._made[1]

@@ -171,6 +171,14 @@ class Objective:
         )
 
 
+def unlabelled(labels: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The targets of one output, with a weight of 0 for each row."""
+    rows = targets = keras.ops.convert_to_tensor(labels[0])
+    while len(rows.shape) > 1:
+        rows = rows[:, 0]
+    return targets, keras.ops.zeros_like(rows, dtype="float32")
+
+
 def without_holes(x: Any, labelled: Any) -> Any:
     """The inputs with 0 for what is not finite in a row that has no label at all.
 

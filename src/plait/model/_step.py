@@ -1,8 +1,9 @@
 """One training step: gradients by the balancer's needs, then the optimizer, then changed state."""
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -34,7 +35,14 @@ class Outcome:
     weighed: Weighed
 
 
-def take_step(network: Network, asked: Asked, optimizer: Any, x: Any, labels: Any) -> Outcome:
+def take_step(
+    network: Network,
+    asked: Asked,
+    optimizer: Any,
+    x: Any,
+    labels: Any,
+    shares: Mapping[int, Any] = MappingProxyType({}),
+) -> Outcome:
     """Moves the model, the optimizer and the balancer by one batch; assigns their variables.
 
     Args:
@@ -43,6 +51,7 @@ def take_step(network: Network, asked: Asked, optimizer: Any, x: Any, labels: An
         optimizer: built with `network.trainable` and the balancer's trainable variables.
         x: the user's inputs.
         labels: of the same rows.
+        shares: by the variable's id, how much of the optimizer's step it takes, if not all.
     """
     held = [*network.trainable, *network.others]
     state = entries(held, backend.read(held))
@@ -51,11 +60,15 @@ def take_step(network: Network, asked: Asked, optimizer: Any, x: Any, labels: An
     remembered = _copies(asked.variables) if skips else []
     found = compute_gradients(network, asked, x, labels, state, scale)
     forward = found.forward
+    slowed = _copies([v for v in network.trainable if id(v) in shares])
     backend.apply_gradients(
         optimizer,
         [*found.gradients, *(g * scale for g in found.weighed.own)],
         [*network.trainable, *asked.balancer.trainable_variables],
     )
+    for variable, before in slowed:
+        share = keras.ops.cast(shares[id(variable)], before.dtype)
+        variable.assign(before + share * (keras.ops.convert_to_tensor(variable) - before))
     if "losses_after" in asked.balancer.needs:
         # The same rows and the same seeds: only the weights have moved.
         moved = entries(network.trainable, backend.read(network.trainable))

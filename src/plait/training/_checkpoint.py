@@ -15,7 +15,7 @@ from plait.inference import Archive, ArrayForm, write_archive
 KEPT = 2
 """So that one that is damaged has one before it."""
 
-_GROUPS = ("trainable", "non_trainable", "optimizer", "metrics")
+_GROUPS = ("model", "optimizer", "metrics")
 
 
 class Resumable(Protocol):
@@ -134,12 +134,8 @@ def write_checkpoint(
 
 def variables_of(model: keras.Model) -> dict[str, keras.Variable]:
     """All that a training step reads and writes, by name: seeds of dropout included."""
-    groups = (
-        model.trainable_variables,
-        model.non_trainable_variables,
-        model.optimizer.variables,
-        model.metrics_variables,
-    )
+    # In an order that stays as layers are frozen and unfrozen.
+    groups = (model.variables, model.optimizer.variables, model.metrics_variables)
     return {
         f"{group}/{n}": variable
         for group, variables in zip(_GROUPS, groups, strict=True)

@@ -15,6 +15,7 @@ from plait.training._checkpoint import Checkpoint, Position, Resumable
 from plait.training._draws import Draws
 from plait.training._every import Every
 from plait.training._keeper import Keeper
+from plait.training._learning import Learning
 from plait.training._selection import Selection
 from plait.training._settings import Training
 from plait.training._signals import handled
@@ -44,6 +45,7 @@ def fit_through(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     validation_data: Batches | None = None,
     goes_on: GoesOn | None = None,
+    learning: Learning | None = None,
 ) -> str | None:
     """Fits a compiled model, from the start or from a checkpoint, to the end of the run.
 
@@ -55,6 +57,7 @@ def fit_through(
         callbacks: the user's.
         validation_data: for a balancer that looks at validation losses.
         goes_on: where checkpoints are written, and the one to go on from; None for none.
+        learning: which parts learn in which epoch; None for all in each.
 
     Returns:
         A line about what ended it before its last epoch, but for `selection`.
@@ -76,9 +79,14 @@ def fit_through(
             goes_on.folder, every, model, batches.steps, beside, goes_on.resumed, goes_on.tell
         )
         model.after_step = keeper.after_step
+        if goes_on.resumed is not None:
+            # What learns in the first epoch depends on those before it.
+            goes_on.resumed.restore_beside({"selection": selection})
+    pauses = _Pauses(learning, selection, settings.epochs or 1)
     try:
         with handled(None if keeper is None else keeper.stop):
-            for first, last in _stretches(model, settings.epochs or 1, keeper):
+            for first, last in _stretches(model, pauses, keeper):
+                pauses.begin(first.epoch)
                 begins = _Begins(batches, first, keeper)
                 model.fit(
                     begins.rows,
@@ -86,7 +94,12 @@ def fit_through(
                     epochs=last,
                     shuffle=False,
                     verbose=0,
-                    callbacks=[begins, *own.values(), *([] if keeper is None else [_Ends(keeper)])],
+                    callbacks=[
+                        begins,
+                        *own.values(),
+                        *([] if keeper is None else [_Ends(keeper)]),
+                        pauses,
+                    ],
                     validation_data=validation_data,
                 )
     finally:
@@ -143,22 +156,53 @@ class _Ends(keras.callbacks.Callback):
         self.keeper.end(epoch)
 
 
+class _Pauses(keras.callbacks.Callback):
+    """Ends a call of `fit` where something else learns in the next epoch; after `_Ends`."""
+
+    def __init__(self, learning: Learning | None, selection: Selection, epochs: int) -> None:
+        super().__init__()
+        self.learning = learning
+        self.selection = selection
+        self.epochs = epochs
+        self.next = 0
+        self.came = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no epoch is left, or no task to learn."""
+        finished = self.learning is not None and self.learning.is_over(self.selection.history)
+        return finished or self.next >= self.epochs
+
+    def begin(self, epoch: int) -> None:
+        """A call of `fit` begins with an epoch."""
+        self.came = False
+        if self.learning is not None:
+            self.learning.begin(epoch, self.selection.history)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.next = epoch + 1
+        changes = self.learning is not None and self.learning.changes(
+            self.next, self.selection.history
+        )
+        if changes and not self.model.stop_training:
+            self.came = self.model.stop_training = True
+
+
 def _stretches(
-    model: MultiTaskModel, epochs: int, keeper: Keeper | None
+    model: MultiTaskModel, pauses: _Pauses, keeper: Keeper | None
 ) -> Iterator[tuple[Position, int]]:
     """The calls of `fit`: where each begins, and the epoch that it ends before.
 
     The rest of an epoch that was begun is a call of its own, since in one call all epochs have as
-    many batches.
+    many batches; and one ends where something else learns from then on.
     """
     position = Position() if keeper is None else keeper.position
-    if keeper is not None and (keeper.is_over or position.epoch >= epochs):
+    pauses.next = position.epoch
+    if keeper is not None and (keeper.is_over or pauses.is_over):
         keeper.restore_beside()
         return
-    if position.step:
-        yield position, position.epoch + 1
-        if model.stop_training:
+    while not pauses.is_over:
+        yield position, position.epoch + 1 if position.step else pauses.epochs
+        if model.stop_training and not pauses.came:
             return
-        position = Position(position.epoch + 1)
-    if position.epoch < epochs:
-        yield position, epochs
+        position = Position(pauses.next)

@@ -27,7 +27,16 @@ _STEPS = 2500
 _EPOCHS = (6, 60)
 _BATCHES = {1_000: 16, 5_000: 32, 20_000: 64, 100_000: 128}
 _LARGEST_BATCH = 256
-_MAY_BE_OPEN = ("epochs", "batch_size", "patience", "clip_norm", "ema", "swa_from", "max_minutes")
+_MAY_BE_OPEN = (
+    "epochs",
+    "batch_size",
+    "patience",
+    "task_patience",
+    "clip_norm",
+    "ema",
+    "swa_from",
+    "max_minutes",
+)
 
 Schedule = Literal["cosine", "linear", "constant", "one_cycle"]
 
@@ -45,7 +54,7 @@ class Training:
             along a cosine; "constant" stays throughout.
         warmup: the share of the steps in which the rate rises, in [0, 1).
         weight_decay: decoupled decay of the weights (AdamW); 0 for none.
-        clip_norm: the norm that all gradients together are cut to, or None.
+        clip_norm: the norm that all gradients together are cut to, after balancing, or None.
         accumulate: batches whose gradients are averaged before the weights move: `batch_size` times
             as many rows a step in the memory of one batch. Balancers weigh each batch.
         ema: in (0, 1), such as 0.999: the model that is scored and kept has the exponential moving
@@ -72,6 +81,13 @@ class Training:
         devices: how many of this machine's devices share the rows of each batch, or "all"; one if None.
             Needs JAX. A `batch_size` that is given has to be a multiple; one that is chosen is.
         trackers: what shows the run while it trains, such as `[TensorBoard()]`.
+        freeze: parts that stay as they are: a feature (its encoder), `fusion`, `trunk` (what the tasks
+            share after it), a task (its head), or `heads` (all of them).
+        unfreeze_at: the epoch, counted from 1, from which each of these parts learns.
+        rates: what the learning rate of each of these parts is multiplied by; that of a task goes
+            before that of `heads`.
+        task_patience: epochs without a better gain of a task on the validation rows before that task
+            is finished: its head stays as it is and its loss counts no more. None for never.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
 
@@ -92,6 +108,10 @@ class Training:
     patience: int | None = None
     sampling: Mapping[str, Any] | None = None
     precision: Precision | None = None
+    freeze: tuple[str, ...] = ()
+    unfreeze_at: Mapping[str, int] | None = None
+    rates: Mapping[str, float] | None = None
+    task_patience: int | None = None
     modality_dropout: float = 0.1
     max_minutes: float | None = None
     disk_cache: str | None = None
@@ -101,7 +121,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self._check_types()
-        for name in ("epochs", "batch_size", "patience", "accumulate"):
+        for name in ("epochs", "batch_size", "patience", "accumulate", "task_patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"Training: {name} must be at least 1. Received: {value}.")
@@ -143,6 +163,20 @@ class Training:
             )
         if self.disk_cache is not None:
             read_bytes("disk_cache", self.disk_cache)
+        for part, epoch in (self.unfreeze_at or {}).items():
+            if isinstance(epoch, bool) or not isinstance(epoch, Integral) or epoch < 1:
+                raise ConfigError(
+                    f"Training: unfreeze_at gives each part an epoch, counted from 1. Received for "
+                    f"'{part}': {epoch!r}.",
+                    ("unfreeze_at",),
+                )
+        for part, rate in (self.rates or {}).items():
+            if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 < rate < math.inf:
+                raise ConfigError(
+                    f"Training: rates multiply the learning rate by a number above 0; `freeze` stops a "
+                    f"part. Received for '{part}': {rate!r}.",
+                    ("rates",),
+                )
         Every.read(self.checkpoint_every)
         if self.sampling is not None:
             Sampling.read(self.sampling)
@@ -156,7 +190,10 @@ class Training:
 
     def _check_types(self) -> None:
         kinds: dict[str, tuple[type, tuple[str, ...]]] = {
-            "a whole number": (Integral, ("epochs", "batch_size", "patience", "accumulate")),
+            "a whole number": (
+                Integral,
+                ("epochs", "batch_size", "patience", "accumulate", "task_patience"),
+            ),
             "a number": (
                 Real,
                 (

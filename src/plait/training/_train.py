@@ -13,6 +13,7 @@ from plait.inference import Declaration, Predictor
 from plait.model import ModalityDropout, MultiTaskModel, WeightAverage
 from plait.tasks import Task
 from plait.training._goes_on import GoesOn, fit_through, rows_of
+from plait.training._learning import Learning
 from plait.training._schedules import learning_rate
 from plait.training._selection import Epoch, OnEpoch, Selection, Validation
 from plait.training._settings import Training
@@ -76,7 +77,7 @@ def train(
         made = built(declaration, settings, balancing, batches.steps, seed)
         selection = Selection(made.predictor, validation, settings.patience or 1, on_epoch)
         watched = _looked_at(made.balancing, declaration, validation, batches.batch_size)
-        how = (settings, selection, callbacks, watched, goes_on)
+        how = (settings, selection, callbacks, watched, goes_on, made.learning)
         try:
             with seeded(seed):
                 ended = fit_through(made.model, batches, *how)
@@ -90,6 +91,7 @@ def train(
                     error.bad,
                 ) from error
         finally:
+            made.learning.end()
             # They belong to this run: whoever fits the model after it has a step of their own.
             made.model.augment = made.model.average = made.model.train_function = None
         selection.restore()
@@ -104,11 +106,13 @@ class Built:
         model: compiled.
         predictor: answers with its weights, while it is in the middle of `fit`, too.
         balancing: the model's own copy, if there is one.
+        learning: which of its parts learn, and when.
     """
 
     model: MultiTaskModel
     predictor: Predictor
     balancing: Balancer | None
+    learning: Learning
 
 
 def built(
@@ -127,8 +131,10 @@ def built(
     compile_model(model, declaration.tasks, settings, own, steps=steps)
     model.augment = augmentation(declaration, settings)
     model.average = average_of(model, settings, steps)
+    learning = Learning(model, settings, steps)
+    model.pace = learning.pace()
     # A model of its own over the same layers.
-    return Built(model, Predictor(declaration, keras.Model(inputs, outputs)), own)
+    return Built(model, Predictor(declaration, keras.Model(inputs, outputs)), own, learning)
 
 
 def _looked_at(

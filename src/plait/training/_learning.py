@@ -1,0 +1,199 @@
+"""Which parts of a model learn in an epoch, and how far a step takes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from plait._names import did_you_mean
+from plait.balancing import Aggregator
+from plait.errors import BalancingError, ConfigError
+from plait.inference import HEADS, names_of, parts_of
+from plait.model import MultiTaskModel
+from plait.training._selection import Epoch
+from plait.training._settings import Training
+
+Parts = Mapping[str, Sequence[keras.layers.Layer]]
+
+
+class Learning:
+    """Freezes and unfreezes the parts of a model as a run goes on, and sets their rates.
+
+    What learns in an epoch is a function of the epoch and of the history before it, so a run that was
+    killed goes on alike. A change of it has the step compiled anew.
+
+    Args:
+        model: compiled; its optimizer is built here, for all that ever learns.
+        settings: settled.
+        steps: batches an epoch.
+        more: further parts by name, beside the model's own.
+
+    Raises:
+        ConfigError: a part that the model does not have; nothing is left to learn.
+    """
+
+    def __init__(
+        self, model: MultiTaskModel, settings: Training, steps: int, more: Parts | None = None
+    ) -> None:
+        self.model = model
+        self.settings = settings
+        self._steps = steps
+        self._parts: Parts = {**parts_of(model), **(more or {})}
+        # Outer layers before inner ones, of which some may be frozen for good.
+        self._as_made = [
+            (layer, layer.trainable) for layer in model._flatten_layers(include_self=False)
+        ]
+        self._now: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+        self._check()
+        self._freeze(self._held((settings.epochs or 1) - 1))
+        model.build_optimizer()
+        self._freeze(frozenset())
+
+    def begin(self, epoch: int, history: Sequence[Epoch]) -> None:
+        """Brings the model to what learns from an epoch on, counted from 0."""
+        now = self._at(epoch, history)
+        if now == self._now:
+            return
+        self._now = now
+        held, finished = now
+        self._freeze(held | finished)
+        self.model.resting = finished
+        self.model.train_function = None
+
+    def end(self) -> None:
+        """Leaves the model as it was made."""
+        self._freeze(frozenset())
+        self.model.resting, self.model.pace, self.model.train_function = frozenset(), None, None
+
+    def changes(self, epoch: int, history: Sequence[Epoch]) -> bool:
+        """Whether something else learns in an epoch than in the one before."""
+        return self._at(epoch, history) != self._now
+
+    def is_over(self, history: Sequence[Epoch]) -> bool:
+        """Whether every task is finished."""
+        return self._finished(history) >= set(self.model.task_names)
+
+    def pace(self) -> "Pace | None":
+        """How far of an optimizer's step the weights go, where that is not all of it."""
+        rates, since = {}, {}
+        for layer in self.model.layers:
+            names = names_of(layer)
+            rate = next((self._rates[n] for n in names if n in self._rates), 1.0)
+            first = max((self._from[n] for n in names if n in self._from), default=1)
+            for variable in layer.trainable_variables:
+                if rate != 1.0:
+                    rates[id(variable)] = rate
+                if first > 1:
+                    since[id(variable)] = (first - 1) * self._steps // self.settings.accumulate
+        return Pace(rates, since) if rates or since else None
+
+    @property
+    def _rates(self) -> Mapping[str, float]:
+        return self.settings.rates or {}
+
+    @property
+    def _from(self) -> Mapping[str, int]:
+        return self.settings.unfreeze_at or {}
+
+    def _at(self, epoch: int, history: Sequence[Epoch]) -> tuple[frozenset[str], frozenset[str]]:
+        """The parts that are frozen in an epoch, and the tasks that are finished by then."""
+        return self._held(epoch), self._finished(history)
+
+    def _held(self, epoch: int) -> frozenset[str]:
+        throughout = set(self.settings.freeze) - self._from.keys()
+        return frozenset(throughout | {n for n, first in self._from.items() if epoch + 1 < first})
+
+    def _finished(self, history: Sequence[Epoch]) -> frozenset[str]:
+        patience = self.settings.task_patience
+        if patience is None:
+            return frozenset()
+        return frozenset(
+            task
+            for task in self.model.task_names
+            if _has_ended([e.gains[task] for e in history if task in e.gains], patience)
+        )
+
+    def _freeze(self, names: frozenset[str]) -> None:
+        for layer, trainable in self._as_made:
+            layer.trainable = trainable
+        for name in names:
+            for layer in self._parts[name]:
+                layer.trainable = False
+
+    def _check(self) -> None:
+        settings = self.settings
+        asked = {"freeze": settings.freeze, "unfreeze_at": self._from, "rates": self._rates}
+        for argument, names in asked.items():
+            for name in names:
+                if name not in self._parts:
+                    raise ConfigError(
+                        f"Training: {argument} names '{name}', and the model has no such part."
+                        f"{did_you_mean(name, self._parts)}",
+                        ("training", argument),
+                    )
+        # A state of the shape of the gradients that there are when all learns.
+        heads = {HEADS, *self.model.task_names}
+        balancing, held = self.model.balancing, {*settings.freeze, *self._from} - heads
+        if held and isinstance(balancing, Aggregator) and balancing.shapes and balancing.variables:
+            raise BalancingError(
+                f"{type(balancing).__name__} keeps what it knows of each shared weight, so none of "
+                f"them can be frozen. Received: freeze or unfreeze_at of {', '.join(sorted(held))}."
+            )
+        for epoch in {1, *self._from.values()}:
+            self._freeze(self._held(epoch - 1))
+            if not self.model.trainable_variables:
+                raise ConfigError(
+                    f"Training: freeze and unfreeze_at leave nothing to learn in epoch {epoch}.",
+                    ("training", "freeze"),
+                )
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What share of a step of Adam's each weight takes.
+
+    A smaller gradient would change nothing, since Adam divides it by its size. A share of the step is
+    a smaller learning rate: of the decay, too.
+
+    Of weights that begin to learn in step s, Adam's means m and v begin at 0 there, while it corrects
+    them as though they had begun in step 0: their first steps would be up to six times too long. They
+    take the share c(t - s) / c(t) of step t, where c(t) = sqrt(1 - b2^(t + 1)) / (1 - b1^(t + 1)).
+
+    Attributes:
+        rates: by the variable's id.
+        since: the step in which it began, by its id, if that is not the first.
+        beta_1: b1, of Adam.
+        beta_2: b2.
+    """
+
+    rates: Mapping[int, float]
+    since: Mapping[int, int]
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+
+    def __call__(self, step: Any) -> dict[int, Any]:
+        """Scalars by the variable's id; of all others it is 1."""
+        late = {
+            start: self._correction(keras.ops.maximum(step - start, 0)) / self._correction(step)
+            for start in set(self.since.values())
+        }
+        return {
+            key: self.rates.get(key, 1.0) * late.get(self.since.get(key, 0), 1.0)
+            for key in {**self.rates, **self.since}
+        }
+
+    def _correction(self, step: Any) -> Any:
+        taken = keras.ops.cast(step + 1, "float32")
+        return keras.ops.sqrt(1.0 - self.beta_2**taken) / (1.0 - self.beta_1**taken)
+
+
+def _has_ended(gains: Sequence[float], patience: int) -> bool:
+    """Whether a best gain has at some time been `patience` epochs ago; of equals the last counts."""
+    best = 0
+    for epoch, gain in enumerate(gains):
+        if gain >= gains[best]:
+            best = epoch
+        if epoch - best >= patience:
+            return True
+    return False
