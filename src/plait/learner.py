@@ -25,6 +25,7 @@ from plait.training import (
     Epoch,
     Progress,
     Run,
+    Start,
     Training,
     Validation,
     begin_documents,
@@ -178,7 +179,8 @@ class Learner:
             # Test rows are not read here, and need no weight.
             read = parts.keys() - {"test"}
             parts = {**parts, **{part: counted_rows(parts[part], self.weight) for part in read}}
-        declaration = self._fitted(parts["train"])
+        start = self._start
+        declaration = self._fitted(parts["train"], start)
         labelled = labelled_rows(declaration.tasks, parts["train"])
         taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
         settings = (self.training or Training()).settled(len(taught))
@@ -199,6 +201,7 @@ class Learner:
         if verbose:
             sizes = {part: len(rows) for part, rows in parts.items()}
             tell(choices(declaration, settings, sizes, coverage, times))
+            tell(start.told(declaration) if start else ())
         progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
         arguments = {name: getattr(self, name) for name in parameters(Learner)}
         arguments["training"] = settings
@@ -219,6 +222,7 @@ class Learner:
                     told.epoch,
                 ],
                 goes_on=goes_on,
+                start=start,
             )
             told.choose(trained.best)
         self._predictor, self._model = trained.predictor, trained.model
@@ -320,9 +324,21 @@ class Learner:
     def _targets(self) -> list[str]:
         return [task.column or name for name, task in self.tasks.items()]
 
-    def _fitted(self, table: Table) -> Declaration:
+    @property
+    def _start(self) -> Start | None:
+        if self.training is None or self.training.start is None:
+            return None
+        named = [*self.features.values(), *self.tasks.values()]
+        encoders = [feature.encoder for feature in self.features.values()]
+        return Start(self.training.start, [*named, *encoders, self.fusion, self.sharing])
+
+    def _fitted(self, table: Table, start: Start | None) -> Declaration:
         """Features and tasks that have seen the training rows, with every choice made."""
         weights = self._weights(table)
+        if start is not None:
+            return self.declared(
+                start.features(self.features, table), start.tasks(self.tasks, table, weights)
+            )
         return self.declared(
             fit_features(self.features, table),
             {n: t.fit(table.column(t.column or n), weights) for n, t in self.tasks.items()},

@@ -208,3 +208,19 @@ def test_new_prints_what_it_would_write(shop, plait, monkeypatch):
     assert printed["data"] == "records.csv"
     assert (printed["key"], printed["split"]) == ("id", "part")
     assert printed["features"]["bell"] == "Audio"
+
+
+def test_fit_begins_with_another_run(shop, plait):
+    run, out = shop.folder / "run", shop.folder / "more"
+    config = shop.folder / "more.yaml"
+    text = shop.config.read_text()
+    config.write_text(text.replace("tasks:\n", "tasks:\n  title: Multiclass\n"))
+    said = plait("fit", config, "--from", run, "--freeze-trunk", "--run", out)
+    assert said.code == 0, said.err
+    assert f"from {run.resolve()}: tasks sold, price; learnt anew: title" in said.err
+    for where in (run, out):
+        plait("predict", where, shop.table, "-o", where / "answers.csv")
+    was, now = (pa_csv.read_csv(where / "answers.csv") for where in (run, out))
+    assert now.column("price").equals(was.column("price"))
+    assert now.column("sold.probability").equals(was.column("sold.probability"))
+    assert "title" in now.column_names

@@ -4,6 +4,7 @@ A verb's work is in the file of its name, loaded only when the verb runs: `plait
 neither Keras nor anything else that is slow.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -117,6 +118,14 @@ def fit(
         str | None,
         typer.Option(metavar="COLUMN|K", help="One run of all folds: a column of folds, or K."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Begin with what a run has learnt."),
+    ] = None,
+    freeze_trunk: Annotated[
+        bool,
+        typer.Option("--freeze-trunk", help="With --from: its tasks answer as before, to the bit."),
+    ] = False,
     max_minutes: Annotated[
         float | None, typer.Option(metavar="N", help="The same as --set training.max_minutes.")
     ] = None,
@@ -141,6 +150,8 @@ def fit(
             *(settings or ()),
             *([] if max_minutes is None else [f"training.max_minutes={max_minutes}"]),
             *([] if devices is None else [f"training.devices={devices}"]),
+            *([] if start is None else [f"training.start={json.dumps(str(start.resolve()))}"]),
+            *(["training.freeze=[start]"] if freeze_trunk else []),
         ),
         folds=folds,
         resume=resume,

@@ -8,13 +8,14 @@ from plait.inference._check_names import check_names
 from plait.inference._connect import Precision, connect
 from plait.inference._declaration import Declaration
 from plait.inference._layers import AbsentToken, Blank
-from plait.inference._parts import HEADS, names_of, parts_of
+from plait.inference._parts import FUSION, HEADS, names_of, parts_of
 from plait.inference._predictor import Answers, Predictor
 from plait.inference._scoring import Scores, gains, mean_gain, mean_scores, row_weights, score
 from plait.inference._weights import weights_of
 
 __all__ = [
     "FORMAT",
+    "FUSION",
     "HEADS",
     "AbsentToken",
     "Answers",

@@ -17,6 +17,7 @@ from plait.training._run_folder import (
 )
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import Training
+from plait.training._start import Start
 from plait.training._tracked import tracked
 from plait.training._train import Trained, compile_model, train
 from plait.training._trained_rows import trained_rows
@@ -28,6 +29,7 @@ __all__ = [
     "Progress",
     "Run",
     "Selection",
+    "Start",
     "Trained",
     "Training",
     "Validation",

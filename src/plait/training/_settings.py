@@ -81,8 +81,11 @@ class Training:
         devices: how many of this machine's devices share the rows of each batch, or "all"; one if None.
             Needs JAX. A `batch_size` that is given has to be a multiple; one that is chosen is.
         trackers: what shows the run while it trains, such as `[TensorBoard()]`.
+        start: a run or a saved model that the new one begins with: weights are taken over where names
+            and shapes match, and what was learnt of a column that is declared alike.
         freeze: parts that stay as they are: a feature (its encoder), `fusion`, `trunk` (what the tasks
-            share after it), a task (its head), or `heads` (all of them).
+            share after it), a task (its head), `heads` (all of them), or `start`: all that came from
+            there, so that its tasks answer as before.
         unfreeze_at: the epoch, counted from 1, from which each of these parts learns.
         rates: what the learning rate of each of these parts is multiplied by; that of a task goes
             before that of `heads`.
@@ -108,6 +111,7 @@ class Training:
     patience: int | None = None
     sampling: Mapping[str, Any] | None = None
     precision: Precision | None = None
+    start: str | None = None
     freeze: tuple[str, ...] = ()
     unfreeze_at: Mapping[str, int] | None = None
     rates: Mapping[str, float] | None = None

@@ -17,6 +17,7 @@ from plait.training._learning import Learning
 from plait.training._schedules import learning_rate
 from plait.training._selection import Epoch, OnEpoch, Selection, Validation
 from plait.training._settings import Training
+from plait.training._start import START, Start
 
 # Decay pulls towards 0, which is no neutral value for these.
 _NO_DECAY = ("bias", "gamma", "beta", "scale", "token")
@@ -53,6 +54,7 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     on_epoch: Sequence[OnEpoch] = (),
     goes_on: GoesOn | None = None,
+    start: Start | None = None,
 ) -> Trained:
     """Trains a new model.
 
@@ -67,6 +69,7 @@ def train(
         callbacks: Keras' own.
         on_epoch: called with the epochs so far, when one more is over.
         goes_on: where checkpoints are written, and the one to go on from; None for none.
+        start: what the model begins with; None for initial weights.
 
     Raises:
         DivergedError: a loss is not finite in the first epoch.
@@ -74,7 +77,7 @@ def train(
         BalancingError: the balancer asks for what the model cannot give.
     """
     with spread(settings.shares):
-        made = built(declaration, settings, balancing, batches.steps, seed)
+        made = built(declaration, settings, balancing, batches.steps, seed, start)
         selection = Selection(made.predictor, validation, settings.patience or 1, on_epoch)
         watched = _looked_at(made.balancing, declaration, validation, batches.batch_size)
         how = (settings, selection, callbacks, watched, goes_on, made.learning)
@@ -121,17 +124,21 @@ def built(
     balancing: Balancer | None,
     steps: int,
     seed: int,
+    start: Start | None = None,
 ) -> Built:
     """The model of a declaration, compiled as the settings say; see `train`."""
     inputs, outputs = declaration.connect(seed)
     model = MultiTaskModel(inputs, outputs)
+    parts = {}
+    if start is not None:
+        parts[START] = start.give(model, declaration, whole=START in settings.freeze)
     if balancing is None and len(declaration.tasks) > 1:
         balancing = Equal()
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
     compile_model(model, declaration.tasks, settings, own, steps=steps)
     model.augment = augmentation(declaration, settings)
     model.average = average_of(model, settings, steps)
-    learning = Learning(model, settings, steps)
+    learning = Learning(model, settings, steps, parts)
     model.pace = learning.pace()
     # A model of its own over the same layers.
     return Built(model, Predictor(declaration, keras.Model(inputs, outputs)), own, learning)
