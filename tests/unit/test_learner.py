@@ -219,9 +219,9 @@ def test_an_unfitted_learner_says_so():
 def test_folds_score_each_row_once_by_a_model_that_never_saw_it(tmp_path, monkeypatch):
     trained, tested = [], []
 
-    def learn(self, parts, folder, callbacks, verbose):
+    def learn(self, parts, run, callbacks, verbose):
         trained.append(set(np.concatenate([parts["train"].rows, parts["validation"].rows])))
-        assert folder.name == f"fold-{len(trained) - 1}"
+        assert run.folder.name == f"fold-{len(trained) - 1}"
 
     def evaluate(self, table):
         tested.append(set(table.rows))

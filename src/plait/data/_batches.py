@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -48,6 +48,9 @@ class Batches(keras.utils.PyDataset):
         workers: threads that read ahead; 0 reads in the calling thread.
         disk: see `FeatureRows`.
 
+    Attributes:
+        before_next: called once, when a batch is asked for next.
+
     Raises:
         DataError: a target or an input that cannot be read.
     """
@@ -74,6 +77,7 @@ class Batches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.epoch = epoch
         self.start = start
+        self.before_next: Callable[[], None] | None = None
         self.rows = table.num_rows
         self.table = table.name
         self._numbers = table.rows
@@ -95,6 +99,9 @@ class Batches(keras.utils.PyDataset):
         return self.steps - self.start
 
     def __getitem__(self, index: int) -> Batch:
+        if self.before_next is not None:
+            self.before_next()
+            self.before_next = None
         epoch, place = self.epoch, self.start + index
         inside = ((epoch, n) for n in range(place + 1, self.steps))
         beyond = ((epoch + 1, n) for n in range(self.steps))

@@ -11,10 +11,18 @@ from plait.backend import draws, set_draws
 class Draws:
     """Goes on where it was, as all that is beside the model."""
 
+    def __init__(self) -> None:
+        self._restored: Mapping[str, np.ndarray] = {}
+
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The generator's state, where the backend has one."""
         return {}, draws()
 
     def restore_state(self, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Goes on from what `state` gave."""
-        set_draws(arrays)
+        self._restored = arrays
+        self.again()
+
+    def again(self) -> None:
+        """As restored, whatever was drawn since."""
+        set_draws(self._restored)

@@ -65,7 +65,7 @@ def fit_through(
     Raises:
         StoppedError: a signal asked for it; a checkpoint was written.
     """
-    users = Throughout(callbacks)
+    users, draws = Throughout(callbacks), Draws()
     own: dict[str, Any] = {"selection": selection, "callbacks": users}
     budget = None
     if settings.max_minutes is not None:
@@ -73,7 +73,7 @@ def fit_through(
         own["budget"] = budget = Budget(settings.max_minutes, settings.epochs or 1)
     keeper = None
     if goes_on is not None:
-        beside: dict[str, Resumable] = {**own, "rows": batches.looked, "draws": Draws()}
+        beside: dict[str, Resumable] = {**own, "rows": batches.looked, "draws": draws}
         every = Every.read(settings.checkpoint_every)
         keeper = Keeper(
             goes_on.folder, every, model, batches.steps, beside, goes_on.resumed, goes_on.tell
@@ -87,7 +87,7 @@ def fit_through(
         with handled(None if keeper is None else keeper.stop):
             for first, last in _stretches(model, pauses, keeper):
                 pauses.begin(first.epoch)
-                begins = _Begins(batches, first, keeper)
+                begins = _Begins(batches, first, keeper, draws)
                 model.fit(
                     begins.rows,
                     initial_epoch=first.epoch,
@@ -131,8 +131,11 @@ class _Begins(keras.callbacks.Callback):
     and reads ahead: what it tells the data cannot be counted on.
     """
 
-    def __init__(self, batches: Batches, first: Position, keeper: Keeper | None) -> None:
+    def __init__(
+        self, batches: Batches, first: Position, keeper: Keeper | None, draws: Draws
+    ) -> None:
         super().__init__()
+        self.draws = draws
         self.first = first
         self.keeper = keeper
         self.rows = batches.at(_order_of(first.epoch), first.step)
@@ -143,6 +146,8 @@ class _Begins(keras.callbacks.Callback):
         self.model.within_epoch = self.rows.start > 0
         if self.keeper is not None:
             self.keeper.begin(epoch)
+            # To begin an epoch, torch's loader draws a number; in the middle of one it had been drawn.
+            self.rows.before_next = self.draws.again if self.rows.start else None
 
 
 class _Ends(keras.callbacks.Callback):
