@@ -217,36 +217,36 @@ def test_a_task_that_gains_no_more_is_finished_and_the_others_go_on(monkeypatch)
     assert len(trained.history) == 5
 
 
-@pytest.mark.parametrize(
-    "stop", [(1, "on_epoch_begin"), (2, "on_epoch_end"), (3, "on_epoch_begin")]
-)
-def test_a_run_that_goes_on_learns_as_the_one_that_was_not_stopped(stop, tmp_path):
-    settings = replace(
-        ONE_STEP, epochs=5, batch_size=16, unfreeze_at={"kind": 3, "trunk": 4}, task_patience=1,
-        ema=0.9, rates={"heads": 0.5},
-    )  # fmt: skip
-    table = Table.read(tiny.columns())
+STAGES = replace(
+    ONE_STEP, epochs=4, batch_size=16, unfreeze_at={"kind": 3}, task_patience=1, ema=0.9,
+    rates={"heads": 0.5},
+)  # fmt: skip
 
-    def run(goes_on, callbacks=()):
-        declared = tiny.declaration()
-        validation = Validation(table, declared.rows(table, again=True))
-        return fitted(
-            declared, settings=settings, validation=validation, goes_on=goes_on,
-            callbacks=callbacks, balancing=plait.PCGrad(),
-        )  # fmt: skip
 
-    class Stop(keras.callbacks.Callback):
-        pass
+def staged(goes_on=None, callbacks=()):
+    """Parts that begin later, tasks that end earlier, and whatever else has a state."""
+    table, declared = Table.read(tiny.columns()), tiny.declaration()
+    validation = Validation(table, declared.rows(table, again=True))
+    how = {"goes_on": goes_on, "callbacks": callbacks, "balancing": plait.PCGrad()}
+    return fitted(declared, settings=STAGES, validation=validation, **how)
 
-    def hook(self, epoch, logs=None):
-        if epoch == stop[0]:
+
+@pytest.fixture(scope="module")
+def whole():
+    return staged()
+
+
+@pytest.mark.parametrize("stop", [{"on_epoch_end": 1}, {"on_epoch_begin": 2}], ids=str)
+def test_a_run_that_goes_on_learns_as_the_one_that_was_not_stopped(stop, whole, tmp_path):
+    ((hook, when),) = stop.items()
+
+    def asked(epoch, logs=None):
+        if epoch == when:
             signal.raise_signal(signal.SIGTERM)
 
-    setattr(Stop, stop[1], hook)
-    whole = run(None)
     with pytest.raises(StoppedError):
-        run(GoesOn(tmp_path, None, print), [Stop()])
-    resumed = run(GoesOn(tmp_path, last_whole(tmp_path, print), print))
+        staged(GoesOn(tmp_path, None, print), [keras.callbacks.LambdaCallback(**{hook: asked})])
+    resumed = staged(GoesOn(tmp_path, last_whole(tmp_path, print), print))
     assert [e.loss for e in resumed.history] == [e.loss for e in whole.history]
     for path, value in weights(whole.model).items():
         assert value.tobytes() == weights(resumed.model)[path].tobytes(), path
