@@ -230,10 +230,10 @@ class Archive:
 
 
 def _near(path: Path) -> str:
-    """What else is there: the folds of a run, or runs of nearly that name."""
+    """What else is there: runs in it, such as those of folds, or runs of nearly that name."""
     if path.is_dir():
-        folds = sorted(inner.parent for inner in path.glob("*/model.plait"))
-        return f" It is a run of folds; name one of them, such as {folds[0]}." if folds else ""
+        inner = sorted(found.parent for found in path.glob("*/model.plait"))
+        return f" There are runs in it; name one of them, such as {inner[0]}." if inner else ""
     if not path.parent.is_dir():
         return ""
     names = [at.name for at in path.parent.iterdir() if (at / "model.plait").is_file()]

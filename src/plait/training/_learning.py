@@ -13,8 +13,10 @@ from plait.inference import HEADS, names_of, parts_of
 from plait.model import MultiTaskModel
 from plait.training._selection import Epoch
 from plait.training._settings import Training
+from plait.training._start import START
 
 Parts = Mapping[str, Sequence[keras.layers.Layer]]
+_NO_START = " It is all that came from another run: name that one, `plait fit --from RUN`."
 
 
 class Learning:
@@ -129,7 +131,7 @@ class Learning:
                 if name not in self._parts:
                     raise ConfigError(
                         f"Training: {argument} names '{name}', and the model has no such part."
-                        f"{did_you_mean(name, self._parts)}",
+                        f"{_NO_START if name == START else did_you_mean(name, self._parts)}",
                         ("training", argument),
                     )
         # A state of the shape of the gradients that there are when all learns.

@@ -78,15 +78,17 @@ class Start:
     def told(self, declaration: Declaration) -> list[str]:
         """Lines about what is as it was."""
         lines = []
-        for kind, named, was in (
-            ("features", declaration.features, self._features),
-            ("tasks", declaration.tasks, self._tasks),
+        for kind, named, was, apart_from in (
+            ("features", declaration.features, self._features, _OF_A_FEATURE),
+            ("tasks", declaration.tasks, self._tasks, _OF_A_TASK),
         ):
-            old = [name for name, part in named.items() if _same(part, was.get(name))]
+            old = [n for n, part in named.items() if _as_it_was(part, was.get(n), apart_from)]
             new = [name for name in named if name not in old]
+            gone = [name for name in was if name not in named]
             lines.append(f"from {self.path}: {kind} {', '.join(old) or 'none'}")
-            if new:
-                lines[-1] += f"; learnt anew: {', '.join(new)}"
+            for how, names in (("learnt anew", new), ("left behind", gone)):
+                if names:
+                    lines[-1] += f"; {how}: {', '.join(names)}"
         return lines
 
     def give(
@@ -105,7 +107,8 @@ class Start:
         Raises:
             ConfigError: `whole`, and a layer is another.
         """
-        held = weights_of(self._predictor.model)
+        old_model = self._predictor.model
+        held, was = weights_of(old_model), {layer.name: layer for layer in old_model.layers}
         layers = {layer.name: layer for layer in model.layers}
         new = set()
         for name, variable in weights_of(model).items():
@@ -115,11 +118,14 @@ class Start:
                 new.add(layer.name)
         if whole:
             for layer in model.layers:
-                if layer.name in new and HEADS not in names_of(layer):
+                names = names_of(layer)
+                # With the same weights, too, another setting or precision gives other answers.
+                other = layer.name in new or (names and not _set_alike(layer, was.get(layer.name)))
+                if other and HEADS not in names:
                     raise ConfigError(
                         f"Training: freeze names '{START}', so that old tasks answer as before, "
                         f"but '{layer.name}' is not what it was in {self.path}. Keep features, "
-                        f"fusion and sharing as they were, or leave '{START}' out.",
+                        f"fusion, sharing and precision as they were, or leave '{START}' out.",
                         ("training", "freeze"),
                     )
         return [layer for layer in model.layers if layer.weights and layer.name not in new]
@@ -132,12 +138,13 @@ class Start:
         declaration: Declaration,
     ) -> bool:
         """Whether the variable is now wholly as the old one."""
-        names = names_of(layer)
+        names, alike = names_of(layer), True
         if HEADS in names:
             task, was = declaration.tasks[names[0]], self._tasks.get(names[0])
             if was is None or not _same(task, was):
                 _give_classes(variable, old, task, was)
                 return False
+            alike = _alike(task, was, _OF_A_TASK)
         if tuple(variable.shape) != tuple(old.shape):
             return False
         if FUSION in names and not _goes_before(self._features, declaration.features):
@@ -151,7 +158,7 @@ class Start:
         if not same and getattr(layer, "fitted", None) is not None:
             return False
         variable.assign(old.value)
-        return same
+        return same and alike
 
     @property
     def _features(self) -> Mapping[str, Feature]:
@@ -173,6 +180,16 @@ def _alike(one: Any, other: Any, apart_from: Mapping[str, Any]) -> bool:
 def _same(one: Any, other: Any) -> bool:
     """Whether both have learnt the same of their columns."""
     return type(one) is type(other) and to_plain(one.learnt) == to_plain(other.learnt)
+
+
+def _as_it_was(one: Any, other: Any, apart_from: Mapping[str, Any]) -> bool:
+    return _alike(one, other, apart_from) and _same(one, other)
+
+
+def _set_alike(layer: keras.layers.Layer, old: keras.layers.Layer | None) -> bool:
+    if old is None or type(layer) is not type(old):
+        return False
+    return bool(layer.get_config() == old.get_config())
 
 
 def _goes_before(some: Iterable[str], names: Iterable[str]) -> bool:

@@ -75,7 +75,7 @@ def test_what_is_there_instead_is_told(tmp_path):
         (tmp_path / run / "model.plait").touch()
     with pytest.raises(ModelFileError, match="Did you mean 'houses'"):
         Archive(tmp_path / "hoses")
-    with pytest.raises(ModelFileError, match=r"run of folds; name one .*fold-0"):
+    with pytest.raises(ModelFileError, match=r"runs in it; name one .*fold-0"):
         Archive(tmp_path / "cv")
 
 
