@@ -1,17 +1,26 @@
 """`plait fit` that kills itself, as `kill -9` would, at a named point.
 
 python -m tests.journeys.killed POINT COUNT -- fit ...
+
+Its ages are augmented beside modality dropout, which is all that a config can name.
 """
 
 import os
 import signal
 import sys
 
+from plait._hash import name_key, uniform
 from plait.cli import main
 from plait.inference import Predictor
 from plait.model import MultiTaskModel
+from plait.training import _train
 
-RENAMED = {"renaming": ".checkpoint", "describing": "environment.json", "finishing": "model.plait"}
+RENAMED = {
+    "renaming": ".checkpoint",
+    "describing": "environment.json",
+    "recording": "history.parquet",
+    "finishing": "model.plait",
+}
 """What is whole beside its place, and is not there yet."""
 
 
@@ -46,8 +55,24 @@ def arm(point, count):
         Keeper.after_step = after(count, Keeper.after_step)
 
 
+def augment():
+    modality_dropout = _train.augmentation
+
+    def augmentation(declaration, settings):
+        drop = modality_dropout(declaration, settings)
+
+        def augmented(x, row_key):
+            noise = uniform(row_key[:, 0], row_key[:, 1], name_key("noise"))
+            return drop({**x, "age": x["age"] + noise[:, None]}, row_key)
+
+        return augmented
+
+    _train.augmentation = augmentation
+
+
 if __name__ == "__main__":
     # In the background a shell has Ctrl-C ignored, and what is ignored stays so.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    augment()
     arm(sys.argv[1], int(sys.argv[2]))
     sys.exit(main(sys.argv[sys.argv.index("--") + 1 :]))
