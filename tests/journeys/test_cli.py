@@ -173,6 +173,7 @@ def test_describe_the_grammar(plait):
 def test_a_run_gets_a_fresh_name(shop, plait, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "plait").mkdir(parents=True)
+    (tmp_path / "runs" / "plait" / "model.plait").write_text("another's")
     said = plait("fit", shop.config, "--quiet")
     assert said.out == "runs/plait-2\n"
     assert (tmp_path / "runs" / "plait-2" / "model.plait").is_file()
