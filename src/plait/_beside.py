@@ -1,8 +1,7 @@
-"""Writing a file, or a folder of files, so that it is there whole or not at all."""
+"""Writing a file so that it is there whole or not at all."""
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,25 +31,3 @@ def written_beside(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-
-
-@contextmanager
-def folder_beside(path: Path) -> Iterator[Path]:
-    """A folder beside `path` to fill; renamed into place if the block ends well, removed if not.
-
-    Args:
-        path: not there, or an empty folder.
-    """
-    path = path.absolute()
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.mkdir(parents=True)
-    try:
-        yield part
-        if path.is_dir():
-            # It may be where the user stands, and not every system renames onto a folder.
-            for name in sorted(os.listdir(part)):
-                os.replace(part / name, path / name)
-        else:
-            os.replace(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

@@ -22,6 +22,7 @@ from plait.sharing import HardSharing, Sharing
 from plait.table import Parts, Split, Table, folds
 from plait.tasks import Task
 from plait.training import (
+    SCORES,
     Epoch,
     Progress,
     Run,
@@ -33,6 +34,7 @@ from plait.training import (
     choices,
     counted_rows,
     demand_parts,
+    folds_documents,
     held_run,
     label_coverage,
     labelled_rows,
@@ -173,8 +175,9 @@ class Learner:
         run: Run | None,
         callbacks: Sequence[keras.callbacks.Callback],
         verbose: bool,
-    ) -> None:
-        """`fit`, from the rows of each part on, in the block of the run."""
+        scored_on: Table | None = None,
+    ) -> Scores:
+        """`fit`, from the rows of each part on, in the block of the run; the scores on further rows."""
         if self.weight is not None:
             # Test rows are not read here, and need no weight.
             read = parts.keys() - {"test"}
@@ -230,11 +233,15 @@ class Learner:
         findings = {"train": batches.findings}
         if chosen_on is not None:
             findings["validation"] = chosen_on.rows.findings
+        scores = {} if scored_on is None else self.evaluate(scored_on)
         if run is not None:
             documents = outcome_documents(trained.best, coverage, findings)
+            if scored_on is not None:
+                documents[SCORES] = scores
             write_run(run.folder, trained.predictor, trained.history, documents)
         if verbose:
             tell(outcome(trained.best, trained.history, findings.values(), trained.ended))
+        return scores
 
     @property
     def predictor(self) -> Predictor:
@@ -285,6 +292,7 @@ class Learner:
         run: FilePath | bool | Run = True,
         root: FilePath | None = None,
         *,
+        resume: bool = False,
         verbose: bool = True,
     ) -> dict[str, Any]:
         """Trains once for each fold, on the other rows, and scores on the fold.
@@ -294,9 +302,10 @@ class Learner:
         Args:
             table: whatever `Table.read` takes.
             spec: how many folds, or a column whose values name them.
-            run: see `fit`; the folder holds `metrics.json` and each fold's own run, and is there
+            run: see `fit`; the folder holds each fold's own run, with its scores, and `metrics.json`
                 when the last fold is over.
             root: the folder that media paths are relative to; the file's own if None.
+            resume: see `fit`; the folds that are over are not trained again.
             verbose: see `fit`.
 
         Returns:
@@ -304,21 +313,23 @@ class Learner:
 
         Raises:
             DataError, ConfigError: see `fit` and `plait.table.folds`.
+            StoppedError: see `fit`.
         """
-        with held_run(run, resumable=False) as held:
+        with held_run(run, resume, of_folds=True) as held:
             table = Table.read(table, root)
             by = self.split.by if isinstance(self.split, Split) else None
             every = list(folds(table, spec, self._targets, self.seed, by))
             check_folds(table, every, self.tasks, self.weight, by)
+            arguments = {name: getattr(self, name) for name in parameters(Learner)}
+            if held is not None:
+                held.begin(folds_documents({**arguments, "folds": spec}, table))
 
-            def scored(rows: Parts, here: Path | None) -> Scores:
-                learner = Learner(**{key: getattr(self, key) for key in parameters(Learner)})
+            def scored(rows: Parts, run: Run | None) -> Scores:
                 parts = {"train": table.take(rows.train), "validation": table.take(rows.validation)}
-                with held_run(here or False, resumable=False) as inner:
-                    learner._learn(parts, inner, (), verbose)
-                return learner.evaluate(table.take(rows.test))
+                learner = Learner(**arguments)
+                return learner._learn(parts, run, (), verbose, table.take(rows.test))
 
-            return run_folds(every, None if held is None else held.folder, scored, verbose)
+            return run_folds(every, held, scored, verbose)
 
     @property
     def _targets(self) -> list[str]:

@@ -133,6 +133,57 @@ def test_a_run_that_is_killed_several_times(shop, whole):
     assert resumed(shop, "often") == whole
 
 
+def left_of_folds(folder):
+    """All that a run of folds leaves, but for the time that it took."""
+    names = sorted(inner.name for inner in folder.glob("fold-*"))
+    return names, [left(folder / name) for name in names], (folder / "metrics.json").read_text()
+
+
+FOLDS = ("--set", "training.epochs=2", "--quiet")
+
+
+@pytest.fixture(scope="module")
+def whole_folds(shop):
+    """The folds that nobody killed."""
+    code, _, err = run(shop, "fit", "shop.yaml", "--run", "folds", "--folds", "3", *FOLDS)
+    assert code == 0, err
+    return left_of_folds(shop / "folds")
+
+
+@pytest.mark.parametrize(
+    ("point", "count"),
+    [
+        ("stepping", 20),
+        *(
+            pytest.param(*killed, marks=pytest.mark.long)
+            for killed in [
+                *(("stepping", n) for n in (3, 14)),
+                *(("evaluating", n) for n in (1, 3, 6)),
+                *(("describing", n) for n in (1, 2, 3)),
+                ("finishing", 2),
+            ]
+        ),
+    ],
+)
+def test_folds_that_are_killed_go_on_with_the_one_that_they_were_in(
+    point, count, shop, whole_folds
+):
+    name = f"folds-{point}-{count}"
+    begins = ("fit", "shop.yaml", "--run", name, "--folds", "3", *FOLDS)
+    code, _, err = run(shop, *begins, killed=(point, count))
+    assert code == -signal.SIGKILL, err
+    over = [*(shop / name).glob("*/model.plait")]
+    written = {path: path.stat().st_mtime_ns for path in over}
+    code, out, err = run(shop, "fit", "--resume", name, "--quiet")
+    assert code == 0, err
+    assert left_of_folds(shop / name) == whole_folds
+    assert out.count("fold ") == 3
+    assert {path: path.stat().st_mtime_ns for path in over} == written
+    assert not [*(shop / name).rglob("checkpoints")]
+    code, _, err = run(shop, "fit", "--resume", name)
+    assert (code, "is over" in err) == (2, True), err
+
+
 def started(shop, name):
     """A run of many epochs, once it has written a checkpoint."""
     process = run(

@@ -219,16 +219,13 @@ def test_an_unfitted_learner_says_so():
 def test_folds_score_each_row_once_by_a_model_that_never_saw_it(tmp_path, monkeypatch):
     trained, tested = [], []
 
-    def learn(self, parts, run, callbacks, verbose):
+    def learn(self, parts, run, callbacks, verbose, scored_on):
         trained.append(set(np.concatenate([parts["train"].rows, parts["validation"].rows])))
         assert run.folder.name == f"fold-{len(trained) - 1}"
-
-    def evaluate(self, table):
-        tested.append(set(table.rows))
+        tested.append(set(scored_on.rows))
         return {"price": {"mae": float(len(tested))}}
 
     monkeypatch.setattr(Learner, "_learn", learn)
-    monkeypatch.setattr(Learner, "evaluate", evaluate)
     found = learner().folds(tiny.columns(), 4, run=tmp_path / "r", verbose=False)
     assert sorted(row for rows in tested for row in rows) == list(range(1, tiny.ROWS + 1))
     assert all(not one & other for one, other in zip(trained, tested, strict=True))
@@ -239,8 +236,7 @@ def test_folds_score_each_row_once_by_a_model_that_never_saw_it(tmp_path, monkey
 
 def test_folds_keep_what_the_split_keeps_whole(monkeypatch):
     seen = []
-    monkeypatch.setattr(Learner, "_learn", lambda *_: None)
-    monkeypatch.setattr(Learner, "evaluate", lambda self, table: seen.append(table) or {})
+    monkeypatch.setattr(Learner, "_learn", lambda *given: seen.append(given[-1]) or {})
     cells = tiny.columns()
     cells["buyer"] = [n // 4 for n in range(tiny.ROWS)]
     learner(split=Split(by="buyer")).folds(cells, 3, run=False, verbose=False)

@@ -43,7 +43,7 @@ def fit(
             raise ConfigError("--resume goes on with a run as it began: only --data goes with it.")
         began = Began.read(resume, data_dir)
     elif config is not None:
-        began = Began(config, data_dir or config.parent, config.parent)
+        began = Began(config, data_dir or config.parent, config.parent, folds)
     else:
         raise ConfigError("fit needs a config, or --resume RUN.")
     if seed is not None:
@@ -53,8 +53,15 @@ def fit(
     files = began.files(loaded)
     folder = resume or run or RUNS / loaded.name
     numbered = resume is None and run is None
+    folds = began.folds
+    held = Run(
+        folder,
+        resume=resume is not None,
+        numbered=numbered,
+        files=files,
+        of_folds=folds is not None,
+    )
     if folds is None:
-        held = Run(folder, resume=resume is not None, numbered=numbered, files=files)
         learner.fit(loaded.data.tables(), run=held, root=loaded.root, verbose=not quiet)
         print(
             f"plait evaluate {held.folder} TABLE\nplait predict {held.folder} TABLE -o OUT",
@@ -62,13 +69,10 @@ def fit(
         )
     else:
         spec = int(folds) if folds.removeprefix("-").isdecimal() else folds
-        held = Run(folder, numbered=numbered, resumable=False)
         found = learner.folds(
             loaded.data.train, spec, run=held, root=loaded.root, verbose=not quiet
         )
         for name, scores in found["folds"].items():
             print(f"fold {name}\n{scores_table(scores)}")
         print(f"mean\n{scores_table(found['mean'])}")
-        for name, text in files.items():
-            (held.folder / name).write_text(text, encoding="utf-8")
     print(held.folder)

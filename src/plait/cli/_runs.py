@@ -21,11 +21,13 @@ class Began:
         config: its config, as it ran.
         data_dir: what the config's paths are relative to.
         code_dir: where the user's own classes are looked for.
+        folds: as they were asked for; None where it is a run of none.
     """
 
     config: Path
     data_dir: Path
     code_dir: Path
+    folds: str | None = None
 
     @classmethod
     def read(cls, folder: Path, data_dir: Path | None = None) -> "Began":
@@ -45,7 +47,7 @@ class Began:
             raise ConfigError(
                 f"'{folder}' holds no run that `plait fit` began: its {_COMMAND} cannot be read."
             ) from error
-        return cls(folder / _CONFIG, data_dir or was, code)
+        return cls(folder / _CONFIG, data_dir or was, code, said.get("folds"))
 
     def files(self, config: Config) -> dict[str, str]:
         """The files from which it is read again.
@@ -61,6 +63,7 @@ class Began:
             "argv": [without_passwords(word) for word in sys.argv],
             "data_dir": str(self.data_dir.resolve()),
             "config_dir": str(self.code_dir.resolve()),
+            "folds": self.folds,
         }
         return {
             _CONFIG: without_passwords(dump(config.document, head=head)),

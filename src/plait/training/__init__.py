@@ -10,7 +10,9 @@ from plait.training._progress import Progress
 from plait.training._run import RUNS, Run, held_run
 from plait.training._run_folder import (
     MODEL_FILE,
+    SCORES,
     begin_documents,
+    folds_documents,
     outcome_documents,
     write_documents,
     write_run,
@@ -25,6 +27,7 @@ from plait.training._trained_rows import trained_rows
 __all__ = [
     "MODEL_FILE",
     "RUNS",
+    "SCORES",
     "Epoch",
     "Progress",
     "Run",
@@ -40,6 +43,7 @@ __all__ = [
     "counted_rows",
     "demand_parts",
     "environment",
+    "folds_documents",
     "held_run",
     "label_coverage",
     "labelled_rows",

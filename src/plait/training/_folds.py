@@ -1,21 +1,22 @@
 """One run of all folds: what is checked before the first one trains, and where each one goes."""
 
+import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from plait._beside import folder_beside
 from plait.errors import ConfigError, DataError
 from plait.inference import Scores, mean_scores, row_weights
 from plait.table import Parts, Table
 from plait.tasks import Task
 from plait.training._coverage import labelled_rows
 from plait.training._notes import tell
-from plait.training._run_folder import write_documents
+from plait.training._run import Run, fold_run
+from plait.training._run_folder import METRICS, MODEL_FILE, SCORES, write_documents
 
 Folds = Sequence[tuple[str, Parts]]
 _LONGEST = 100
@@ -23,16 +24,16 @@ _LONGEST = 100
 
 def run_folds(
     every: Folds,
-    folder: Path | None,
-    scored: Callable[[Parts, Path | None], Scores],
+    run: Run | None,
+    scored: Callable[[Parts, Run | None], Scores],
     verbose: bool = True,
 ) -> dict[str, Any]:
-    """Trains and scores each fold; the folder of the run is there when the last one is over.
+    """Trains and scores each fold that is not over yet, in a run of its own within the run.
 
     Args:
         every: each fold's name and rows.
-        folder: of the run, with a folder for each fold in it; None for none.
-        scored: trains one fold into a folder of its own, and scores it.
+        run: of all folds; None for none.
+        scored: trains one fold in its run, and scores it; what a fold leaves has its scores.
         verbose: whether to say which fold it is, and where the run went.
 
     Returns:
@@ -40,17 +41,32 @@ def run_folds(
     """
     folders = fold_folders(name for name, _ in every)
     scores: dict[str, Scores] = {}
-    with nullcontext() if folder is None else folder_beside(folder) as beside:
-        for place, (name, rows) in enumerate(every, start=1):
-            if verbose:
-                tell([f"fold {name}, {place} of {len(every)}"])
-            scores[name] = scored(rows, None if beside is None else beside / folders[name])
-        found = {"folds": scores, "mean": mean_scores(list(scores.values()))}
-        if beside is not None:
-            write_documents(beside, {"metrics": found})
-    if verbose and folder is not None:
-        tell([f"run: {folder}"])
+    for place, (name, rows) in enumerate(every, start=1):
+        if verbose:
+            tell([f"fold {name}, {place} of {len(every)}"])
+        before = None if run is None else _scores(run.folder / folders[name])
+        if before is None:
+            with fold_run(run, folders[name]) as held:
+                scores[name] = scored(rows, held)
+        else:
+            scores[name] = before
+    found = {"folds": scores, "mean": mean_scores(list(scores.values()))}
+    if run is not None:
+        write_documents(run.folder, {METRICS: found})
+        if verbose:
+            tell([f"run: {run.folder}"])
     return found
+
+
+def _scores(folder: Path) -> Scores | None:
+    """Those of a fold that is over; None of another."""
+    if not (folder / MODEL_FILE).is_file():
+        return None
+    text = (folder / f"{SCORES}.json").read_text(encoding="utf-8")
+    return {
+        task: {metric: math.nan if value is None else value for metric, value in metrics.items()}
+        for task, metrics in json.loads(text).items()
+    }
 
 
 def fold_folders(names: Iterable[str]) -> dict[str, str]:

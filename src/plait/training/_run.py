@@ -10,12 +10,12 @@ from typing import Any, Self
 
 from plait._beside import is_full, written_beside
 from plait.errors import ConfigError, PlaitError, StoppedError
-from plait.training._checkpoint import found_in, last_whole
+from plait.training._checkpoint import last_whole
 from plait.training._goes_on import GoesOn
 from plait.training._held_folder import HeldFolder
 from plait.training._history import HISTORY_FILE, write_history
 from plait.training._notes import tell
-from plait.training._run_folder import MODEL_FILE, write_documents
+from plait.training._run_folder import METRICS, MODEL_FILE, write_documents
 from plait.training._same_start import demand_same_start
 from plait.training._selection import Epoch
 
@@ -38,7 +38,8 @@ class Run:
         numbered: whether `<folder>-2` and so on will do where it is taken.
         files: more files to lie in it from the start, by name.
         like: the folder of a run that this one repeats; what it began with has to be the same.
-        resumable: whether checkpoints are written.
+        of_folds: whether it is one of folds, each with a run of its own in it.
+        within: the run of folds that this one belongs to.
 
     Raises:
         ConfigError: a new folder that holds something or cannot be written; one to go on with that
@@ -53,12 +54,14 @@ class Run:
         numbered: bool = False,
         files: Mapping[str, str] | None = None,
         like: Path | None = None,
-        resumable: bool = True,
+        of_folds: bool = False,
+        within: "Run | None" = None,
     ) -> None:
         self.resume = resume
         self.files = dict(files or {})
         self.like = like
-        self.resumable = resumable
+        self.of_folds = of_folds
+        self.within = within
         self._own: list[Path] = []
         folder = Path(folder)
         self._held = self._begun(folder) if resume else HeldFolder.new(folder, numbered)
@@ -79,14 +82,14 @@ class Run:
         """The folder of the checkpoints."""
         return self.folder / _CHECKPOINTS
 
-    def begin(self, documents: Mapping[str, Any]) -> GoesOn | None:
+    def begin(self, documents: Mapping[str, Any]) -> GoesOn:
         """Says what the run is about, before it trains.
 
         Args:
             documents: see `begin_documents`; of a run that is gone on with, what they have to be.
 
         Returns:
-            Where checkpoints go, and the one to go on from, if any; None for no checkpoints.
+            Where checkpoints go, and the one to go on from, if any.
 
         Raises:
             DataError: the rows are not those that the run, or the one it repeats, began with.
@@ -102,13 +105,13 @@ class Run:
             demand_same_start(self.folder, documents, told, program=True)
             return GoesOn(self.checkpoints, last_whole(self.checkpoints, told), told)
         self._own += [self.folder / f"{name}.json" for name in documents]
-        if self.resumable:
+        if not self.of_folds:
             self.checkpoints.mkdir(exist_ok=True)
         # The last one, once it is there, says that the others are.
         ending = {_ENVIRONMENT: documents[_ENVIRONMENT]}
         write_documents(self.folder, {n: d for n, d in documents.items() if n not in ending})
         write_documents(self.folder, ending)
-        return GoesOn(self.checkpoints, None, told) if self.resumable else None
+        return GoesOn(self.checkpoints, None, told)
 
     def record(self, history: Sequence[Epoch]) -> None:
         """Writes the epochs so far; what a full disk leaves out, the next epoch brings."""
@@ -127,17 +130,18 @@ class Run:
 
     def end(self) -> None:
         """The run is over and its files are there: nothing is left to go on from."""
-        # With what a process that was killed had not yet renamed.
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        # With what a process that was killed had not yet renamed, or, of a fold, not yet removed.
+        for checkpoints in (self.checkpoints, *self.folder.glob(f"*/{_CHECKPOINTS}")):
+            shutil.rmtree(checkpoints, ignore_errors=True)
         self._held.release()
 
     def fail(self) -> bool:
-        """The run failed by its own doing: without a checkpoint nothing of it is worth keeping.
+        """The run failed by its own doing: without a checkpoint, or a fold, nothing is worth keeping.
 
         Returns:
             Whether it can be gone on with.
         """
-        if self.resume or found_in(self.checkpoints):
+        if self.resume or self._has_got_somewhere():
             self._held.release()
             return True
         shutil.rmtree(self.checkpoints, ignore_errors=True)
@@ -166,6 +170,8 @@ class Run:
             ) from error
         else:
             goes_on = self.fail()
+            if self.within is not None:
+                goes_on = self.within._has_got_somewhere()
             if isinstance(error, OSError) and is_full(error):
                 way_out = f"{self._way_back} then goes on" if goes_on else "begin anew"
                 raise PlaitError(
@@ -175,9 +181,16 @@ class Run:
 
     @property
     def _way_back(self) -> str:
+        if self.within is not None:
+            return self.within._way_back
         if self.files:
             return f"`plait fit --resume {self.folder}`"
-        return f"fit(table, run='{self.folder}', resume=True)"
+        begins = "folds(table, spec" if self.of_folds else "fit(table"
+        return f"{begins}, run='{self.folder}', resume=True)"
+
+    def _has_got_somewhere(self) -> bool:
+        found = (self.folder.glob(p) for p in ("**/*.checkpoint", f"*/{MODEL_FILE}"))
+        return any(map(any, found))
 
     def _is_described(self) -> bool:
         return (self.folder / f"{_ENVIRONMENT}.json").is_file()
@@ -190,21 +203,22 @@ class Run:
                 f"'{folder}' holds no run that was begun. `plait fit CONFIG` begins one."
             )
         held = HeldFolder(folder)
-        if (folder / MODEL_FILE).exists():
+        # What is written last.
+        if (folder / (f"{METRICS}.json" if self.of_folds else MODEL_FILE)).exists():
             held.release()
             raise ConfigError(f"The run '{folder}' is over: there is nothing to go on with.")
         return held
 
 
 def held_run(
-    run: str | Path | bool | Run, resume: bool = False, resumable: bool = True
+    run: str | Path | bool | Run, resume: bool = False, of_folds: bool = False
 ) -> AbstractContextManager[Run | None]:
     """A block in which a run has its folder.
 
     Args:
         run: a folder, or a run that holds one; True is `runs/<date and time>`, False is none.
         resume: see `Run`.
-        resumable: see `Run`.
+        of_folds: see `Run`.
 
     Raises:
         ConfigError: see `Run`; or there is no folder to go on with.
@@ -219,5 +233,22 @@ def held_run(
     if run is False:
         return nullcontext()
     if run is True:
-        return Run(RUNS / f"{datetime.now():%Y-%m-%d-%H%M%S}", numbered=True, resumable=resumable)
-    return Run(run, resume=resume, resumable=resumable)
+        return Run(RUNS / f"{datetime.now():%Y-%m-%d-%H%M%S}", numbered=True, of_folds=of_folds)
+    return Run(run, resume=resume, of_folds=of_folds)
+
+
+def fold_run(within: Run | None, folder: str) -> AbstractContextManager[Run | None]:
+    """A block in which a fold has its folder; it goes on with what was begun there.
+
+    Args:
+        within: the run of all folds; None for no folder.
+        folder: the name of the fold's folder in it.
+    """
+    if within is None:
+        return nullcontext()
+    here = within.folder / folder
+    begun = (here / f"{_ENVIRONMENT}.json").is_file()
+    if not begun:
+        # Killed while it was described: nobody has put anything else there.
+        shutil.rmtree(here, ignore_errors=True)
+    return Run(here, resume=begun, within=within)

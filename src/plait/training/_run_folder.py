@@ -18,6 +18,10 @@ from plait.training._notes import plain_findings
 from plait.training._selection import Epoch
 
 MODEL_FILE = "model.plait"
+METRICS = "metrics"
+"""The document of the scores that a run came to."""
+SCORES = "scores"
+"""That of the scores of a fold on its own rows."""
 
 
 def write_run(
@@ -67,6 +71,19 @@ def begin_documents(
     }
 
 
+def folds_documents(arguments: Mapping[str, Any], table: Table) -> dict[str, Any]:
+    """What is known of a run of folds before the first one trains: JSON data by name.
+
+    Args:
+        arguments: of the learner, and `folds`, what parts the rows.
+        table: all rows.
+    """
+    return {
+        "config": to_plain(arguments),
+        "environment": environment(arguments["seed"], table=table),
+    }
+
+
 def outcome_documents(
     best: Epoch, coverage: Mapping[str, Any], findings: Mapping[str, Findings]
 ) -> dict[str, Any]:
@@ -78,7 +95,7 @@ def outcome_documents(
         findings: broken and cut cells, by part.
     """
     return {
-        "metrics": {**best.selected_by, "labels": coverage},
+        METRICS: {**best.selected_by, "labels": coverage},
         "findings": {part: plain_findings(found) for part, found in findings.items()},
     }
 

@@ -1,7 +1,7 @@
 """Whether a run begins as another one began: on the same rows, about the same, by the same program."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from plait.errors import ConfigError, DataError
 from plait.training._run_folder import as_json
 
-_ABOUT = ("config", "features", "tasks")
+_ENVIRONMENT = "environment"
 _MOST = 3
 _ABSENT = object()
 
@@ -30,15 +30,16 @@ def demand_same_start(
         ConfigError: another configuration, features or tasks that were fitted otherwise, another
             program; or the documents of the run cannot be read.
     """
-    was, now = _documents(folder), {n: json.loads(as_json(d)) for n, d in documents.items()}
-    then, here = was["environment"], now["environment"]
+    now = {name: json.loads(as_json(document)) for name, document in documents.items()}
+    was = _documents(folder, now)
+    then, here = was.pop(_ENVIRONMENT), now.pop(_ENVIRONMENT)
     if program and any(then[name] != here[name] for name in ("plait", "backend")):
         raise ConfigError(
             f"The run '{folder}' was begun with plait {then['plait']} on {then['backend']}, and this "
             f"is plait {here['plait']} on {here['backend']}."
         )
     _demand_same_rows(folder, then["data"], here["data"])
-    for name in _ABOUT:
+    for name in was:
         found = list(islice(_differences(was[name], now[name]), _MOST))
         if found:
             raise ConfigError(
@@ -65,9 +66,9 @@ def _digest(found: Mapping[str, Any] | None) -> str:
     return "no such part" if found is None else f"sha256 {found['sha256'][:16]}..."
 
 
-def _documents(folder: Path) -> dict[str, Any]:
+def _documents(folder: Path, names: Iterable[str]) -> dict[str, Any]:
     found = {}
-    for name in (*_ABOUT, "environment"):
+    for name in names:
         path = folder / f"{name}.json"
         try:
             found[name] = json.loads(path.read_text(encoding="utf-8"))

@@ -1,14 +1,15 @@
 """What is found before the first fold trains, and what a run of folds leaves behind."""
 
+import errno
 import json
+import math
 
-import numpy as np
 import pytest
 
-from plait.errors import ConfigError, DataError
+from plait.errors import ConfigError, DataError, PlaitError
 from plait.table import Table, folds
 from plait.tasks import Multiclass
-from plait.training import check_folds, run_folds
+from plait.training import Run, check_folds, environment, run_folds, write_documents
 from plait.training._folds import fold_folders
 
 ROWS = 40
@@ -18,6 +19,7 @@ CELLS = {
     "lab": ["x", "y"] * 20,
     "w": [1.0] * ROWS,
 }
+ABOUT = {"config": {"folds": "f"}, "environment": environment(0, table=Table.read(CELLS))}
 
 
 def checked(spec="f", by=None, weight=None, **changed):
@@ -58,34 +60,74 @@ def test_no_two_folds_share_a_folder():
     assert all(len(folder) <= 103 for folder in folders.values())
 
 
-def write(rows, here):
-    here.mkdir()
-    (here / "seen").write_text(str(len(rows.test)))
-    return {"lab": {"accuracy": 0.5}}
+def write(rows, run):
+    """What a fold leaves."""
+    run.begin(ABOUT)
+    scores = {"lab": {"accuracy": rows.test[0] / 40, "auc": math.nan}}
+    write_documents(run.folder, {"scores": scores})
+    (run.folder / "model.plait").write_text("whole")
+    return scores
 
 
 def every():
     return list(folds(Table.read(CELLS), "f"))
 
 
-@pytest.mark.parametrize("there", [False, True])
-def test_a_run_of_folds_is_there_when_it_is_over(tmp_path, there):
-    run = tmp_path / "r"
-    if there:
-        run.mkdir()
-    found = run_folds(every(), run, write, verbose=False)
-    assert json.loads((run / "metrics.json").read_text()) == found
-    assert sorted(path.name for path in run.iterdir()) == ["fold-1", "fold-2", "metrics.json"]
-    assert (run / "fold-2" / "seen").read_text() == "20"
-    assert [path.name for path in tmp_path.iterdir()] == ["r"]
+def trained(run, scored):
+    with run:
+        run.begin(ABOUT)
+        return run_folds(every(), run, scored, verbose=False)
 
 
-def test_a_fold_that_fails_leaves_nothing(tmp_path):
-    def second_fails(rows, here):
-        if np.array_equal(rows.test, np.arange(20, 40)):
-            raise KeyError
-        return write(rows, here)
+def test_a_run_of_folds_has_a_run_for_each(tmp_path):
+    run = Run(tmp_path / "r", of_folds=True)
+    found = trained(run, write)
+    assert found["mean"]["lab"]["accuracy"] == 0.25
+    assert json.loads((run.folder / "metrics.json").read_text())["mean"]["lab"]["accuracy"] == 0.25
+    left = {path.name for path in run.folder.iterdir()}
+    assert left == {"config.json", "environment.json", "fold-1", "fold-2", "metrics.json"}
+    with pytest.raises(ConfigError, match="is over"):
+        Run(run.folder, resume=True, of_folds=True)
+
+
+@pytest.mark.parametrize("described", [False, True])
+def test_folds_go_on_with_the_one_that_failed(tmp_path, described):
+    seen, files = [], {"command.json": "{}"}
+
+    def second_fails(rows, run):
+        seen.append((run.folder.name, run.resume))
+        if rows.test[0] == 20:
+            if described:
+                run.begin(ABOUT)
+                (run.checkpoints / "000000-000000003.checkpoint").write_text("")
+            raise OSError(errno.ENOSPC, "full")
+        return write(rows, run)
+
+    run = Run(tmp_path / "r", of_folds=True, files=files)
+    with pytest.raises(PlaitError, match=r"`plait fit --resume .*r` then goes on"):
+        trained(run, second_fails)
+    assert (run.folder / "fold-2").exists() == described
+    # As a process that was killed leaves it.
+    (run.folder / "fold-2").mkdir(exist_ok=True)
+    (run.folder / "fold-2" / "features.json").write_text("{")
+    (run.folder / "fold-1" / "checkpoints").mkdir()
+
+    def goes_on(rows, run):
+        seen.append((run.folder.name, run.resume))
+        return write(rows, run)
+
+    found = trained(Run(tmp_path / "r", resume=True, of_folds=True, files=files), goes_on)
+    assert seen == [("fold-1", False), ("fold-2", False), ("fold-2", described)]
+    assert not list(run.folder.rglob("checkpoints"))
+    assert found["folds"]["1"]["lab"]["accuracy"] == 0.0
+    assert math.isnan(found["mean"]["lab"]["auc"])
+
+
+def test_without_a_fold_to_keep_nothing_is_left(tmp_path):
+    def fails(rows, run):
+        run.begin(ABOUT)
+        raise KeyError
 
     with pytest.raises(KeyError):
-        run_folds(every(), tmp_path / "r", second_fails, verbose=False)
+        trained(Run(tmp_path / "r", of_folds=True), fails)
     assert list(tmp_path.iterdir()) == []
