@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from plait._dropout import Dropout
 from plait._ranges import demand_channels, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
 from plait.encoders._residual_block import built_block
@@ -117,7 +118,7 @@ class AudioConv(Encoder):
             )
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy)
         self.norm.build(shape)
-        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.drop = Dropout(self.dropout, dtype=self.dtype_policy)
         self.project = keras.layers.Dense(self.width, dtype=self.dtype_policy, name="project")
         self.project.build((None, None, pitches * self.channels[-1]))
         self.loudness = keras.layers.Dense(self.width, dtype=self.dtype_policy, name="loudness")

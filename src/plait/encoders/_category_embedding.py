@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from plait._ranges import MOST_SEED, demand_share, demand_whole
+from plait.backend import uniform
 from plait.encoders._encoder import Encoder
 
 _UNKNOWN = 0
@@ -66,7 +67,7 @@ class CategoryEmbedding(Encoder):
     ) -> dict[str, Any]:
         ids = ops.cast(values, "int32")
         if training and self.unknown > 0:
-            draw = keras.random.uniform(ops.shape(ids), seed=self._draws)
+            draw = uniform(ops.shape(ids), self._draws)
             ids = ops.where(draw < self.unknown, _UNKNOWN, ids)
         known = ops.logical_and(ids >= 0, ids < self.table.shape[0])
         ids = ops.where(known, ids, _UNKNOWN)

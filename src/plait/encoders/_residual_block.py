@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from plait._dropout import Dropout
+
 
 @keras.saving.register_keras_serializable(package="plait")
 class ResidualBlock(keras.layers.Layer):
@@ -30,7 +32,7 @@ class ResidualBlock(keras.layers.Layer):
         self.dropout = dropout
 
     def build(self, x_shape: Any, keep_shape: Any = None) -> None:
-        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.drop = Dropout(self.dropout, dtype=self.dtype_policy)
         self.conv = keras.layers.Conv2D(
             x_shape[-1],
             3,

@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from plait._dropout import Dropout
 from plait._ranges import MOST_SEED, demand_share, demand_whole
+from plait.backend import uniform
 from plait.encoders._encoder import Encoder
 from plait.errors import ConfigError
 
@@ -86,7 +88,7 @@ class TextBag(Encoder):
         self.norm.build((None, self.width))
         self.inner = keras.layers.Dense(self.hidden, activation="gelu", dtype=policy, name="inner")
         self.inner.build((None, self.width))
-        self.drop = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=policy)
+        self.drop = Dropout(self.dropout, seed=self.seed, dtype=policy)
         self.outer = keras.layers.Dense(self.width, dtype=policy, name="outer")
         self.outer.build((None, self.hidden))
 
@@ -100,7 +102,7 @@ class TextBag(Encoder):
             steps = ops.arange(values.shape[1], dtype="int32")
             known = ops.logical_and(known, steps < ops.expand_dims(lengths, -1))
         if training and self.gram_dropout > 0:
-            draw = keras.random.uniform(ops.shape(weights), seed=self._draws)
+            draw = uniform(ops.shape(weights), self._draws)
             known = ops.logical_and(known, draw >= self.gram_dropout)
             weights = weights / (1.0 - self.gram_dropout)
         weights = ops.where(known, weights, 0.0) * self.gain

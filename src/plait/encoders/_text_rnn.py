@@ -5,7 +5,9 @@ from typing import Any, ClassVar, Literal
 import keras
 from keras import ops
 
+from plait._dropout import Dropout
 from plait._ranges import MOST_SEED, demand_share, demand_whole
+from plait.backend import uniform
 from plait.encoders._encoder import Encoder
 from plait.errors import ConfigError
 
@@ -97,8 +99,8 @@ class TextRNN(Encoder):
             net = keras.layers.Bidirectional(net, dtype=policy, name="both_ways")
         self.net = net
         self.net.build((None, values_shape[-1], read))
-        self.drop_in = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=policy)
-        self.drop_out = keras.layers.Dropout(self.dropout, seed=self.seed + 1, dtype=policy)
+        self.drop_in = Dropout(self.dropout, seed=self.seed, dtype=policy)
+        self.drop_out = Dropout(self.dropout, seed=self.seed + 1, dtype=policy)
 
     def call(
         self, values: Any, lengths: Any = None, training: bool | None = None
@@ -110,7 +112,7 @@ class TextRNN(Encoder):
         steps = ops.arange(ids.shape[1], dtype="int32")
         ids = ops.where(ops.logical_and(ids >= 0, ids < self.vocabulary), ids, _UNKNOWN)
         if training and self.unknown > 0:
-            draw = keras.random.uniform(ops.shape(ids), seed=self._draws)
+            draw = uniform(ops.shape(ids), self._draws)
             ids = ops.where(draw < self.unknown, _UNKNOWN, ids)
         ids = ops.where(steps < lengths, ids, 0)
         mask = steps < ops.maximum(lengths, 1)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from plait._dropout import Dropout
 from plait.errors import ConfigError
 from plait.heads._head import Head
 
@@ -70,7 +71,7 @@ class LinearHead(Head):
 
     def build(self, tokens_shape: Any) -> None:
         # Half precision would round a price to three digits.
-        self.drop = keras.layers.Dropout(self.dropout, dtype="float32", name="drop")
+        self.drop = Dropout(self.dropout, dtype="float32", name="drop")
         self.logits = keras.layers.Dense(
             self.size,
             bias_initializer=keras.initializers.Constant(0.0 if self.prior is None else self.prior),

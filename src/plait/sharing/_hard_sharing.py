@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from plait._dropout import Dropout
 from plait.errors import ConfigError
 from plait.sharing._sharing import Sharing
 
@@ -73,7 +74,7 @@ class HardSharing(Sharing):
                         dtype=self.dtype_policy,
                         name="fall",
                     ),
-                    keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="dropout"),
+                    Dropout(self.dropout, dtype=self.dtype_policy, name="dropout"),
                 ],
                 name=f"block_{number}",
             )
