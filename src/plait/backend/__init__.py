@@ -13,8 +13,8 @@ if keras.backend.backend() == "jax":
         draws,
         followed,
         in_float64,
-        in_turns,
         keep_compiled,
+        lightly_compiled,
         no_gradient,
         read,
         seeded,
@@ -22,9 +22,11 @@ if keras.backend.backend() == "jax":
         spread,
         test_step,
         train_step,
+        uniform,
         until,
         vjp,
     )
+    from plait.backend._jax_turns import in_turns
 elif keras.backend.backend() == "torch":
     from plait.backend._torch import (
         NO_SECOND_DERIVATIVE,
@@ -36,6 +38,7 @@ elif keras.backend.backend() == "torch":
         in_float64,
         in_turns,
         keep_compiled,
+        lightly_compiled,
         no_gradient,
         read,
         seeded,
@@ -43,6 +46,7 @@ elif keras.backend.backend() == "torch":
         spread,
         test_step,
         train_step,
+        uniform,
         until,
         vjp,
     )
@@ -57,6 +61,7 @@ elif keras.backend.backend() == "tensorflow":
         in_float64,
         in_turns,
         keep_compiled,
+        lightly_compiled,
         no_gradient,
         read,
         seeded,
@@ -64,6 +69,7 @@ elif keras.backend.backend() == "tensorflow":
         spread,
         test_step,
         train_step,
+        uniform,
         until,
         vjp,
     )
@@ -83,6 +89,7 @@ __all__ = [
     "in_float64",
     "in_turns",
     "keep_compiled",
+    "lightly_compiled",
     "mask_of",
     "no_gradient",
     "read",
@@ -92,6 +99,7 @@ __all__ = [
     "spread",
     "test_step",
     "train_step",
+    "uniform",
     "until",
     "vjp",
 ]

@@ -1,15 +1,17 @@
 """JAX: the step is traced, so state goes in and out as values."""
 
 import contextlib
+import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import keras
 import numpy as np
+
+from plait import _hash
 
 _KEPT_BYTES = 1 << 30
 _WORTH_KEEPING = 0.1
@@ -90,9 +92,31 @@ def keep_compiled(folder: Callable[[], Path]) -> None:
         jax.config.update("jax_compilation_cache_dir", str(folder()))
 
 
+def lightly_compiled() -> contextlib.AbstractContextManager:
+    """A block whose programs run once or twice each, so that optimizing them costs more than it spares.
+
+    Making a model is such a block: each shape of weights has a program of its own that draws them.
+    """
+    option, block = "jax_disable_most_optimizations", contextlib.ExitStack()
+    block.callback(jax.config.update, option, jax.config.read(option))
+    jax.config.update(option, True)
+    return block
+
+
 def no_gradient() -> contextlib.AbstractContextManager:
     """A block in which nothing is recorded for differentiation."""
     return contextlib.nullcontext()
+
+
+def uniform(shape: Sequence[int], generator: keras.random.SeedGenerator) -> Any:
+    """The next draw of a layer, float32 in [0, 1).
+
+    By plait's hash: `jax.random` loops through its rounds, which a CPU compiles seven times and runs
+    four to six times as long.
+    """
+    words = generator.next().astype("int32")
+    places = jax.numpy.arange(math.prod(shape), dtype="int32").reshape(shape)
+    return _hash.uniform(words[0], words[1], places)
 
 
 def seeded(seed: int) -> contextlib.AbstractContextManager:
@@ -164,44 +188,6 @@ def test_step(model: Any, *args: Any) -> Any:
     state, data = args
     groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
     return _as_function(model.test_on_data, groups, state, data)
-
-
-def in_turns(model: Any, make: Callable[[], None], turns: Any) -> Callable:
-    """Keras' training function of two compiled steps, of which `turns` says which comes next.
-
-    Args:
-        model: has Keras' `make_train_function`.
-        make: has Keras build `model.train_function` anew.
-        turns: see `plait.model._turns.Turns`.
-    """
-
-    def compiled() -> Callable:
-        # A function of its own: JAX keeps one trace for all bound methods that are equal.
-        # One step at a time: the loop of `steps_per_execution` is below.
-        held, step = model.steps_per_execution, model.train_step
-        object.__setattr__(model, "train_step", partial(step))
-        model.steps_per_execution = 1
-        try:
-            make()
-        finally:
-            model.steps_per_execution = held
-            object.__delattr__(model, "train_step")
-        return model.train_function
-
-    functions = {looks: compiled() for looks in (True, False)}
-
-    def run(state: tuple, iterator: Any) -> tuple[Any, tuple]:
-        for number in range(model.steps_per_execution):
-            try:
-                with turns.next() as looks:
-                    logs, state = functions[looks](state, iterator)
-            except StopIteration:
-                if not number:
-                    raise
-                break
-        return logs, state
-
-    return run
 
 
 def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[keras.Variable]) -> None:

@@ -1,7 +1,7 @@
 """TensorFlow: the step runs in a graph on the variables themselves."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,19 @@ def keep_compiled(folder: Callable[[], Path]) -> None:
     """Nothing: no compiled program outlives its process here."""
 
 
+def lightly_compiled() -> contextlib.AbstractContextManager:
+    """A block whose programs run once or twice each; nothing is compiled before its first run here."""
+    return contextlib.nullcontext()
+
+
 def no_gradient() -> contextlib.AbstractContextManager:
     """A block in which nothing is recorded for differentiation."""
     return contextlib.nullcontext()
+
+
+def uniform(shape: Sequence[int], generator: keras.random.SeedGenerator) -> Any:
+    """The next draw of a layer, float32 in [0, 1)."""
+    return keras.random.uniform(shape, seed=generator)
 
 
 def seeded(seed: int) -> contextlib.AbstractContextManager:

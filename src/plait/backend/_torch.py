@@ -1,7 +1,7 @@
 """torch: the step runs eagerly on the variables themselves, and does not wait for the device."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +99,19 @@ def keep_compiled(folder: Callable[[], Path]) -> None:
     """Nothing: no compiled program outlives its process here."""
 
 
+def lightly_compiled() -> contextlib.AbstractContextManager:
+    """A block whose programs run once or twice each; nothing is compiled before its first run here."""
+    return contextlib.nullcontext()
+
+
 def no_gradient() -> contextlib.AbstractContextManager:
     """A block in which nothing is recorded for differentiation."""
     return torch.no_grad()
+
+
+def uniform(shape: Sequence[int], generator: keras.random.SeedGenerator) -> Any:
+    """The next draw of a layer, float32 in [0, 1)."""
+    return keras.random.uniform(shape, seed=generator)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import keras
 
+from plait.backend import lightly_compiled
+
 Built = TypeVar("Built")
 
 
@@ -30,7 +32,7 @@ def in_fresh_state(build: Callable[[], Built], seed: int) -> Built:
     before = random.getstate()
     random.seed(seed)
     try:
-        with ThreadPoolExecutor(max_workers=1) as thread:
+        with lightly_compiled(), ThreadPoolExecutor(max_workers=1) as thread:
             return thread.submit(run).result()
     finally:
         random.setstate(before)

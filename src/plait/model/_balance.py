@@ -68,6 +68,7 @@ class Balance:
         optimizer: Any,
         owner: Any,
         scored: Sequence[str] = (),
+        observe_every: int = OBSERVE_EVERY,
     ) -> "Balance":
         """Builds the balancer for a model.
 
@@ -79,6 +80,8 @@ class Balance:
             optimizer: of the model.
             owner: the model itself, by which it is told from another one.
             scored: the tasks whose right class has a probability.
+            observe_every: batches from one look at the gradients to the next, where the balancer asks
+                for none.
 
         Raises:
             BalancingError: a need that the model cannot meet.
@@ -112,7 +115,7 @@ class Balance:
             Held(len(tasks)) if balancer.refresh_every > 1 else None,
             names,
             alone,
-            _turns_of(balancer, compares, optimizer),
+            _turns_of(balancer, compares, optimizer, observe_every),
         )
 
     @property
@@ -155,14 +158,16 @@ class Balance:
         )
 
 
-def _turns_of(balancer: Balancer, compares: bool, optimizer: Any) -> Turns | None:
+def _turns_of(
+    balancer: Balancer, compares: bool, optimizer: Any, observe_every: int
+) -> Turns | None:
     if balancer.refresh_every > 1:
         inner = getattr(optimizer, "inner_optimizer", optimizer)
         # Of a step that accumulates several batches all are weighed alike.
         batches = inner.gradient_accumulation_steps or 1
         return Turns(balancer.refresh_every, of_epoch=False, batches=batches)
-    if compares and "gramian" not in balancer.needs:
-        return Turns(OBSERVE_EVERY, of_epoch=True)
+    if compares and "gramian" not in balancer.needs and observe_every > 1:
+        return Turns(observe_every, of_epoch=True)
     return None
 
 

@@ -7,6 +7,7 @@ import keras
 
 from plait import backend
 from plait._names import demand
+from plait._ranges import demand_whole
 from plait.balancing import Balancer, TrialBalancer
 from plait.errors import BalancingError
 from plait.model._balance import Balance, check_auxiliary, exclude_from_decay
@@ -21,7 +22,7 @@ from plait.model._report import Report
 from plait.model._row_key import without_row_key
 from plait.model._saved_state import PREFIX, restore, saved_state
 from plait.model._trials import trials_of
-from plait.model._turns import Turns
+from plait.model._turns import OBSERVE_EVERY, Turns
 from plait.model._watch import watched
 
 
@@ -96,6 +97,7 @@ class MultiTaskModel(keras.Model):
         *,
         balancing: Balancer | None = None,
         auxiliary: Sequence[str] = (),
+        observe_every: int = OBSERVE_EVERY,
     ) -> None:
         """Configures training, as `keras.Model.compile` does.
 
@@ -112,8 +114,12 @@ class MultiTaskModel(keras.Model):
             auto_scale_loss: as in Keras.
             balancing: how the tasks are weighed against each other; None adds the losses.
             auxiliary: the outputs that only serve the others, for balancers that tell them apart.
+            observe_every: batches from one look at the tasks' gradients to the next, for the history,
+                where the balancer itself asks for none. Above 1 the steps that look and those that do
+                not are compiled apart; 1 looks in each and compiles once.
 
         Raises:
+            ConfigError: an `observe_every` that is no whole number from 1 on.
             ValueError: a loss, weight or metric for an output that is not there; a `balancing`
                 that is no balancer; an `auxiliary` that is no output with a loss.
             BalancingError: a balancer with fewer than two tasks, or whose needs the model cannot
@@ -121,6 +127,7 @@ class MultiTaskModel(keras.Model):
         """
         if balancing is not None:
             demand("balancing", balancing, Balancer)
+        demand_whole("compile", observe_every=observe_every)
         super().compile(
             optimizer=optimizer,
             run_eagerly=run_eagerly,
@@ -150,6 +157,7 @@ class MultiTaskModel(keras.Model):
                 "jit_compile": jit_compile,
                 "balancing": balancing,
                 "auxiliary": list(auxiliary),
+                "observe_every": observe_every,
             },
         )
         if balancing is None:
@@ -163,6 +171,7 @@ class MultiTaskModel(keras.Model):
             self.optimizer,
             self,
             objective.scored,
+            observe_every,
         )
         self._keep(_balance=balance)
         if (balance.learnt or isinstance(balancing, TrialBalancer)) and not self.optimizer.built:

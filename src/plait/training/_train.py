@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import keras
 
-from plait.backend import seeded, spread
+from plait.backend import lightly_compiled, seeded, spread
 from plait.balancing import Balancer, Equal
 from plait.data import Batches
 from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
-from plait.model import ModalityDropout, MultiTaskModel, WeightAverage
+from plait.model import OBSERVE_EVERY, ModalityDropout, MultiTaskModel, WeightAverage
 from plait.tasks import Task
 from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._learning import Learning
@@ -21,6 +21,10 @@ from plait.training._start import START, Start
 
 # Decay pulls towards 0, which is no neutral value for these.
 _NO_DECAY = ("bias", "gamma", "beta", "scale", "token")
+
+
+_SHORT = 1000
+"""Steps of a run in which to look at the gradients costs less than to compile a step that does not."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ def train(
         BalancingError: the balancer asks for what the model cannot give.
     """
     with spread(settings.shares):
-        made = built(declaration, settings, balancing, batches.steps, seed, start)
+        with lightly_compiled():
+            made = built(declaration, settings, balancing, batches.steps, seed, start)
         selection = Selection(made.predictor, validation, settings.patience or 1, on_epoch)
         watched = _looked_at(made.balancing, declaration, validation, batches.batch_size)
         how = (settings, selection, callbacks, watched, goes_on, made.learning)
@@ -194,6 +199,7 @@ def compile_model(
         loss_weights={name: task.weight for name, task in tasks.items()},
         balancing=balancing,
         auxiliary=[name for name, task in tasks.items() if task.auxiliary],
+        observe_every=1 if steps * (settings.epochs or 1) <= _SHORT else OBSERVE_EVERY,
     )
 
 
