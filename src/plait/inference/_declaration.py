@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self, get_args
 
 import keras
@@ -20,12 +21,12 @@ from plait.data import FeatureRows
 from plait.errors import ConfigError, ModelFileError
 from plait.features import Feature
 from plait.fusion import Fusion
-from plait.inference._archive import ArrayForm
+from plait.inference._archive import Archive, ArrayForm
 from plait.inference._check_names import check_names
 from plait.inference._connect import Precision, Tensors, connect, graph
 from plait.inference._fresh_state import in_fresh_state
 from plait.inference._rows import check_columns
-from plait.inference._weights import forms_of
+from plait.inference._weights import begin_with, forms_of, weights_of
 from plait.sharing import Sharing
 from plait.table import Table
 from plait.tasks import Task
@@ -71,8 +72,11 @@ class Declaration:
 
         What is compiled for it is kept, for the next process that has the same.
         """
-        keep_compiled(lambda: cache_folder("compiled"))
+        self._keep_compiled()
         return connect(*self._graph, seed=seed)
+
+    def _keep_compiled(self) -> None:
+        keep_compiled(lambda: cache_folder("compiled"))
 
     @property
     def _graph(self) -> tuple[Any, ...]:
@@ -94,10 +98,31 @@ class Declaration:
 
         def dry() -> dict[str, ArrayForm]:
             with keras.StatelessScope(initialize_variables=False):
-                inputs, outputs = graph(*self._graph)
-                return forms_of(keras.Model(inputs, outputs))
+                return forms_of(keras.Model(*graph(*self._graph)))
 
         return in_fresh_state(dry, seed=0)
+
+    def model_from(self, archive: Archive) -> keras.Model:
+        """The model with the weights of an archive, none of which is made before its value is there.
+
+        Raises:
+            ModelFileError: the weights are not those of this declaration.
+        """
+        check_names(self.features, self.tasks, self.key)
+        self._keep_compiled()
+
+        def build() -> keras.Model:
+            with keras.StatelessScope(initialize_variables=False):
+                model = keras.Model(*graph(*self._graph))
+                forms = forms_of(model)
+            archive.check(forms)
+            for name, variable in weights_of(model).items():
+                begin_with(variable, partial(archive.read, name, forms[name]))
+            with keras.StatelessScope():
+                pass  # leaving it makes the variables
+            return model
+
+        return in_fresh_state(build, seed=0)
 
     def rows(self, table: Table, again: bool = False, disk: DiskCache | None = None) -> FeatureRows:
         """A table's rows as the model reads them.

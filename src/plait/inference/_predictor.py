@@ -88,8 +88,7 @@ class Predictor:
             declaration = Declaration.from_plain(archive.description, custom_objects)
             try:
                 archive.check_count(declaration.least_weights)
-                archive.check(declaration.forms())
-                predictor = cls.build(declaration)
+                predictor = cls(declaration, declaration.model_from(archive))
                 predictor._check_decoding()
             except (
                 LookupError,
@@ -104,9 +103,6 @@ class Predictor:
                 raise ModelFileError(
                     f"The saved model {archive.path} describes no model that can be built: {error}"
                 ) from error
-            variables = weights_of(predictor.model)
-            for name, form in forms_of(predictor.model).items():
-                variables[name].assign(archive.read(name, form))
         return predictor
 
     def _check_decoding(self) -> None:
