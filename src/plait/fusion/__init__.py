@@ -4,7 +4,8 @@ from plait.fusion._concat import Concat
 from plait.fusion._fusion import Fusion
 from plait.fusion._max import Max
 from plait.fusion._mean import Mean
+from plait.fusion._pooled_fusion import PooledFusion
 from plait.fusion._sum import Sum
 from plait.fusion._weighted import Weighted
 
-__all__ = ["Concat", "Fusion", "Max", "Mean", "Sum", "Weighted"]
+__all__ = ["Concat", "Fusion", "Max", "Mean", "PooledFusion", "Sum", "Weighted"]
