@@ -152,7 +152,8 @@ class Learner:
             resume: go on with the run in that folder, which was killed or stopped, on the same data and
                 declared as it was. It ends with the weights that it would have had.
             callbacks: Keras' own.
-            verbose: whether to print the choices made, a progress bar and the outcome.
+            verbose: whether to print the choices made, a progress bar and the outcome. What ended
+                training early is told in any case.
 
         Raises:
             DataError: a column that is not there, a cell that cannot be read, a task without labels.
@@ -241,6 +242,8 @@ class Learner:
             write_run(run.folder, trained.predictor, trained.history, documents)
         if verbose:
             tell(outcome(trained.best, trained.history, findings.values(), trained.ended))
+        elif trained.ended is not None:
+            tell([trained.ended])
         return scores
 
     @property
