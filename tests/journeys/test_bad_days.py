@@ -11,22 +11,22 @@ from plait.features import Image
 @pytest.fixture
 def days(records):
     """Records whose run has a checkpoint early, and decodes every picture when it needs it."""
-    records.configure("epochs: 1, batch_size: 16", "epochs: 4, batch_size: 16, checkpoint_every: 2")
+    records.configure("epochs: 1, batch_size: 16", "epochs: 8, batch_size: 16, checkpoint_every: 2")
     return records
 
 
 @pytest.fixture
 def mid_run(monkeypatch):
-    """Has something done once, when a batch of the third of four epochs is about to be read.
+    """Has something done once, when a batch of the sixth of eight epochs is about to be read.
 
-    Batches are read ahead: those of the first epoch have been read by then, trained or not.
+    Batches are read ahead, but not so far: a checkpoint has been written by then.
     """
 
     def arm(spoil):
         read, spoilt = Batches.batch, []
 
         def batch(self, epoch, index):
-            if epoch == 2 and not spoilt:
+            if epoch == 6 and not spoilt:
                 spoilt.append(True)
                 spoil()
             return read(self, epoch, index)
@@ -40,7 +40,9 @@ def mid_run(monkeypatch):
 def without_cache(monkeypatch):
     made = FeatureRows.__init__
     monkeypatch.setattr(
-        FeatureRows, "__init__", lambda self, features, table, *_: made(self, features, table, 0)
+        FeatureRows,
+        "__init__",
+        lambda self, features, table, *_, **__: made(self, features, table, 0),
     )
 
 
@@ -80,11 +82,11 @@ def test_where_a_gap_is_an_error_the_run_ends_and_can_be_gone_on_with(
 def test_a_worker_thread_that_dies_ends_the_run_at_once(days, monkeypatch, without_cache, plait):
     encode, calls = Image.encode, []
 
-    def dies(self, column):
+    def dies(self, column, *rest):
         calls.append(column)
         if len(calls) == 2:
             raise MemoryError("no memory left in this thread")
-        return encode(self, column)
+        return encode(self, column, *rest)
 
     monkeypatch.setattr(Image, "encode", dies)
     with pytest.raises(MemoryError, match="in this thread"):

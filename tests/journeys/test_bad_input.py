@@ -232,7 +232,7 @@ def test_check_finds_it_first(spoil, records, plait):
         (("fit", "plait.yaml", "--folds", "²"), ["'²'", "no column"]),
         (("fit", "plait.yaml", "--folds", "--2"), ["'--2'", "no column"]),
         (("new", "~nobody-of-this-name/t.csv"), ["~nobody-of-this-name/t.csv"]),
-        (("new", "https://example.org/t.csv"), ["address", "Download"]),
+        (("new", "http://127.0.0.1:9/t.csv"), ["127.0.0.1:9/t.csv", "cannot be read"]),
         (("fit", "plait.yaml", "--folds", "parts"), ["'parts'", "Did you mean 'part'?"]),
     ],
     ids=" ".join,

@@ -38,7 +38,7 @@ def test_help_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "words", [["fitt"], ["fit"], ["fit", "a", "--nope"], ["demo", "--seed", "x"]]
+    "words", [["fitt"], ["predict"], ["fit", "a", "--nope"], ["demo", "--seed", "x"]]
 )
 def test_wrong_usage_ends_with_2(words, capsys):
     assert main(words) == 2

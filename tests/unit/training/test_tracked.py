@@ -144,8 +144,8 @@ def test_trackers_are_a_list_of_objects(wrong):
 
 def test_a_run_that_fails_takes_its_trackers_folders_along(tmp_path):
     run = Run(tmp_path / "run")
-    run.folder.mkdir()
     run.checkpoints.mkdir()
+    run.owns(run.folder / "tensorboard")
     (run.folder / "tensorboard").mkdir()
     (run.folder / "tensorboard" / "events").write_text("")
     run.fail()

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from plait._dropout import Dropout
 from plait.balancing import PCGrad
 from plait.data import Batches
 from plait.errors import BadLoss, PlaitError
@@ -160,7 +161,7 @@ def test_the_learning_rate_rises_and_falls():
 def test_gradients_of_several_batches_move_the_weights_once(monkeypatch):
     """The mean of two batches' gradients is the gradient of both together, where all is labelled."""
     # Two batches do not drop what one of both drops.
-    monkeypatch.setattr(keras.layers.Dropout, "call", lambda self, inputs, training=False: inputs)
+    monkeypatch.setattr(Dropout, "call", lambda self, inputs, training=False: inputs)
     declared = tiny.declaration(features={"size": Number()}, tasks={"price": Regression()})
     cells = {"size": np.linspace(-1, 1, 32), "price": np.linspace(0, 3, 32) ** 2}
     settings = replace(THREE_STEPS, clip_norm=None, learning_rate=0.01, schedule="constant")
@@ -268,8 +269,8 @@ def test_a_bad_loss_is_named_with_its_rows_in_the_table(balancing):
     batches = batches_of(declared, settings, kind=Wild)
     trained = fitted(declared, batches, settings, balancing=balancing)
     (batch,) = (n for n in range(3) if 17 in batches.numbers(2, n))
-    assert trained.diverged.startswith("Task 'price': the loss is not finite at step")
-    assert trained.diverged.endswith(f"batch {batch + 1} of epoch 2, in row 17 of {batches.table}.")
+    assert trained.ended.startswith("Task 'price': the loss is not finite at step")
+    assert trained.ended.endswith(f"batch {batch + 1} of epoch 2, in row 17 of {batches.table}.")
 
 
 def test_where_no_row_stands_out_all_of_the_batch_are_named():
