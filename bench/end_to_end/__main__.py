@@ -22,6 +22,9 @@ rows, with their standard errors: accuracy, and for price the mean absolute erro
 Then: the CPU seconds of `plait predict` on 500 rows in a fresh process; the milliseconds that a
 warm `Predictor` takes for one row; those of `plait --help`; and the seconds that `import plait`
 adds to `import keras`. The last line is JSON.
+
+To be run where plait and torch are installed and TensorFlow is not: Keras imports it wherever it is,
+which takes seconds of every program but torch's.
 """
 
 import argparse
