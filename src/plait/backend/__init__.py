@@ -7,6 +7,7 @@ from plait.backend._masks import mask_of, set_mask
 if keras.backend.backend() == "jax":
     from plait.backend._jax import (
         NO_SECOND_DERIVATIVE,
+        answering,
         apply_gradients,
         cholesky,
         device_count,
@@ -30,6 +31,7 @@ if keras.backend.backend() == "jax":
 elif keras.backend.backend() == "torch":
     from plait.backend._torch import (
         NO_SECOND_DERIVATIVE,
+        answering,
         apply_gradients,
         cholesky,
         device_count,
@@ -53,6 +55,7 @@ elif keras.backend.backend() == "torch":
 elif keras.backend.backend() == "tensorflow":
     from plait.backend._tensorflow import (
         NO_SECOND_DERIVATIVE,
+        answering,
         apply_gradients,
         cholesky,
         device_count,
@@ -81,6 +84,7 @@ else:
 
 __all__ = [
     "NO_SECOND_DERIVATIVE",
+    "answering",
     "apply_gradients",
     "cholesky",
     "device_count",

@@ -149,6 +149,21 @@ def spread(devices: int) -> contextlib.AbstractContextManager:
     return keras.distribution.DataParallel(devices=names).scope()
 
 
+def answering(model: keras.Model) -> Callable[[Mapping[str, Any]], Any]:
+    """What gives a model's answers to a batch of NumPy arrays, with its weights as they are then.
+
+    Keras' `predict_on_batch` has the compiled function return a copy of each weight.
+    """
+    variables = model.variables
+
+    @jax.jit
+    def answers(values: list, x: Mapping[str, Any]) -> Any:
+        with keras.StatelessScope(zip(variables, values, strict=True)):
+            return model(x, training=False)
+
+    return lambda x: answers(read(variables), x)
+
+
 def train_step(model: Any, *args: Any) -> Any:
     """Keras' `(state, data) -> (logs, state)`, by `model.train_on_data(data)`."""
     state, data = args

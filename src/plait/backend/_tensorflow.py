@@ -128,6 +128,11 @@ def spread(devices: int) -> contextlib.AbstractContextManager:
     return contextlib.nullcontext()
 
 
+def answering(model: keras.Model) -> Callable[[Mapping[str, Any]], Any]:
+    """What gives a model's answers to a batch of NumPy arrays, with its weights as they are then."""
+    return model.predict_on_batch
+
+
 def train_step(model: Any, *args: Any) -> Any:
     """Keras' `data -> logs`, by `model.train_on_data(data)`."""
     (data,) = args

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pyarrow as pa
 
+from plait.backend import answering
 from plait.data import FeatureRows
 from plait.errors import ModelFileError
 from plait.inference._archive import Archive, write_archive
@@ -20,6 +21,8 @@ from plait.inference._weights import forms_of, weights_of
 from plait.table import Table
 
 BATCH_SIZE = 64
+_FEW = 8
+"""Rows of a request that somebody waits for: they need not take as long as a whole batch."""
 _DECODED = 1 << 12
 """Rows whose answers are brought into the user's terms together."""
 
@@ -48,7 +51,8 @@ class Predictor:
     Args:
         declaration: fitted features and tasks, fusion and sharing.
         model: the Keras model of that declaration, from `(inputs)` to logits by task.
-        batch_size: rows a call of the model; every call has this size, so that one shape compiles.
+        batch_size: rows a call of the model; every call has this size, so that one shape compiles, or
+            8 for a table of no more rows.
 
     Example:
         predictor = Predictor.load("pets.plait")
@@ -60,6 +64,7 @@ class Predictor:
     ) -> None:
         self.declaration = declaration
         self.model = model
+        self._answer = answering(model)
         self.batch_size = batch_size
         self.features = declaration.features
         self.tasks = declaration.tasks
@@ -139,8 +144,9 @@ class Predictor:
 
     def _answers(self, rows: FeatureRows) -> Iterator[Answers]:
         """The same, batch by batch."""
-        for count, x in batches(rows, self.batch_size):
-            given = self.model.predict_on_batch(x)
+        size = self.batch_size if rows.rows > _FEW else min(_FEW, self.batch_size)
+        for count, x in batches(rows, size):
+            given = self._answer(x)
             yield Answers(
                 {task: np.asarray(given[task])[:count] for task in self.tasks},
                 {feature: x[f"{feature}__present"][:count] for feature in self.features},

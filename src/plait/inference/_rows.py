@@ -56,6 +56,9 @@ def batches(rows: FeatureRows, size: int) -> Iterator[tuple[int, Inputs]]:
         indices = np.arange(start, min(start + size, rows.rows))
         return len(indices), rows.inputs(indices, size)
 
+    if rows.rows <= size:
+        yield read(0)
+        return
     with ThreadPoolExecutor(max_workers=1) as reader:
         coming = reader.submit(read, 0)
         for start in range(0, rows.rows, size):

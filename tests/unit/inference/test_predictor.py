@@ -108,6 +108,19 @@ def test_rows_are_answered_alike_alone_and_in_a_table_of_several_batches(predict
             assert logits[row].tobytes() == alone[task][0].tobytes()
 
 
+@pytest.mark.parametrize(("rows", "size"), [(1, 8), (8, 8), (9, 64), (65, 64)])
+def test_a_few_rows_need_no_whole_batch(rows, size, predictor, monkeypatch):
+    answer, sizes = predictor._answer, set()
+
+    def seen(x):
+        sizes.update(len(values) for values in x.values())
+        return answer(x)
+
+    monkeypatch.setattr(predictor, "_answer", seen)
+    assert len(predictor.predict(Table.read(tiny.columns(rows=rows)))) == rows
+    assert sizes == {size}
+
+
 def test_answers_in_parts_are_those_of_the_whole(predictor, monkeypatch):
     monkeypatch.setattr(_predictor, "_DECODED", predictor.batch_size + 1)
     table = Table.read(tiny.columns(rows=4 * predictor.batch_size + 3))
