@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 
 class Means(keras.metrics.Metric):
@@ -28,3 +29,8 @@ class Means(keras.metrics.Metric):
     def result(self) -> Any:
         """`(size,)`; 0 where nothing came."""
         return keras.ops.divide_no_nan(self.total.value, self.count.value)
+
+    def on_host(self) -> np.ndarray:
+        """`(size,)`; NaN where nothing came. For the end of an epoch: no operation is compiled."""
+        total, count = (keras.ops.convert_to_numpy(v) for v in (self.total, self.count))
+        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)

@@ -1,6 +1,5 @@
 """What an epoch's steps have to tell beside Keras' metrics, kept in a few variables of the step."""
 
-import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -95,15 +94,11 @@ class Report:
         found: dict[str, float] = {}
         if self._cosines is None or self._shares is None:
             return found
-        met = keras.ops.convert_to_numpy(self._cosines.count).reshape((len(self._tasks),) * 2)
-        cosines = keras.ops.convert_to_numpy(self._cosines.result()).reshape(met.shape)
+        cosines = self._cosines.on_host().reshape((len(self._tasks),) * 2)
         for a, b in combinations(range(len(self._tasks)), 2):
-            name = f"cosine_{self._tasks[a]}_{self._tasks[b]}"
-            found[name] = float(cosines[a, b]) if met[a, b] else math.nan
-        shares = keras.ops.convert_to_numpy(self._shares.result())
-        seen = keras.ops.convert_to_numpy(self._shares.count)
-        for task, share, count in zip(self._tasks, shares, seen, strict=True):
-            found[f"{task}_share"] = float(share) if count else math.nan
+            found[f"cosine_{self._tasks[a]}_{self._tasks[b]}"] = float(cosines[a, b])
+        for task, share in zip(self._tasks, self._shares.on_host(), strict=True):
+            found[f"{task}_share"] = float(share)
         return found
 
     def first_bad(self) -> BadLoss | None:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from plait.backend import lightly_compiled
 from plait.data import FeatureRows
 from plait.inference import Predictor, Scores, gains, mean_gain, score
 from plait.table import Table
@@ -136,10 +137,12 @@ class Selection(keras.callbacks.Callback):
                 self.predictor.tasks, answers.logits, self.validation.table, self.validation.weights
             )
         reached = mean_gain(self.predictor.tasks, scores) if scores else None
+        with lightly_compiled():
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         done = Epoch(
             number=epoch + 1,
             seconds=round(time.monotonic() - self._began, 3),
-            learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            learning_rate=rate,
             loss=loss,
             logs=plain,
             scores=scores,
