@@ -10,6 +10,7 @@ from plait.errors import ConfigError, DataError
 from plait.training._run_folder import as_json
 
 _ABOUT = ("config", "features", "tasks")
+_ENVIRONMENT = "environment"
 _MOST = 3
 _ABSENT = object()
 
@@ -30,8 +31,9 @@ def demand_same_start(
         ConfigError: another configuration, features or tasks that were fitted otherwise, another
             program; or the documents of the run cannot be read.
     """
-    was, now = _documents(folder), {n: json.loads(as_json(d)) for n, d in documents.items()}
-    then, here = was["environment"], now["environment"]
+    was = {name: read_document(folder, name) for name in (*_ABOUT, _ENVIRONMENT)}
+    now = {n: json.loads(as_json(d)) for n, d in documents.items()}
+    then, here = was[_ENVIRONMENT], now[_ENVIRONMENT]
     if program and any(then[name] != here[name] for name in ("plait", "backend")):
         raise ConfigError(
             f"The run '{folder}' was begun with plait {then['plait']} on {then['backend']}, and this "
@@ -65,17 +67,19 @@ def _digest(found: Mapping[str, Any] | None) -> str:
     return "no such part" if found is None else f"sha256 {found['sha256'][:16]}..."
 
 
-def _documents(folder: Path) -> dict[str, Any]:
-    found = {}
-    for name in (*_ABOUT, "environment"):
-        path = folder / f"{name}.json"
-        try:
-            found[name] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"{path} does not say any more what the run began with ({error}). Begin a new run."
-            ) from error
-    return found
+def read_document(folder: Path, name: str) -> dict[str, Any]:
+    """What a run's `<name>.json` says that it began with.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    path = folder / f"{name}.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{path} does not say any more what the run began with ({error}). Begin a new run."
+        ) from error
 
 
 def _versions(environment: Mapping[str, Any]) -> dict[str, Any]:
