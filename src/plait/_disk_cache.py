@@ -55,6 +55,7 @@ class DiskCache:
     """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
         self._folder = folder
         self._share = most_bytes // _SHARE
         self._lock = threading.Lock()

@@ -94,18 +94,26 @@ class DivergedError(PlaitError):
 
 
 class StoppedError(PlaitError):
-    """A run that was asked to stop, by Ctrl-C or SIGTERM, and has written a checkpoint.
+    """A run that was stopped, by Ctrl-C, SIGTERM or `max_memory`, and has written a checkpoint.
 
     Args:
-        signal: the number of the signal.
+        signal: the number of the signal; None where it was none.
         written: whether there was room for the checkpoint; without, the one before is the last.
         way_out: how it goes on.
+        what: what stopped it, as a sentence; the signal if None.
     """
 
-    def __init__(self, signal: int, written: bool = True, way_out: str = "") -> None:
+    def __init__(
+        self,
+        signal: int | None,
+        written: bool = True,
+        way_out: str = "",
+        what: str | None = None,
+    ) -> None:
         lost = (
             "" if written else " The disk is full, so what came after the last checkpoint is lost."
         )
-        super().__init__(f"Stopped by signal {signal}.{lost} {way_out}".strip())
+        self.what = what or f"Stopped by signal {signal}."
+        super().__init__(f"{self.what}{lost} {way_out}".strip())
         self.signal = signal
         self.written = written

@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import keras
-import numpy as np
 import pyarrow as pa
 
-from plait._disk_cache import DiskCache
 from plait._names import parameters
 from plait._ranges import MOST_SEED, demand_whole
 from plait.balancing import Balancer
-from plait.data import Batches
 from plait.errors import PlaitError
 from plait.evaluation import evaluate
 from plait.features import Feature, fit_features
@@ -24,20 +21,22 @@ from plait.tasks import Task
 from plait.training import (
     SCORES,
     Epoch,
+    Estimate,
+    Prepared,
     Progress,
     Run,
+    Spent,
     Start,
     Training,
-    Validation,
+    batch_that_fits,
     begin_documents,
     check_folds,
     choices,
-    counted_rows,
+    counted_parts,
     demand_parts,
+    estimate,
     folds_documents,
     held_run,
-    label_coverage,
-    labelled_rows,
     outcome,
     outcome_documents,
     parted,
@@ -162,9 +161,8 @@ class Learner:
             StoppedError: Ctrl-C or SIGTERM; a checkpoint was written.
             BalancingError: the balancer asks for what the model cannot give.
         """
-        split = Split(column=self.split) if isinstance(self.split, str) else self.split
         with held_run(run, resume) as held:
-            parts = parted(table, validation, split, self._targets, root)
+            parts = parted(table, validation, self._split, self._targets, root)
             self._learn(parts, held, callbacks, verbose)
         if verbose and held is not None:
             tell([f"run: {held.folder}"])
@@ -179,43 +177,20 @@ class Learner:
         scored_on: Table | None = None,
     ) -> Scores:
         """`fit`, from the rows of each part on, in the block of the run; the scores on further rows."""
-        if self.weight is not None:
-            # Test rows are not read here, and need no weight.
-            read = parts.keys() - {"test"}
-            parts = {**parts, **{part: counted_rows(parts[part], self.weight) for part in read}}
-        start = self._start
-        declaration = self._fitted(parts["train"], start)
-        labelled = labelled_rows(declaration.tasks, parts["train"])
-        taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
-        settings = (self.training or Training()).settled(len(taught))
-        times = settings.times(taught, declaration.tasks)
-        disk = settings.disk
-        batches = Batches(
-            taught,
-            declaration.features,
-            declaration.tasks,
-            batch_size=settings.batch_size or 1,
-            seed=self.seed,
-            weights=self._weights(taught),
-            times=times,
-            disk=disk,
-        )
-        chosen_on = self._validation(declaration, parts.get("validation"), disk)
-        coverage = label_coverage(labelled)
+        ready = self._prepared(parts, run)
+        declaration, settings, start = ready.declaration, ready.settings, ready.start
         if verbose:
-            sizes = {part: len(rows) for part, rows in parts.items()}
-            tell(choices(declaration, settings, sizes, coverage, times))
+            sizes = {part: len(rows) for part, rows in ready.parts.items()}
+            tell(choices(declaration, settings, sizes, ready.coverage, ready.times))
             tell(start.told(declaration) if start else ())
         progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
-        arguments = {name: getattr(self, name) for name in parameters(Learner)}
-        arguments["training"] = settings
-        documents = begin_documents(arguments, declaration, parts)
+        documents = self._documents(ready)
         goes_on = None if run is None else run.begin(documents)
         with tracked(settings.trackers, run, documents) as told:
             trained = train(
                 declaration,
-                batches,
-                chosen_on,
+                ready.batches,
+                ready.validation,
                 settings,
                 self.balancing,
                 seed=self.seed,
@@ -231,12 +206,12 @@ class Learner:
             told.choose(trained.best)
         self._predictor, self._model = trained.predictor, trained.model
         self.history = trained.history
-        findings = {"train": batches.findings}
-        if chosen_on is not None:
-            findings["validation"] = chosen_on.rows.findings
+        findings = {"train": ready.batches.findings}
+        if ready.validation is not None:
+            findings["validation"] = ready.validation.rows.findings
         scores = {} if scored_on is None else self.evaluate(scored_on)
         if run is not None:
-            documents = outcome_documents(trained.best, coverage, findings)
+            documents = outcome_documents(trained.best, ready.coverage, findings)
             if scored_on is not None:
                 documents[SCORES] = scores
             write_run(run.folder, trained.predictor, trained.history, documents)
@@ -245,6 +220,24 @@ class Learner:
         elif trained.ended is not None:
             tell([trained.ended])
         return scores
+
+    def estimate(
+        self, table: Any, validation: Any = None, root: FilePath | None = None
+    ) -> Estimate:
+        """What `fit` will take in time, memory and disk, by a few of its steps; none of it is kept.
+
+        Args:
+            table: see `fit`, as the others.
+            validation: the rows that choose the best epoch, if they have a table of their own.
+            root: the folder that media paths are relative to; each file's own if None.
+
+        Raises:
+            DataError, ConfigError, BalancingError: see `fit`.
+        """
+        spent = Spent()
+        parts = parted(table, validation, self._split, self._targets, root)
+        ready = self._prepared(parts)
+        return estimate(ready, self.balancing, self._documents(ready), spent)
 
     @property
     def predictor(self) -> Predictor:
@@ -335,6 +328,10 @@ class Learner:
             return run_folds(every, held, scored, verbose)
 
     @property
+    def _split(self) -> Split | None:
+        return Split(column=self.split) if isinstance(self.split, str) else self.split
+
+    @property
     def _targets(self) -> list[str]:
         return [task.column or name for name, task in self.tasks.items()]
 
@@ -346,9 +343,24 @@ class Learner:
         encoders = [feature.encoder for feature in self.features.values()]
         return Start(self.training.start, [*named, *encoders, self.fusion, self.sharing])
 
+    def _prepared(self, parts: Mapping[str, Table], run: Run | None = None) -> Prepared:
+        """What there is to train on, with every choice made."""
+        parts, start = counted_parts(parts, self.weight), self._start
+        training = self.training or Training()
+        declaration = self._fitted(parts["train"], start)
+        ready = Prepared.of(declaration, parts, training, self.weight, self.seed, start)
+        if training.batch_size == "auto":
+            return batch_that_fits(ready, self.balancing, run)
+        return ready
+
+    def _documents(self, ready: Prepared) -> dict[str, Any]:
+        arguments = {name: getattr(self, name) for name in parameters(Learner)}
+        arguments["training"] = ready.settings
+        return begin_documents(arguments, ready.declaration, ready.parts)
+
     def _fitted(self, table: Table, start: Start | None) -> Declaration:
         """Features and tasks that have seen the training rows, with every choice made."""
-        weights = self._weights(table)
+        weights = None if self.weight is None else row_weights(table, self.weight)
         if start is not None:
             return self.declared(
                 start.features(self.features, table), start.tasks(self.tasks, table, weights)
@@ -370,16 +382,3 @@ class Learner:
             self.weight,
             self.training.precision if self.training else None,
         ).settled()
-
-    def _validation(
-        self, declaration: Declaration, table: Table | None, disk: DiskCache | None
-    ) -> Validation | None:
-        if table is None:
-            return None
-        # A label that cannot be read is told before the first epoch.
-        labelled_rows(declaration.tasks, table)
-        rows = declaration.rows(table, again=True, disk=disk)
-        return Validation(table, rows, self._weights(table))
-
-    def _weights(self, table: Table) -> np.ndarray | None:
-        return None if self.weight is None else row_weights(table, self.weight)

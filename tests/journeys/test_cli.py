@@ -1,6 +1,7 @@
 """The command line from a config to answers."""
 
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -147,6 +148,28 @@ def test_check_tells_what_the_data_are(shop, plait):
     assert "rows: train 32, validation 8, test 8" in said.out
     assert "feature age: Number, 0 of 48 cells empty" in said.out
     assert "task sold: Binary, labelled: train 32 of 32" in said.out
+    for told in (
+        r"estimates, by some steps of 16 rows a step",
+        r"memory: [\d.]+ [MG]B at once",
+        r"time: [\d.]+ \w+ to the first steps, [\d.]+ s an epoch .* for 1 epochs",
+        r"disk: [\d.]+ MB while it trains, [\d.]+ MB when it is over",
+    ):
+        assert re.search(told, said.out), told
+    assert "estimates" not in plait("check", shop.config, "--quick").out
+
+
+def test_check_says_where_memory_is_too_little(shop, plait):
+    said = plait("check", shop.config, "--set", "training.max_memory=100MB")
+    assert "warning: that is more memory than max_memory=100MB." in said.out
+
+
+def test_a_run_that_takes_too_much_stops_with_a_message(shop, plait):
+    run = shop.folder / "much"
+    said = plait("fit", shop.config, "--run", run, "--max-memory", "100MB", "--quiet")
+    assert said.code == 2
+    assert "more than max_memory=100MB" in said.err
+    assert f"`plait fit --resume {run}` goes on where it was." in said.err
+    assert len(list((run / "checkpoints").iterdir())) == 1
 
 
 def test_check_trains_nothing(shop, plait):
@@ -194,7 +217,7 @@ def test_folds_make_one_run_with_the_mean(shop, plait, tmp_path):
 def test_new_writes_a_config_that_check_accepts(shop, plait):
     config = shop.folder / "new.yaml"
     assert plait("new", shop.table, "-o", config, "--target", "sold").code == 0
-    said = plait("check", config, "--all")
+    said = plait("check", config, "--all", "--quick")
     assert said.code == 0, said.err
     assert "feature photo: Image" in said.out
     assert "task sold: Binary" in said.out

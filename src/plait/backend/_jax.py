@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from plait import _hash
+from plait.backend._device_memory import DeviceMemory
 
 _KEPT_BYTES = 1 << 30
 _WORTH_KEEPING = 0.1
@@ -139,6 +140,14 @@ def set_draws(states: Mapping[str, np.ndarray]) -> None:
 def device_count() -> int | None:
     """How many devices of this machine a step can be spread over; None where it cannot be."""
     return jax.local_device_count()
+
+
+def device_memory() -> DeviceMemory | None:
+    """Of the device that trains; None where that is the machine's own."""
+    told = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" not in told:
+        return None
+    return DeviceMemory(told["bytes_in_use"], told["peak_bytes_in_use"], told["bytes_limit"])
 
 
 def spread(devices: int) -> contextlib.AbstractContextManager:

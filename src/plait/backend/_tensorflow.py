@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from plait.backend._device_memory import DeviceMemory
+
 NO_SECOND_DERIVATIVE: type[Exception] = LookupError
 """What differentiating a pullback raises where an operation's gradient has none of its own."""
 
@@ -120,6 +122,11 @@ def set_draws(states: Mapping[str, np.ndarray]) -> None:
 
 def device_count() -> int | None:
     """How many devices of this machine a step can be spread over; None where it cannot be."""
+    return None
+
+
+def device_memory() -> DeviceMemory | None:
+    """Of the device that trains; None, since TensorFlow does not tell how much there is."""
     return None
 
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import torch
 
+from plait.backend._device_memory import DeviceMemory
+
 NO_SECOND_DERIVATIVE: type[Exception] = RuntimeError
 """What differentiating a pullback raises where an operation's gradient has none of its own."""
 
@@ -150,6 +152,14 @@ def set_draws(states: Mapping[str, np.ndarray]) -> None:
 def device_count() -> int | None:
     """How many devices of this machine a step can be spread over; None where it cannot be."""
     return None
+
+
+def device_memory() -> DeviceMemory | None:
+    """Of the device that trains; None where that is the machine's own."""
+    if not torch.cuda.is_available():
+        return None
+    _, limit = torch.cuda.mem_get_info()
+    return DeviceMemory(torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated(), limit)
 
 
 def spread(devices: int) -> contextlib.AbstractContextManager:

@@ -95,11 +95,14 @@ def check(
     every: Annotated[
         bool, typer.Option("--all", help="Open every picture and sound, not a sample.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Look at the data alone; estimate nothing.")
+    ] = False,
 ) -> None:
-    """Read the data; say what is missing, broken, or will not fit. Trains nothing."""
+    """Read the data; say what is missing, broken, or will not fit, and what a run will take."""
     from plait.cli._check import check as run
 
-    run(config, data_dir=data, overrides=tuple(settings or ()), every=every)
+    run(config, data_dir=data, overrides=tuple(settings or ()), every=every, quick=quick)
 
 
 @app.command()
@@ -129,6 +132,9 @@ def fit(
     max_minutes: Annotated[
         float | None, typer.Option(metavar="N", help="The same as --set training.max_minutes.")
     ] = None,
+    max_memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="The same as --set training.max_memory.")
+    ] = None,
     devices: Annotated[
         str | None, typer.Option(metavar="N|all", help="The same as --set training.devices.")
     ] = None,
@@ -149,6 +155,7 @@ def fit(
         overrides=(
             *(settings or ()),
             *([] if max_minutes is None else [f"training.max_minutes={max_minutes}"]),
+            *([] if max_memory is None else [f"training.max_memory={max_memory}"]),
             *([] if devices is None else [f"training.devices={devices}"]),
             *([] if start is None else [f"training.start={json.dumps(str(start.resolve()))}"]),
             *(["training.freeze=[start]"] if freeze_trunk else []),

@@ -1,11 +1,14 @@
 """`plait check`: what a run would meet, said before it starts."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
+from plait.cli._foreseen import foreseen
 from plait.cli._inspect import inspect
 from plait.config import build_learner, load
 from plait.errors import DataError
-from plait.training import parted
+from plait.training import RUNS, parted
 
 
 def check(
@@ -14,26 +17,37 @@ def check(
     data_dir: Path | None = None,
     overrides: tuple[str, ...] = (),
     every: bool = False,
+    quick: bool = False,
 ) -> None:
-    """Prints what the data are and what is odd about them.
+    """Prints what the data are, what is odd about them, and what a run will take.
 
     Args:
         config: a YAML file.
         data_dir: what the config's paths are relative to, else its own folder.
         overrides: `KEY=VALUE` each.
         every: open every picture and sound, not a sample.
+        quick: take no steps, and say nothing of what a run will take.
 
     Raises:
         PlaitError: a run would end with an error; the message has all of them.
     """
+    # What loading plait took: this process has done nothing else so far.
+    loading = time.process_time()
     loaded = load(config, overrides, data_dir)
     learner = build_learner(loaded)
     targets = [task.column or name for name, task in learner.tasks.items()]
-    parts = parted(loaded.data.tables(), None, loaded.arguments.get("split"), targets, loaded.root)
-    report = inspect(learner, parts, every=every)
+    split = loaded.arguments.get("split")
+    # Without a name: what is estimated below is a process that holds the tables once.
+    report = inspect(
+        learner, parted(loaded.data.tables(), None, split, targets, loaded.root), every=every
+    )
     print("\n".join(report.lines))
     for warning in report.warnings:
         print(f"warning: {warning}")
     if report.problems:
         raise DataError("\n       ".join(report.problems))
+    if not quick:
+        found = learner.estimate(loaded.data.tables(), root=loaded.root)
+        found = replace(found, start=found.start + loading)
+        print("\n".join(foreseen(found, RUNS.absolute().parent)))
     print("Nothing stands in the way of `plait fit`.")

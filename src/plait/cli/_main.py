@@ -27,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.showwarning = _warn
             app(args=argv, prog_name="plait")
     except StoppedError as error:
-        _refuse(str(error))
-        return _SIGNALLED + error.signal
+        code = _refuse(str(error))
+        return code if error.signal is None else _SIGNALLED + error.signal
     except PlaitError as error:
         return _refuse(str(error))
     except OSError as error:

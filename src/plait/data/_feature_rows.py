@@ -128,6 +128,14 @@ class FeatureRows:
         """What one row of the inputs takes in memory."""
         return sum(map(_row_bytes, self.features.values()))
 
+    @property
+    def unread_bytes(self) -> int:
+        """The memory that rows will take which are kept once they are read, and are not yet."""
+        return sum(
+            int((~kept.known).sum()) * _row_bytes(self.features[name])
+            for name, kept in self._kept.items()
+        )
+
     def _rows(self, name: str, indices: np.ndarray, size: int) -> Encoded:
         feature = self.features[name]
         if name in self._whole:

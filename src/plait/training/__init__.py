@@ -1,11 +1,15 @@
 """Training: a declaration and rows in, the best weights and a run folder out."""
 
+from plait.training._batch_that_fits import batch_that_fits
+from plait.training._bytes import bytes_in_words
 from plait.training._coverage import label_coverage, labelled_rows
 from plait.training._demands import demand_parts
 from plait.training._environment import environment
+from plait.training._estimate import Estimate, Spent, estimate
 from plait.training._folds import check_folds, run_folds
-from plait.training._notes import choices, outcome, sampling_note, tell
-from plait.training._parts import counted_rows, parted
+from plait.training._notes import batch_in_words, choices, outcome, sampling_note, tell
+from plait.training._parts import counted_parts, counted_rows, parted
+from plait.training._prepared import Prepared
 from plait.training._progress import Progress
 from plait.training._run import RUNS, Run, held_run
 from plait.training._run_folder import (
@@ -29,20 +33,28 @@ __all__ = [
     "RUNS",
     "SCORES",
     "Epoch",
+    "Estimate",
+    "Prepared",
     "Progress",
     "Run",
     "Selection",
+    "Spent",
     "Start",
     "Trained",
     "Training",
     "Validation",
+    "batch_in_words",
+    "batch_that_fits",
     "begin_documents",
+    "bytes_in_words",
     "check_folds",
     "choices",
     "compile_model",
+    "counted_parts",
     "counted_rows",
     "demand_parts",
     "environment",
+    "estimate",
     "folds_documents",
     "held_run",
     "label_coverage",

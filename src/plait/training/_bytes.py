@@ -25,3 +25,11 @@ def read_bytes(name: str, given: str) -> int:
             (name,),
         )
     return int(float(size[1]) * _UNITS[size[2].upper()])
+
+
+def bytes_in_words(count: float) -> str:
+    """Such as "0.3 MB", "340 MB" or "1.2 GB"."""
+    units = [unit for unit, size in _UNITS.items() if count >= 0.9995 * size]
+    unit = units[-1] if units else "MB"
+    size = count / _UNITS[unit]
+    return f"{size:.0f} {unit}" if size >= 9.95 else f"{size:.1f} {unit}"

@@ -16,6 +16,7 @@ from plait.training._draws import Draws
 from plait.training._every import Every
 from plait.training._keeper import Keeper
 from plait.training._learning import Learning
+from plait.training._memory_limit import MemoryLimit
 from plait.training._selection import Selection
 from plait.training._settings import Training
 from plait.training._signals import handled
@@ -63,7 +64,7 @@ def fit_through(
         A line about what ended it before its last epoch, but for `selection`.
 
     Raises:
-        StoppedError: a signal asked for it; a checkpoint was written.
+        StoppedError: a signal asked for it, or memory; a checkpoint was written.
     """
     users, draws = Throughout(callbacks), Draws()
     own: dict[str, Any] = {"selection": selection, "callbacks": users}
@@ -71,17 +72,27 @@ def fit_through(
     if settings.max_minutes is not None:
         # The last of them: scoring takes time, too.
         own["budget"] = budget = Budget(settings.max_minutes, settings.epochs or 1)
+    limit = None if settings.max_memory is None else MemoryLimit(settings.max_memory)
     keeper = None
     if goes_on is not None:
         beside: dict[str, Resumable] = {**own, "rows": batches.looked, "draws": draws}
         every = Every.read(settings.checkpoint_every)
         keeper = Keeper(
-            goes_on.folder, every, model, batches.steps, beside, goes_on.resumed, goes_on.tell
+            goes_on.folder,
+            every,
+            model,
+            batches.steps,
+            beside,
+            goes_on.resumed,
+            goes_on.tell,
+            limit,
         )
         model.after_step = keeper.after_step
         if goes_on.resumed is not None:
             # What learns in the first epoch depends on those before it.
             goes_on.resumed.restore_beside({"selection": selection})
+    elif limit is not None:
+        model.after_step = limit.demand
     pauses = _Pauses(learning, selection, settings.epochs or 1)
     try:
         with handled(None if keeper is None else keeper.stop):

@@ -10,6 +10,7 @@ from plait.errors import StoppedError
 from plait.model import MultiTaskModel
 from plait.training._checkpoint import Checkpoint, Position, Resumable, write_checkpoint
 from plait.training._every import Every
+from plait.training._memory_limit import MemoryLimit
 
 
 class Keeper:
@@ -23,6 +24,7 @@ class Keeper:
         beside: what has state of its own, by name.
         resumed: what the run goes on from, if it does.
         tell: called with a line where one could not be written.
+        limit: of memory; None for none.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Keeper:
         beside: Mapping[str, Resumable],
         resumed: Checkpoint | None,
         tell: Callable[[str], None],
+        limit: MemoryLimit | None = None,
     ) -> None:
         self.folder = folder
         self.every = every
@@ -42,6 +45,7 @@ class Keeper:
         self.beside = beside
         self.tell = tell
         self.position = Position() if resumed is None else resumed.position
+        self.limit = limit
         self.stopped_by: int | None = None
         self._resumed = resumed
         self._taken = 0
@@ -93,12 +97,13 @@ class Keeper:
         self._write_if_due(over=bool(self.model.stop_training))
 
     def _write_if_due(self, over: bool) -> None:
-        stopping = self.stopped_by is not None
+        too_much = self.limit.passed() if self.limit is not None else None
+        stopping = self.stopped_by is not None or too_much is not None
         if not (stopping or self._is_due()):
             return
         written = self._write(over)
         if stopping and not over:
-            raise StoppedError(self.stopped_by or 0, written)
+            raise StoppedError(self.stopped_by, written, what=too_much)
         if not written:
             self.tell(
                 f"The disk under '{self.folder}' is full: no checkpoint was written at epoch "

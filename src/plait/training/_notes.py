@@ -46,12 +46,18 @@ def choices(
     )
     rows = ", ".join(f"{part} {count}" for part, count in sizes.items())
     lines.append(
-        f"rows: {rows}; {settings.epochs} epochs of {settings.batch_size} rows a step, "
+        f"rows: {rows}; {settings.epochs} epochs of {batch_in_words(settings)}, "
         f"patience {settings.patience}"
     )
     if times is not None:
         lines.append(sampling_note(times))
     return lines
+
+
+def batch_in_words(settings: Training) -> str:
+    """Such as "64 rows a step", or "64 rows a step in 4 parts"."""
+    rows = f"{settings.batch_rows * settings.accumulate} rows a step"
+    return rows if settings.accumulate == 1 else f"{rows} in {settings.accumulate} parts"
 
 
 def sampling_note(times: np.ndarray) -> str:

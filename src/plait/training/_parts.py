@@ -70,6 +70,14 @@ def counted_rows(table: Table, column: str) -> Table:
     return table if len(above) == len(table) else table.take(above)
 
 
+def counted_parts(parts: Mapping[str, Table], weight: str | None) -> Mapping[str, Table]:
+    """The parts by `counted_rows`, but for test rows: they are not read, and need no weight."""
+    if weight is None:
+        return parts
+    read = parts.keys() - {"test"}
+    return {**parts, **{part: counted_rows(parts[part], weight) for part in read}}
+
+
 def _taken(table: Table, split: Split, targets: Sequence[str]) -> dict[str, Table]:
     rows = split.parts(table, targets)
     return {part: table.take(getattr(rows, part)) for part in PARTS if len(getattr(rows, part))}

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +17,9 @@ from plait.training._held_folder import HeldFolder
 from plait.training._history import HISTORY_FILE, write_history
 from plait.training._notes import tell
 from plait.training._run_folder import METRICS, MODEL_FILE, write_documents
-from plait.training._same_start import demand_same_start
+from plait.training._same_start import demand_same_start, read_document
 from plait.training._selection import Epoch
+from plait.training._settings import Training
 
 RUNS = Path("runs")
 """Where a run goes that nobody gave a folder."""
@@ -113,6 +115,19 @@ class Run:
         write_documents(self.folder, ending)
         return GoesOn(self.checkpoints, None, told)
 
+    def batch_as_begun(self, settings: Training) -> Training | None:
+        """The settings with the batch of the run that goes on, or is repeated; None before its start.
+
+        The memory that is free now has no say in it.
+        """
+        folder = self.folder if self.resume else self.like
+        if folder is None or not (folder / f"{_ENVIRONMENT}.json").is_file():
+            return None
+        said = read_document(folder, "config")["training"]["Training"]
+        return replace(
+            settings, batch_size=said["batch_size"], accumulate=said.get("accumulate", 1)
+        )
+
     def record(self, history: Sequence[Epoch]) -> None:
         """Writes the epochs so far; what a full disk leaves out, the next epoch brings."""
         self.owns(self.folder / HISTORY_FILE)
@@ -165,9 +180,8 @@ class Run:
         elif isinstance(error, StoppedError):
             self._held.release()
             where = "where it was" if error.written else "from the one before, or anew"
-            raise StoppedError(
-                error.signal, error.written, f"{self._way_back} goes on {where}."
-            ) from error
+            way_out = f"{self._way_back} goes on {where}."
+            raise StoppedError(error.signal, error.written, way_out, error.what) from error
         else:
             goes_on = self.fail()
             if self.within is not None:

@@ -1,7 +1,7 @@
 """Whether a run begins as another one began: on the same rows, about the same, by the same program."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def demand_same_start(
             program; or the documents of the run cannot be read.
     """
     now = {name: json.loads(as_json(document)) for name, document in documents.items()}
-    was = _documents(folder, now)
+    was = {name: read_document(folder, name) for name in now}
     then, here = was.pop(_ENVIRONMENT), now.pop(_ENVIRONMENT)
     if program and any(then[name] != here[name] for name in ("plait", "backend")):
         raise ConfigError(
@@ -66,17 +66,19 @@ def _digest(found: Mapping[str, Any] | None) -> str:
     return "no such part" if found is None else f"sha256 {found['sha256'][:16]}..."
 
 
-def _documents(folder: Path, names: Iterable[str]) -> dict[str, Any]:
-    found = {}
-    for name in names:
-        path = folder / f"{name}.json"
-        try:
-            found[name] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"{path} does not say any more what the run began with ({error}). Begin a new run."
-            ) from error
-    return found
+def read_document(folder: Path, name: str) -> dict[str, Any]:
+    """What a run's `<name>.json` says that it began with.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    path = folder / f"{name}.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{path} does not say any more what the run began with ({error}). Begin a new run."
+        ) from error
 
 
 def _versions(environment: Mapping[str, Any]) -> dict[str, Any]:

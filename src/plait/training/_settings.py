@@ -37,6 +37,7 @@ _MAY_BE_OPEN = (
     "swa_from",
     "max_minutes",
 )
+_AUTO = ("batch_size", "auto")
 
 Schedule = Literal["cosine", "linear", "constant", "one_cycle"]
 
@@ -47,7 +48,8 @@ class Training:
 
     Args:
         epochs: passes over the training rows; by the number of rows if None.
-        batch_size: rows a step; by the number of rows if None.
+        batch_size: rows a step; by the number of rows if None. "auto" takes as many, in the largest
+            parts that a few steps show to fit into memory, and accumulates their gradients.
         learning_rate: the highest learning rate of Adam.
         schedule: "cosine" and "linear" rise on a line over the first `warmup` of the steps and fall to
             1 % of `learning_rate`; "one_cycle" rises from 4 % and falls to a ten-thousandth, both
@@ -64,6 +66,8 @@ class Training:
         patience: epochs with a lower mean gain on the validation rows before training stops; a
             third of `epochs`, at least 3, if None. The best epoch's weights are kept either way.
         max_minutes: how long training may take, validation included; what was learnt by then is kept.
+        max_memory: how much memory training may take ("4GB"): of the process, or of the device where
+            it has its own. What takes more stops as at Ctrl-C, with a checkpoint.
         disk_cache: how much of the user's cache folder decoded pictures and sounds may take ("4GB"), so
             that later runs need not decode them; those not used for longest leave it. None for no such
             cache.
@@ -99,7 +103,7 @@ class Training:
     """
 
     epochs: int | None = None
-    batch_size: int | None = None
+    batch_size: int | Literal["auto"] | None = None
     learning_rate: float = 1e-3
     schedule: Schedule = "cosine"
     warmup: float = 0.1
@@ -118,6 +122,7 @@ class Training:
     task_patience: int | None = None
     modality_dropout: float = 0.1
     max_minutes: float | None = None
+    max_memory: str | None = None
     disk_cache: str | None = None
     checkpoint_every: int | str | None = None
     devices: Devices = None
@@ -127,7 +132,7 @@ class Training:
         self._check_types()
         for name in ("epochs", "batch_size", "patience", "accumulate", "task_patience"):
             value = getattr(self, name)
-            if value is not None and value < 1:
+            if value is not None and (name, value) != _AUTO and value < 1:
                 raise ConfigError(f"Training: {name} must be at least 1. Received: {value}.")
         if not self.learning_rate > 0:
             raise ConfigError(
@@ -165,8 +170,9 @@ class Training:
             raise ConfigError(
                 f"Training: max_minutes must be above 0. Received: {self.max_minutes}."
             )
-        if self.disk_cache is not None:
-            read_bytes("disk_cache", self.disk_cache)
+        for name in ("max_memory", "disk_cache"):
+            if getattr(self, name) is not None:
+                read_bytes(name, getattr(self, name))
         for part, epoch in (self.unfreeze_at or {}).items():
             if isinstance(epoch, bool) or not isinstance(epoch, Integral) or epoch < 1:
                 raise ConfigError(
@@ -216,10 +222,13 @@ class Training:
             for name in names:
                 value = getattr(self, name)
                 # None stands for a choice, or for none at all.
-                if value is None and name in _MAY_BE_OPEN:
+                if (value is None and name in _MAY_BE_OPEN) or (name, value) == _AUTO:
                     continue
                 if isinstance(value, bool) or not isinstance(value, kind):
-                    raise ConfigError(f"Training: {name} is {told}. Received: {value!r}.", (name,))
+                    also = ', or "auto"' if name == _AUTO[0] else ""
+                    raise ConfigError(
+                        f"Training: {name} is {told}{also}. Received: {value!r}.", (name,)
+                    )
 
     def check(self, tasks: Mapping[str, Task]) -> None:
         """Refuses settings that speak of tasks which are not there, or are of another kind.
@@ -262,9 +271,8 @@ class Training:
             ConfigError: devices that are not there, or that cannot share `batch_size`.
         """
         devices = counted(self.devices)
-        batch_size = shared(
-            self.batch_size or _batch_size(rows), devices, given=self.batch_size is not None
-        )
+        asked = None if self.batch_size == "auto" else self.batch_size
+        batch_size = shared(asked or _batch_size(rows), devices, given=asked is not None)
         steps = max(1, math.ceil(rows / batch_size))
         low, high = _EPOCHS
         epochs = self.epochs or min(max(round(_STEPS / steps), low), high)

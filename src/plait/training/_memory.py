@@ -1,0 +1,82 @@
+"""How much memory this process has taken where its model trains, and how much is left."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from plait.backend import device_memory
+from plait.errors import ConfigError
+
+_LIMIT, _NOW = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
+
+
+def in_use() -> int:
+    """Bytes that are taken now: the device's where it has a memory of its own, else this process'.
+
+    0 where only the most is told.
+    """
+    device = device_memory()
+    return _field("self/status", "VmRSS") if device is None else device.used
+
+
+def most_in_use() -> int:
+    """The most bytes that were taken at once, since `forget_most` where the system can forget.
+
+    0 where nobody tells, which is on Windows.
+    """
+    device = device_memory()
+    if device is not None:
+        return device.peak
+    if os.name == "nt":
+        return 0
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # That of macOS is in bytes; that of Linux has more in it than this program's own.
+    return most if sys.platform == "darwin" else _field("self/status", "VmHWM") or 1024 * most
+
+
+def forget_most() -> None:
+    """From here on `most_in_use` is of what comes after, on Linux."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def free() -> int | None:
+    """Bytes that can still be taken; None where nobody tells."""
+    device = device_memory()
+    if device is not None:
+        return device.limit - device.used
+    found = [there] if (there := _field("meminfo", "MemAvailable")) else []
+    # The bound of a container, which says "max" where it has none.
+    with suppress(OSError, ValueError):
+        found.append(int(_LIMIT.read_text("ascii")) - int(_NOW.read_text("ascii")))
+    return min(found, default=None)
+
+
+def demand_told(what: str, at: tuple[str, ...]) -> None:
+    """Refuses a setting that rests on what nobody tells.
+
+    Args:
+        what: the setting.
+        at: its place, for the error.
+
+    Raises:
+        ConfigError: there is no telling what training takes.
+    """
+    if not most_in_use():
+        raise ConfigError(
+            f"Training: {what} needs to know how much memory training takes, which this system does "
+            "not tell. Leave it out.",
+            at,
+        )
+
+
+def _field(file: str, name: str) -> int:
+    """The bytes in a line of a file below Linux' /proc, such as `VmRSS: 12 kB`; 0 without it."""
+    with suppress(OSError):
+        for line in Path("/proc", file).read_text("ascii").splitlines():
+            if line.startswith(f"{name}:"):
+                return 1024 * int(line.split()[1])
+    return 0

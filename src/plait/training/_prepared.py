@@ -1,0 +1,135 @@
+"""What a learner comes to on a table, before there is a model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from plait._disk_cache import DiskCache
+from plait.data import Batches
+from plait.inference import Declaration, row_weights
+from plait.table import Table
+from plait.training._coverage import label_coverage, labelled_rows
+from plait.training._selection import Validation
+from plait.training._settings import Training
+from plait.training._start import Start
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The rows that train and select, as a declaration reads them.
+
+    Attributes:
+        declaration: fitted.
+        settings: settled.
+        taught: the training rows that have a label.
+        validation: None without such rows.
+        coverage: how many training rows are labelled, by task.
+        weight: the column of each row's weight, if any.
+        seed: of the run.
+        parts: the rows of each part.
+        disk: where decoded media are kept; None for nowhere.
+        start: what the model begins with; None for initial weights.
+    """
+
+    declaration: Declaration
+    settings: Training
+    taught: Table
+    validation: Validation | None
+    coverage: Mapping[str, Mapping[str, int]]
+    weight: str | None
+    seed: int
+    parts: Mapping[str, Table]
+    disk: DiskCache | None
+    start: Start | None
+
+    @classmethod
+    def of(
+        cls,
+        declaration: Declaration,
+        parts: Mapping[str, Table],
+        settings: Training,
+        weight: str | None,
+        seed: int,
+        start: Start | None = None,
+    ) -> Self:
+        """From the rows of each part.
+
+        Args:
+            declaration: fitted.
+            parts: "train", and "validation" if there is one.
+            settings: as declared.
+            weight: the column of each row's weight, if any.
+            seed: of the run.
+            start: what the model begins with; None for initial weights.
+
+        Raises:
+            DataError: a label that cannot be read; before the first epoch, also one to validate on.
+        """
+        labelled = labelled_rows(declaration.tasks, parts["train"])
+        taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
+        settings = settings.settled(len(taught))
+        validation, disk = None, settings.disk
+        if "validation" in parts:
+            table = parts["validation"]
+            labelled_rows(declaration.tasks, table)
+            rows = declaration.rows(table, again=True, disk=disk)
+            weights = None if weight is None else row_weights(table, weight)
+            validation = Validation(table, rows, weights)
+        coverage = label_coverage(labelled)
+        return cls(
+            declaration, settings, taught, validation, coverage, weight, seed, parts, disk, start
+        )
+
+    @cached_property
+    def times(self) -> np.ndarray | None:
+        """How often each training row is drawn in an epoch; None for once."""
+        return self.settings.times(self.taught, self.declaration.tasks)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The training rows."""
+        return Batches(
+            self.taught,
+            self.declaration.features,
+            self.declaration.tasks,
+            batch_size=self.settings.batch_rows,
+            seed=self.seed,
+            weights=None if self.weight is None else row_weights(self.taught, self.weight),
+            times=self.times,
+            disk=self.disk,
+        )
+
+    @property
+    def rows(self) -> int:
+        """How many rows are read in an epoch."""
+        return len(self.taught) + (0 if self.validation is None else len(self.validation.table))
+
+    def sample(
+        self, taught: int, validated: int, settings: Training, disk: DiskCache | None
+    ) -> Self:
+        """So many rows of each kind, or all where there are fewer, from all over the tables.
+
+        Args:
+            taught: training rows.
+            validated: validation rows.
+            settings: settled.
+            disk: where decoded media are kept instead.
+        """
+        validation = self.validation
+        if validation is not None:
+            rows = _spread(len(validation.table), validated)
+            table = validation.table.take(rows)
+            validation = Validation(
+                table,
+                self.declaration.rows(table, again=True, disk=disk),
+                None if validation.weights is None else validation.weights[rows],
+            )
+        some = self.taught.take(_spread(len(self.taught), taught))
+        return replace(self, settings=settings, taught=some, validation=validation, disk=disk)
+
+
+def _spread(rows: int, wanted: int) -> np.ndarray:
+    return np.linspace(0, rows - 1, min(rows, wanted)).astype(int)
