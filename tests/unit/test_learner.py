@@ -234,6 +234,30 @@ def test_folds_score_each_row_once_by_a_model_that_never_saw_it(tmp_path, monkey
     assert json.loads((tmp_path / "r" / "metrics.json").read_text()) == found
 
 
+def test_folds_go_on_as_they_began_or_not_at_all(tmp_path, monkeypatch):
+    def learn(self, parts, run, callbacks, verbose, scored_on):
+        if run.folder.name == "fold-1":
+            raise KeyError
+        (run.folder / "scores.json").write_text('{"price": {"mae": 1.5}}')
+        (run.folder / "model.plait").write_text("whole")
+
+    def again(spec=2, **columns):
+        cells = {**tiny.columns(), **columns}
+        return learner().folds(cells, spec, run=tmp_path / "r", resume=True, verbose=False)
+
+    monkeypatch.setattr(Learner, "_learn", learn)
+    with pytest.raises(KeyError):
+        learner().folds(tiny.columns(), 2, run=tmp_path / "r", verbose=False)
+    with pytest.raises(ConfigError, match="folds was 2 and is 3"):
+        again(3)
+    with pytest.raises(DataError, match="the table rows are not those"):
+        again(age=[1.0] * tiny.ROWS)
+    monkeypatch.setattr(Learner, "_learn", lambda *_: {"price": {"mae": 2.5}})
+    assert again()["mean"] == {"price": {"mae": 2.0}}
+    with pytest.raises(ConfigError, match="is over"):
+        again()
+
+
 def test_folds_keep_what_the_split_keeps_whole(monkeypatch):
     seen = []
     monkeypatch.setattr(Learner, "_learn", lambda *given: seen.append(given[-1]) or {})
