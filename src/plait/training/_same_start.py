@@ -39,8 +39,8 @@ def demand_same_start(
             f"is plait {here['plait']} on {here['backend']}."
         )
     _demand_same_rows(folder, then["data"], here["data"])
-    for name in was:
-        found = list(islice(_differences(was[name], now[name]), _MOST))
+    for name, said in was.items():
+        found = list(islice(_differences(said, now[name]), _MOST))
         if found:
             raise ConfigError(
                 f"The run '{folder}' began otherwise, as its {name}.json says: {'; '.join(found)}. "
