@@ -146,9 +146,6 @@ def set_draws(states: Mapping[str, np.ndarray]) -> None:
             torch.cuda.set_rng_state(held, device)
 
 
-# Keras' `jit_compile=True` has Dynamo compile what calls this. Dynamo fails at a balanced step, and
-# cuts a plain one into dozens of graphs, which run no faster.
-@torch.compiler.disable
 def device_count() -> int | None:
     """How many devices of this machine a step can be spread over; None where it cannot be."""
     return None
@@ -172,6 +169,9 @@ def answering(model: keras.Model) -> Callable[[Mapping[str, Any]], Any]:
     return model.predict_on_batch
 
 
+# Keras' `jit_compile=True` has Dynamo compile what calls this. Dynamo fails at a balanced step, and
+# cuts a plain one into dozens of graphs, which run no faster.
+@torch.compiler.disable
 def train_step(model: Any, *args: Any) -> Any:
     """Keras' `data -> logs`, by `model.train_on_data(data)`."""
     (data,) = args

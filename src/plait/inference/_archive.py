@@ -55,7 +55,9 @@ def write_archive(
         archive.writestr(_entry(DESCRIPTION), json.dumps(head, ensure_ascii=False, indent=1))
         for name, values in weights.items():
             with archive.open(_entry(member(name)), "w", force_zip64=True) as stream:
-                np.lib.format.write_array(stream, np.asarray(values), allow_pickle=False)
+                # In C's order, the only one that is read.
+                plain = np.asarray(values, order="C")
+                np.lib.format.write_array(stream, plain, allow_pickle=False)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -1,6 +1,6 @@
 """Which parts of a model learn in an epoch, and how far a step takes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,8 @@ class Learning:
         self.model = model
         self.settings = settings
         self._steps = steps
-        self._parts: Parts = {**parts_of(model), **(more or {})}
+        self._more = more or {}
+        self._parts: Parts = {**parts_of(model), **self._more}
         # Outer layers before inner ones, of which some may be frozen for good.
         self._as_made = [
             (layer, layer.trainable) for layer in model._flatten_layers(include_self=False)
@@ -73,14 +74,22 @@ class Learning:
         return self._at(epoch, history) != self._now
 
     def is_over(self, history: Sequence[Epoch]) -> bool:
-        """Whether every task is finished."""
-        return self._finished(history) >= set(self.model.task_names)
+        """Whether every task is finished, or what is left has nothing that learns."""
+        finished = self._finished(history)
+        if finished >= set(self.model.task_names):
+            return True
+        if not finished:
+            return False
+        self._freeze(finished | set(self.settings.freeze) - self._from.keys())
+        left = bool(self.model.trainable_variables)
+        self._freeze(frozenset().union(*self._now))
+        return not left
 
     def pace(self) -> "Pace | None":
         """How far of an optimizer's step the weights go, where that is not all of it."""
         rates, since = {}, {}
         for layer in self.model.layers:
-            names = names_of(layer)
+            names = self._names_of(layer)
             rate = next((self._rates[n] for n in names if n in self._rates), 1.0)
             first = max((self._from[n] for n in names if n in self._from), default=1)
             for variable in layer.trainable_variables:
@@ -89,6 +98,11 @@ class Learning:
                 if first > 1:
                     since[id(variable)] = (first - 1) * self._steps // self.settings.accumulate
         return Pace(rates, since) if rates or since else None
+
+    def _names_of(self, layer: keras.layers.Layer) -> list[str]:
+        """The parts that a layer belongs to, the narrowest first."""
+        wider = [name for name, layers in self._more.items() if any(one is layer for one in layers)]
+        return [*names_of(layer), *wider]
 
     @property
     def _rates(self) -> Mapping[str, float]:
@@ -116,7 +130,7 @@ class Learning:
             if _has_ended([e.gains[task] for e in history if task in e.gains], patience)
         )
 
-    def _freeze(self, names: frozenset[str]) -> None:
+    def _freeze(self, names: Set[str]) -> None:
         for layer, trainable in self._as_made:
             layer.trainable = trainable
         for name in names:
@@ -191,10 +205,10 @@ class Pace:
 
 
 def _has_ended(gains: Sequence[float], patience: int) -> bool:
-    """Whether a best gain has at some time been `patience` epochs ago; of equals the last counts."""
+    """Whether a best gain has at some time been `patience` epochs ago; of equals the first counts."""
     best = 0
     for epoch, gain in enumerate(gains):
-        if gain >= gains[best]:
+        if gain > gains[best]:
             best = epoch
         if epoch - best >= patience:
             return True

@@ -194,3 +194,12 @@ def test_a_pickle_is_not_opened(path):
     rewrite(path, {**members(path), member("a/000_kernel"): stream.getvalue()})
     with pytest.raises(ModelFileError, match="declares object"):
         load(path)
+
+
+def test_an_array_in_fortrans_order_is_read_again(tmp_path):
+    turned = np.arange(6.0).reshape(2, 3).T
+    write_archive(tmp_path / "turned.plait", {}, {"turned": turned})
+    with Archive(tmp_path / "turned.plait") as archive:
+        form = ArrayForm(turned.shape, "float64")
+        archive.check({"turned": form})
+        assert (archive.read("turned", form) == turned).all()

@@ -16,6 +16,8 @@ from plait.table import Table
 from plait.training import Training, Validation
 from plait.training._checkpoint import last_whole
 from plait.training._goes_on import GoesOn
+from plait.training._learning import Learning
+from plait.training._train import compile_model
 from tests.unit.inference import tiny
 from tests.unit.training.test_train import batches_of, fitted
 
@@ -191,7 +193,7 @@ def test_one_rate_for_all_is_that_learning_rate():
 
 @pytest.mark.backends
 def test_a_task_that_gains_no_more_is_finished_and_the_others_go_on(monkeypatch):
-    reached = {"sold": [0.5, 0.4, 0.3, 0.9, 0.9, 0.9], "price": [0.1, 0.2, 0.2, 0.1, 0.1, 0.9]}
+    reached = {"sold": [0.5, 0.4, 0.3, 0.9, 0.9, 0.9], "price": [0.1, 0.1, 0.2, 0.2, 0.1, 0.9]}
     epoch = iter(range(99))
 
     def gains(*_):
@@ -215,6 +217,42 @@ def test_a_task_that_gains_no_more_is_finished_and_the_others_go_on(monkeypatch)
     assert [e.logs["sold_loss"] > 0 for e in trained.history] == [True, True, True, False, False]
     # Both are finished after the fifth: price was at its best, 0.2, in the third.
     assert len(trained.history) == 5
+
+
+@pytest.mark.parametrize(
+    ("sold", "price", "epochs"),
+    [
+        # Nothing else learns once "sold" is finished, however much "price" would still gain.
+        ([0.5, 0.4, 0.3, 0.2], [0.1, 0.2, 0.3, 0.4], 2),
+        # A task that is solved gains no more.
+        ([1.0, 1.0, 1.0, 1.0], [0.1, 0.2, 0.3, 0.4], 2),
+    ],
+)
+def test_training_is_over_when_nothing_that_is_left_learns(sold, price, epochs, monkeypatch):
+    now = iter(zip(sold, price, strict=True))
+    monkeypatch.setattr(
+        "plait.training._selection.gains",
+        lambda *_: dict(zip(("sold", "price"), next(now), strict=True)),
+    )
+    table, declared = Table.read(tiny.columns()), tiny.declaration()
+    frozen = ("age", "size", "kind", "fusion", "trunk", "price")
+    settings = replace(ONE_STEP, epochs=4, task_patience=1, freeze=frozen)
+    validation = Validation(table, declared.rows(table, again=True))
+    trained = fitted(declared, settings=settings, validation=validation)
+    assert len(trained.history) == epochs
+
+
+def test_what_came_from_another_run_has_a_rate_and_a_beginning_of_its_own():
+    declared = tiny.declaration()
+    model = plait.MultiTaskModel(*declared.connect())
+    settings = replace(ONE_STEP, rates={"start": 0.1, "sold": 0.5}, unfreeze_at={"start": 3})
+    compile_model(model, declared.tasks, settings, None, steps=7)
+    came = [layer for layer in model.layers if layer.name in ("kind__encoder", "sold")]
+    pace = Learning(model, settings, 7, {"start": came}).pace()
+    assert pace is not None
+    kind, sold = ([id(v) for v in layer.trainable_variables] for layer in came)
+    assert pace.rates == {**dict.fromkeys(kind, 0.1), **dict.fromkeys(sold, 0.5)}
+    assert pace.since == dict.fromkeys([*kind, *sold], 14)
 
 
 STAGES = replace(
