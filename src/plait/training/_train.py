@@ -59,6 +59,7 @@ def train(
     on_epoch: Sequence[OnEpoch] = (),
     goes_on: GoesOn | None = None,
     start: Start | None = None,
+    run_steps: int | None = None,
 ) -> Trained:
     """Trains a new model.
 
@@ -74,6 +75,7 @@ def train(
         on_epoch: called with the epochs so far, when one more is over.
         goes_on: where checkpoints are written, and the one to go on from; None for none.
         start: what the model begins with; None for initial weights.
+        run_steps: of the run that this one tries out; its own if None.
 
     Raises:
         DivergedError: a loss is not finite in the first epoch.
@@ -82,7 +84,7 @@ def train(
     """
     with spread(settings.shares):
         with lightly_compiled():
-            made = built(declaration, settings, balancing, batches.steps, seed, start)
+            made = built(declaration, settings, balancing, batches.steps, seed, start, run_steps)
         selection = Selection(made.predictor, validation, settings.patience or 1, on_epoch)
         watched = _looked_at(made.balancing, declaration, validation, batches.batch_size)
         how = (settings, selection, callbacks, watched, goes_on, made.learning)
@@ -130,6 +132,7 @@ def built(
     steps: int,
     seed: int,
     start: Start | None = None,
+    run_steps: int | None = None,
 ) -> Built:
     """The model of a declaration, compiled as the settings say; see `train`."""
     inputs, outputs = declaration.connect(seed)
@@ -140,7 +143,7 @@ def built(
     if balancing is None and len(declaration.tasks) > 1:
         balancing = Equal()
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
-    compile_model(model, declaration.tasks, settings, own, steps=steps)
+    compile_model(model, declaration.tasks, settings, own, steps=steps, run_steps=run_steps)
     model.augment = augmentation(declaration, settings)
     model.average = average_of(model, settings, steps)
     learning = Learning(model, settings, steps, parts)
@@ -174,6 +177,7 @@ def compile_model(
     settings: Training,
     balancing: Balancer | None,
     steps: int,
+    run_steps: int | None = None,
 ) -> None:
     """Compiles with Adam, each task's loss and weight, and the balancer.
 
@@ -183,7 +187,9 @@ def compile_model(
         settings: settled.
         balancing: a balancer that no model has yet, or None to add the losses.
         steps: batches an epoch, which Keras counts for the schedule.
+        run_steps: of the whole run, if it is not `steps` an epoch.
     """
+    run_steps = steps * (settings.epochs or 1) if run_steps is None else run_steps
     optimizer: keras.optimizers.Optimizer = keras.optimizers.AdamW(
         learning_rate(settings, steps),
         weight_decay=settings.weight_decay,
@@ -199,7 +205,7 @@ def compile_model(
         loss_weights={name: task.weight for name, task in tasks.items()},
         balancing=balancing,
         auxiliary=[name for name, task in tasks.items() if task.auxiliary],
-        observe_every=1 if steps * (settings.epochs or 1) <= _SHORT else OBSERVE_EVERY,
+        observe_every=1 if run_steps <= _SHORT else OBSERVE_EVERY,
     )
 
 

@@ -89,6 +89,7 @@ def trial(ready: Prepared, balancing: Balancer | None, *, steps: int, epochs: in
                 callbacks=[clock],
                 goes_on=GoesOn(checkpoints, None, lambda line: tell([line])),
                 start=ready.start,
+                run_steps=ready.batches.steps * (ready.settings.epochs or 1),
             )
         except StoppedError as error:
             # There is no run yet to go on with.
