@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import numpy as np
@@ -126,7 +126,7 @@ class MediaCells:
             )
         return found
 
-    def _cells(self, rows: Iterable[int]) -> Iterator[tuple[int, str | bytes]]:
+    def _cells(self, rows: Iterable[int]) -> Iterator[tuple[int, Any]]:
         """Each row that is not empty, with its cell."""
         if is_bytes(self.column.type):
             found = ((row, self.column.cell(row)) for row in rows)
