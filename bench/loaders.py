@@ -1,5 +1,6 @@
 """The ways to read that `data.py` compares: each gives batches of the same work."""
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -46,31 +47,69 @@ class Loader:
 
 
 class Bare(Loader):
-    """`simplejpeg` alone: from memory, in as many threads as there are cores, to nowhere."""
+    """What must be done at the least, and no batches of it.
+
+    Files are in memory already, and are decoded in as many threads as there are cores, to nowhere.
+    Tables are read and turned into arrays whole.
+    """
 
     def photos(self) -> Pass:
-        return self._decoding("photos")
-
-    def large_photos(self) -> Pass:
-        return self._decoding("large photos", min_height=SMALL, min_width=SMALL)
-
-    def _decoding(self, job: str, **scale: int) -> Pass:
         import simplejpeg
 
+        return self._decoding("photos", simplejpeg.decode_jpeg)
+
+    def large_photos(self) -> Pass:
+        import simplejpeg
+
+        small = partial(simplejpeg.decode_jpeg, min_height=SMALL, min_width=SMALL)
+        return self._decoding("large photos", small)
+
+    def clips(self) -> Pass:
+        import soundfile
+
+        return self._decoding(
+            "clips", lambda file: soundfile.read(io.BytesIO(file), dtype="float32")
+        )
+
+    def census(self) -> Pass:
+        path = self.folder / "census.parquet"
+        known = census_known(pq.read_table(path))
+        return lambda: [census_arrays(pq.read_table(path), *known)[:1]]
+
+    def tokens(self) -> Pass:
+        path = self.folder / "tokens.parquet"
+        ids = ids_of(path)
+
+        def whole() -> Batches:
+            found = [numbered(text, ids) for text in pq.read_table(path)["text"].to_pylist()]
+            yield np.stack([row for row, _ in found]), np.array([length for _, length in found])
+
+        return whole
+
+    def _decoding(self, job: str, decode: Callable[[bytes], Any]) -> Pass:
         files = [Path(path).read_bytes() for path in self.paths(job)]
         pool = ThreadPoolExecutor(CORES)
 
         def part(start: int) -> int:
             part = files[start::CORES]
             for file in part:
-                simplejpeg.decode_jpeg(file, **scale)
+                decode(file)
             return len(part)
 
         return lambda: ((np.zeros(1), np.array(n)) for n in pool.map(part, range(CORES)))
 
 
 class Plait(Loader):
-    """The batches that `fit` reads, as in its first epoch: nothing is cached yet."""
+    """The batches that `fit` reads, of media that are too many to be kept in memory."""
+
+    cache_bytes: int | None = 0
+
+    def prepared(self, job: str) -> Pass | None:
+        from plait.data import _feature_rows
+
+        if self.cache_bytes is not None:
+            _feature_rows.CACHE_BYTES = self.cache_bytes
+        return super().prepared(job)
 
     def photos(self) -> Pass:
         import plait
@@ -122,13 +161,22 @@ class Plait(Loader):
         def read() -> Batches:
             batches = PlaitBatches(Table.read(path), fitted, {}, batch_size=BATCH[job], workers=0)
             # What `Batches` does in a fit, but that nothing is begun of the next epoch.
-            reader = ReadAhead(partial(batches.batch, 0), 2, 8)
+            reader = ReadAhead(partial(batches.batch, 0), CORES, 8)
             for index in range(len(batches)):
                 x, *_ = reader.get(index, range(index + 1, len(batches)))
                 rows = min(BATCH[job], batches.rows - index * BATCH[job])
                 yield x[first], x[f"{first}__length"] if job == "tokens" else np.array(rows)
 
         return read
+
+
+class PlaitKeeping(Plait):
+    """The first epoch of media that are kept in memory, so that later ones need not decode."""
+
+    cache_bytes = None
+
+    def prepared(self, job: str) -> Pass | None:
+        return None if job in ("census", "tokens") else super().prepared(job)
 
 
 class Peer(Loader):
@@ -159,7 +207,7 @@ class Peer(Loader):
 
     def tokens(self) -> Pass:
         path = self.folder / "tokens.parquet"
-        ids = {word: i for i, word in enumerate(words_of(pq.read_table(path)["text"]), 1)}
+        ids = ids_of(path)
 
         def texts() -> list[str]:
             return pq.read_table(path)["text"].to_pylist()
@@ -338,8 +386,9 @@ class TfData(Loader):
 
 
 LOADERS: dict[str, type[Loader]] = {
-    "simplejpeg": Bare,
+    "bare": Bare,
     "plait": Plait,
+    "plait, keeping": PlaitKeeping,
     "torch, 0 workers": Torch,
     "torch, 2 workers": TorchInProcesses,
     "tf.data": TfData,
@@ -371,6 +420,10 @@ def clip(path: str) -> np.ndarray:
 
 def words_of(texts: Any) -> list[str]:
     return sorted({word for text in texts.to_pylist() for word in _WORDS.findall(text.lower())})
+
+
+def ids_of(path: Path) -> dict[str, int]:
+    return {word: i for i, word in enumerate(words_of(pq.read_table(path)["text"]), 1)}
 
 
 def numbered(text: str, ids: dict[str, int]) -> tuple[np.ndarray, int]:

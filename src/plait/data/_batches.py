@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import chain
@@ -45,7 +46,8 @@ class Batches(keras.utils.PyDataset):
             each come once.
         epoch: the epoch to begin with.
         start: the batch of that epoch to begin with.
-        workers: threads that read ahead; 0 reads in the calling thread.
+        workers: threads that read ahead, as many as there are cores if None; 0 reads in the calling
+            thread.
         disk: see `FeatureRows`.
 
     Attributes:
@@ -68,7 +70,7 @@ class Batches(keras.utils.PyDataset):
         times: np.ndarray | None = None,
         epoch: int = 0,
         start: int = 0,
-        workers: int = 2,
+        workers: int | None = None,
         disk: DiskCache | None = None,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
@@ -88,6 +90,7 @@ class Batches(keras.utils.PyDataset):
         self._weights = np.ones(self.rows, "float32") if weights is None else weights
         # Of two epochs, since the next one is begun while the last batches of one are trained.
         self._order = lru_cache(2)(lambda epoch: _order(seed, epoch, self.rows, times))
+        workers = min(_AHEAD, os.cpu_count() or 1) if workers is None else workers
         self._reader = ReadAhead(self._read, workers, self._ahead())
 
     @property

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from plait._disk_cache import DiskCache
-from plait.features import BrokenCell, Encoded, Feature, MediaFeature
+from plait.data._recycled import Recycled
+from plait.features import ArraySpec, BrokenCell, Encoded, Feature, MediaFeature
 from plait.table import Column, Table
 
 Inputs = dict[str, np.ndarray]
@@ -64,9 +65,10 @@ class FeatureRows:
         self._cut = {name: np.zeros(self.rows, bool) for name in self.features}
         self._disk = disk
         self._lock = threading.Lock()
-        self._whole: dict[str, Encoded] = {}
         self._columns: dict[str, Column] = {}
         self._kept: dict[str, _Kept] = {}
+        self._memory: dict[str, Recycled] = {}
+        alike: dict[ArraySpec, dict[str, Column]] = {}
         for name, feature in self.features.items():
             where = feature.column or name
             if where not in table:
@@ -75,12 +77,15 @@ class FeatureRows:
             size = self.rows * _row_bytes(feature)
             if not feature.lazy and size <= whole_bytes:
                 whole_bytes -= size
-                self._whole[name] = self._encoded_whole(name, column)
+                alike.setdefault(feature.spec, {})[name] = column
                 continue
             self._columns[name] = column
+            self._memory[name] = Recycled()
             if feature.lazy and size <= cache_bytes:
                 cache_bytes -= size
                 self._kept[name] = _Kept.empty(feature, self.rows)
+        self._whole = [self._encoded_whole(spec, columns) for spec, columns in alike.items()]
+        self._apart = [n for n in self.features if not any(n in w.names for w in self._whole)]
 
     @property
     def findings(self) -> Findings:
@@ -115,12 +120,11 @@ class FeatureRows:
         """
         size = len(indices) if size is None else size
         x: Inputs = {}
-        for name in self.features:
-            encoded = self._rows(name, indices, size)
-            x[name] = encoded.values
-            x[f"{name}__present"] = encoded.present
-            if encoded.lengths is not None:
-                x[f"{name}__length"] = encoded.lengths
+        for whole in self._whole:
+            x |= whole.inputs(indices, size)
+        for name in self._apart:
+            arrays = _arrays(self._rows(name, indices, size))
+            x |= {f"{name}{suffix}": values for suffix, values in arrays.items()}
         return x
 
     @property
@@ -138,50 +142,81 @@ class FeatureRows:
 
     def _rows(self, name: str, indices: np.ndarray, size: int) -> Encoded:
         feature = self.features[name]
-        if name in self._whole:
-            return _taken(self._whole[name], indices, size)
         if name not in self._columns:
-            return _empty(feature, size)
+            return _empty(feature.spec, size)
         kept = self._kept.get(name)
-        if kept is None:
-            once, places = np.unique(indices, return_inverse=True)
-            if len(once) < len(indices):
-                return _taken(self._decoded(name, once), places, size)
-            decoded = self._decoded(name, indices)
-            whole = len(indices) == size and decoded.values.dtype == feature.spec.dtype
-            return decoded if whole else _filled_up(feature, decoded, size)
-        new = np.unique(indices[~kept.known[indices]])
-        if len(new):
-            kept.keep(new, self._decoded(name, new))
-        return _taken(kept.encoded, indices, size)
+        if kept is not None and kept.known[indices].any():
+            new = np.unique(indices[~kept.known[indices]])
+            if len(new):
+                kept.keep(new, self._decoded(name, new))
+            return _taken(kept.encoded, indices, size)
+        once, places = np.unique(indices, return_inverse=True)
+        repeated = len(once) < len(indices)
+        rows = once if repeated else indices
+        decoded = self._decoded(name, rows)
+        if kept is not None:
+            kept.keep(rows, decoded)
+        if repeated:
+            return _taken(decoded, places, size)
+        whole = len(indices) == size and decoded.values.dtype == feature.spec.dtype
+        return decoded if whole else _filled_up(feature, decoded, size)
 
-    def _encoded_whole(self, name: str, column: Column) -> Encoded:
-        """All cells as arrays, some megabytes of them at a time."""
-        whole = _empty(self.features[name], len(column))
-        start = 0
-        for piece in column.pieces():
-            rows = np.arange(start, start + len(piece))
-            encoded = self.features[name].encode(piece)
-            self._note(name, encoded, rows)
-            _put(whole, rows, encoded)
-            start += len(piece)
+    def _encoded_whole(self, spec: ArraySpec, columns: Mapping[str, Column]) -> "_Whole":
+        """All cells of features of one form as arrays, some megabytes of them at a time."""
+        whole = _Whole(list(columns), _empty(spec, self.rows, len(columns)))
+        for name, column in columns.items():
+            start = 0
+            for piece in column.pieces():
+                rows = slice(start, start + len(piece))
+                encoded = self.features[name].encode(piece)
+                self._note(name, encoded, rows)
+                whole.put(name, rows, encoded)
+                start += len(piece)
         return whole
 
     def _decoded(self, name: str, indices: np.ndarray) -> Encoded:
         feature, column = self.features[name], self._columns[name].take(indices)
         if isinstance(feature, MediaFeature):
-            encoded = feature.encode(column, self._disk)
+            into = self._memory[name].empty((len(indices), *feature.spec.shape), feature.spec.dtype)
+            encoded = feature.encode(column, self._disk, into)
         else:
             encoded = feature.encode(column)
         self._note(name, encoded, indices)
         return encoded
 
-    def _note(self, name: str, encoded: Encoded, indices: np.ndarray) -> None:
+    def _note(self, name: str, encoded: Encoded, rows: np.ndarray | slice) -> None:
         with self._lock:
             for cell in encoded.broken:
                 self._broken[name, cell.row] = cell
             if encoded.cut is not None:
-                self._cut[name][indices] |= encoded.cut
+                self._cut[name][rows] |= encoded.cut
+
+
+@dataclass
+class _Whole:
+    """All rows of features of one form, side by side: a batch of them is taken at once.
+
+    Attributes:
+        names: of the features.
+        encoded: `(rows, features, ...)` arrays, so that a row lies in one place.
+    """
+
+    names: list[str]
+    encoded: Encoded
+
+    def put(self, name: str, rows: slice, encoded: Encoded) -> None:
+        """Writes rows of one feature."""
+        place, arrays = self.names.index(name), _arrays(encoded)
+        for suffix, values in _arrays(self.encoded).items():
+            values[rows, place] = arrays[suffix]
+
+    def inputs(self, indices: np.ndarray, size: int) -> Inputs:
+        """Some of the rows as inputs, with absent ones behind them up to `size`."""
+        x: Inputs = {}
+        for suffix, values in _arrays(_taken(self.encoded, indices, size)).items():
+            by_feature = np.ascontiguousarray(values.swapaxes(0, 1))
+            x |= zip((f"{name}{suffix}" for name in self.names), by_feature, strict=True)
+        return x
 
 
 @dataclass
@@ -193,7 +228,7 @@ class _Kept:
 
     @classmethod
     def empty(cls, feature: Feature, rows: int) -> "_Kept":
-        return cls(_empty(feature, rows), np.zeros(rows, bool))
+        return cls(_empty(feature.spec, rows), np.zeros(rows, bool))
 
     def keep(self, indices: np.ndarray, encoded: Encoded) -> None:
         # Two threads may decode one row; both write the same values, and `known` comes last.
@@ -201,24 +236,28 @@ class _Kept:
         self.known[indices] = True
 
 
-def _empty(feature: Feature, rows: int) -> Encoded:
-    """Rows in which the feature is absent."""
-    spec = feature.spec
+def _empty(spec: ArraySpec, *rows: int) -> Encoded:
+    """Rows in which a feature of that form is absent."""
     lengths = np.zeros(rows, "int32") if spec.lengths else None
-    return Encoded(np.zeros((rows, *spec.shape), spec.dtype), np.zeros(rows, bool), lengths)
+    return Encoded(np.zeros((*rows, *spec.shape), spec.dtype), np.zeros(rows, bool), lengths)
 
 
-def _put(into: Encoded, rows: np.ndarray, encoded: Encoded) -> None:
-    into.values[rows] = encoded.values
-    into.present[rows] = encoded.present
-    if into.lengths is not None:
-        into.lengths[rows] = encoded.lengths
+def _arrays(encoded: Encoded) -> dict[str, np.ndarray]:
+    """The arrays by what is added to a feature's name in the inputs."""
+    arrays = {"": encoded.values, "__present": encoded.present}
+    return arrays if encoded.lengths is None else {**arrays, "__length": encoded.lengths}
+
+
+def _put(into: Encoded, rows: np.ndarray | slice, encoded: Encoded) -> None:
+    arrays = _arrays(encoded)
+    for suffix, values in _arrays(into).items():
+        values[rows] = arrays[suffix]
 
 
 def _filled_up(feature: Feature, encoded: Encoded, size: int) -> Encoded:
     """The rows, with absent ones behind them up to `size`."""
-    filled = _empty(feature, size)
-    _put(filled, np.arange(len(encoded.present)), encoded)
+    filled = _empty(feature.spec, size)
+    _put(filled, slice(len(encoded.present)), encoded)
     return filled
 
 
@@ -226,9 +265,10 @@ def _taken(encoded: Encoded, indices: np.ndarray, size: int) -> Encoded:
     """Some of the rows, with absent ones behind them up to `size`."""
 
     def some(values: np.ndarray) -> np.ndarray:
-        out = np.zeros((size, *values.shape[1:]), values.dtype)
+        out = np.empty((size, *values.shape[1:]), values.dtype)
         # Any other mode than "clip" writes to a copy of `out` first.
         np.take(values, indices, axis=0, out=out[: len(indices)], mode="clip")
+        out[len(indices) :] = 0
         return out
 
     lengths = None if encoded.lengths is None else some(encoded.lengths)

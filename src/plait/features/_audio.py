@@ -86,9 +86,11 @@ class Audio(MediaFeature):
     def decoding(self) -> Mapping[str, Any]:
         return {"rate": self.learnt["rate"], "seconds": self.learnt["seconds"], "by": DECODERS}
 
-    def decode(self, data: bytes) -> Medium:
+    def decode(self, data: bytes, row: np.ndarray) -> Medium:
         sound, seconds = Sound.open(data), self.learnt["seconds"]
-        return Medium(sound.samples(self.learnt["rate"], seconds), sound.seconds > seconds)
+        samples = sound.samples(self.learnt["rate"], seconds)
+        row[: len(samples)] = samples
+        return Medium(len(samples), sound.seconds > seconds)
 
     def scaling(self) -> keras.layers.Layer | None:
         # Sounds span more than bfloat16 keeps apart, so they stay float32 in mixed precision.

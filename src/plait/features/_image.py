@@ -85,10 +85,11 @@ class Image(MediaFeature):
     def decoding(self) -> Mapping[str, Any]:
         return {"shape": self.spec.shape, "ground": self._ground.tolist(), "by": DECODERS}
 
-    def decode(self, data: bytes) -> Medium:
-        height, width, channels = self.spec.shape
-        pixels = Picture.open(data).pixels((height, width), channels)
-        return Medium(letterbox(pixels, (height, width), self._ground))
+    def decode(self, data: bytes, row: np.ndarray) -> Medium:
+        height, width, channels = row.shape
+        pixels = Picture.open(data).pixels((height, width), channels, row)
+        letterbox(pixels, row, self._ground)
+        return Medium(height)
 
     @cached_property
     def _ground(self) -> np.ndarray:

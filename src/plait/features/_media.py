@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import numpy as np
@@ -20,6 +20,12 @@ from plait.features._feature import BrokenCell, Feature
 from plait.table import Column, is_address, read_bytes
 
 Decoded = TypeVar("Decoded")
+
+# What is no file, such as a pipe, is not waited for.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+_AT_ONCE = 32
+"""Paths that are made Python's strings together."""
 
 SAMPLE = 256
 """How many media cells of the training rows a feature learns its sizes and scales from."""
@@ -65,23 +71,24 @@ class MediaCells:
         return ~self.column.is_missing(self.feature.missing)
 
     def decoded(
-        self, rows: Iterable[int], decode: Callable[[bytes], Decoded]
+        self, rows: Iterable[int], decode: Callable[[bytes, int], Decoded]
     ) -> Iterator[tuple[int, Decoded | BrokenCell]]:
-        """Each row with what `decode` makes of its bytes, or with why it is broken.
+        """Each row that is not empty with what `decode` makes of its bytes, or with why it is broken.
 
         Args:
-            rows: indices of cells that are not empty.
-            decode: raises `UnreadableError` for bytes that it cannot use.
+            rows: indices of cells.
+            decode: takes bytes and the row that they are of; raises `UnreadableError` for bytes that
+                it cannot use.
 
         Raises:
             DataError: a broken cell where `on_error` is "raise"; a path that leaves the root.
         """
-        for row in rows:
-            cell = self.column.cell(row)
+        for row, cell in self._cells(rows):
             # Parsed outside: a path that climbs out is an attack or a mistake, never a gap.
             path = None if isinstance(cell, bytes) else self._path(row, cell)
             try:
-                yield row, decode(_not_empty(cell if path is None else self._file(path)))
+                data = cell if path is None else self._file(path)
+                yield row, decode(_not_empty(data), row)
             except UnreadableError as error:
                 reason = f"{_shown(cell)} {error}"
                 if self.feature.on_error == "raise":
@@ -105,7 +112,7 @@ class MediaCells:
         last: list[BrokenCell] = []
 
         def whole() -> Iterator[Decoded]:
-            for _, found in self.decoded(order.tolist(), decode):
+            for _, found in self.decoded(order.tolist(), lambda data, _: decode(data)):
                 if isinstance(found, BrokenCell):
                     last[:] = [found]
                 else:
@@ -118,6 +125,20 @@ class MediaCells:
                 f"training rows can be read. Row {last[0].row}: {last[0].reason}."
             )
         return found
+
+    def _cells(self, rows: Iterable[int]) -> Iterator[tuple[int, Any]]:
+        """Each row that is not empty, with its cell."""
+        if is_bytes(self.column.type):
+            found = ((row, self.column.cell(row)) for row in rows)
+            yield from ((row, cell) for row, cell in found if cell is not None)
+            return
+        empty = (None, "", *self.feature.missing)
+        rows = iter(rows)
+        while block := list(islice(rows, _AT_ONCE)):
+            cells = self.column.take(np.array(block)).values.to_pylist()
+            yield from (
+                (r, cell) for r, cell in zip(block, cells, strict=True) if cell not in empty
+            )
 
     @property
     def _name(self) -> str:
@@ -141,8 +162,11 @@ class MediaCells:
             inside = not is_address(cell) and ".." not in re.split(r"[/\\]", unquote(cell))
             path = f"{root}/{cell}"
         else:
-            path = self._resolved(os.path.join(root, cell))
-            inside = path.startswith(os.path.join(root, ""))
+            folder, name = os.path.split(cell)
+            path = self._folder(folder) + name
+            if name in ("", os.curdir, os.pardir) or os.path.islink(path):
+                path = os.path.realpath(path)
+            inside = path.startswith(self._folder(""))
         if not inside:
             raise DataError(
                 f"{self.column.where(row)}: {cell!r} lies outside the folder that media are read "
@@ -151,30 +175,31 @@ class MediaCells:
             )
         return path
 
-    def _resolved(self, path: str) -> str:
-        """`os.path.realpath`, which asks for every folder on the way, once for each folder."""
-        folder, name = os.path.split(path)
-        if name in ("", os.curdir, os.pardir):
-            return os.path.realpath(path)
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        path = os.path.join(self._folders[folder], name)
-        return os.path.realpath(path) if os.path.islink(path) else path
+    def _folder(self, name: str) -> str:
+        """A folder below the root with a separator behind it, resolved once for all of its files."""
+        if name not in self._folders:
+            real = os.path.realpath(os.path.join(self._root, name))
+            self._folders[name] = os.path.join(real, "")
+        return self._folders[name]
 
     def _file(self, path: str) -> bytes:
         if is_address(path):
             return self._fetched(path)
         try:
-            is_file = stat.S_ISREG(os.stat(path).st_mode)
+            file = os.open(path, _READ)
         except OSError as error:
+            if os.path.exists(path):
+                raise UnreadableError(f"cannot be opened: {error.strerror}") from error
             raise UnreadableError(f"does not exist in '{self._root}'") from error
-        if not is_file:
-            raise UnreadableError("is not a file")
         try:
-            with open(path, "rb", buffering=0) as file:
-                return file.read()
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise UnreadableError("is not a file")
+            return os.read(file, status.st_size)
         except OSError as error:
-            raise UnreadableError(f"cannot be opened: {error.strerror}") from error
+            raise UnreadableError(f"cannot be read: {error.strerror}") from error
+        finally:
+            os.close(file)
 
     def _fetched(self, address: str) -> bytes:
         try:

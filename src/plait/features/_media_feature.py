@@ -22,14 +22,14 @@ _SECONDS_AN_ENTRY, _SECONDS_A_BYTE = 50e-6, 1e-9
 
 @dataclass(frozen=True)
 class Medium:
-    """One cell as an array.
+    """What one cell takes of its row.
 
     Attributes:
-        values: `(steps, ...)`, as `ArraySpec.shape` says but for the first axis, which may be shorter.
-        cut: whether it was longer than the fixed shape.
+        steps: of the row's first axis, from its start.
+        cut: whether it was longer than the row.
     """
 
-    values: np.ndarray
+    steps: int
     cut: bool = False
 
 
@@ -51,36 +51,43 @@ class MediaFeature(Feature):
         """All that `decode` depends on beside the bytes, as plain JSON data."""
 
     @abc.abstractmethod
-    def decode(self, data: bytes) -> Medium:
-        """The array of one cell; needs a fitted feature.
+    def decode(self, data: bytes, row: np.ndarray) -> Medium:
+        """Writes one cell into its row; needs a fitted feature.
+
+        Args:
+            data: the cell's bytes.
+            row: as `ArraySpec` says, with anything in it. What lies beyond the cell's steps may stay.
 
         Raises:
             UnreadableError: the bytes cannot be read as this kind.
         """
 
-    def encode(self, column: Column, disk: DiskCache | None = None) -> Encoded:
+    def encode(
+        self, column: Column, disk: DiskCache | None = None, into: np.ndarray | None = None
+    ) -> Encoded:
         """The rows of `column` as arrays; see `Feature`.
 
         Args:
             column: paths or bytes.
             disk: where decoded cells are looked for first, and kept.
+            into: `(rows, *shape)`, where the values are written.
         """
         spec = self.spec
         decode = self.decode if disk is None else _Kept(self, disk).decode
-        cells = MediaCells(self, column, self.noun)
-        present, broken = cells.present, []
-        cut = np.zeros(len(column), bool)
-        values = np.zeros((len(column), *spec.shape), spec.dtype)
+        cells, broken = MediaCells(self, column, self.noun), []
+        present, cut = np.zeros((2, len(column)), bool)
+        values = np.empty((len(column), *spec.shape), spec.dtype) if into is None else into
         lengths = np.ones(len(column), "int32") if spec.lengths else None
-        for row, found in cells.decoded(np.flatnonzero(present).tolist(), decode):
+        rows = range(len(column))
+        for row, found in cells.decoded(rows, lambda data, row: decode(data, values[row])):
             if isinstance(found, BrokenCell):
-                present[row] = False
                 broken.append(found)
                 continue
-            values[row, : len(found.values)] = found.values
+            present[row], cut[row] = True, found.cut
+            values[row, found.steps :] = 0
             if lengths is not None:
-                lengths[row] = len(found.values)
-            cut[row] = found.cut
+                lengths[row] = found.steps
+        values[~present] = 0
         return Encoded(values, present, lengths, tuple(broken), cut)
 
 
@@ -94,22 +101,20 @@ class _Kept:
 
     def __init__(self, feature: MediaFeature, disk: DiskCache) -> None:
         self._feature = feature
-        self._spec = feature.spec
         self._disk = disk
         self._keys = Keys({"form": _FORM, "kind": type(feature).__name__, **feature.decoding})
 
-    def decode(self, data: bytes) -> Medium:
+    def decode(self, data: bytes, row: np.ndarray) -> Medium:
         key = self._keys.of(data)
         kept = self._disk.get(key)
         if kept is not None:
-            return self._unpacked(kept)
+            values = np.frombuffer(kept, row.dtype, offset=1).reshape(-1, *row.shape[1:])
+            row[: len(values)] = values
+            return Medium(len(values), bool(kept[0]))
         began = time.thread_time()
-        medium = self._feature.decode(data)
+        medium = self._feature.decode(data, row)
         took = time.thread_time() - began
-        if took > _GAIN * (_SECONDS_AN_ENTRY + medium.values.nbytes * _SECONDS_A_BYTE):
-            self._disk.put(key, bytes([medium.cut]) + medium.values.tobytes())
+        values = row[: medium.steps]
+        if took > _GAIN * (_SECONDS_AN_ENTRY + values.nbytes * _SECONDS_A_BYTE):
+            self._disk.put(key, bytes([medium.cut]) + values.tobytes())
         return medium
-
-    def _unpacked(self, kept: bytes) -> Medium:
-        values = np.frombuffer(kept, self._spec.dtype, offset=1)
-        return Medium(values.reshape(-1, *self._spec.shape[1:]), bool(kept[0]))

@@ -1,6 +1,7 @@
 """Bytes of a picture to pixels."""
 
 import io
+import re
 import struct
 import threading
 import warnings
@@ -22,6 +23,9 @@ DECODERS = f"simplejpeg {simplejpeg.__version__}, Pillow {Image.__version__}"
 """What decodes; another version may give other pixels."""
 
 _JPEG = b"\xff\xd8\xff"
+# The markers of what programs may add, and of comments.
+_NOTES = re.compile(rb"\xff+[\xe0-\xef\xfe]", re.DOTALL)
+_EXIF = b"Exif\0\0"
 _FOUR = ("CMYK", "YCCK")
 _KINDS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
 _MALFORMED = (
@@ -83,8 +87,7 @@ class Picture:
             orientation = _orientation(image)
         else:
             image, (height, width, colours) = None, header
-            tagged = data.find(b"Exif\0\0", 0, 1 << 16) >= 0
-            orientation = _orientation(_opened(data)) if tagged else 1
+            orientation = _orientation(_opened(data)) if _may_be_turned(data) else 1
         if orientation >= 5:
             height, width = width, height
         if height * width > MOST_PIXELS:
@@ -96,12 +99,15 @@ class Picture:
             raise UnreadableError(f"is a picture of {width} x {height}, which shows nothing")
         return cls(data, height, width, orientation, image, colours)
 
-    def pixels(self, size: tuple[int, int], channels: int | None = None) -> np.ndarray:
+    def pixels(
+        self, size: tuple[int, int], channels: int | None = None, into: np.ndarray | None = None
+    ) -> np.ndarray:
         """The picture at its own proportions, as large as it can be within `size`.
 
         Args:
             size: (height, width).
             channels: 1 for grey, 3 for colour, None for what the picture has.
+            into: `(*size, channels)` uint8, which is returned where the pixels could be decoded there.
 
         Returns:
             `(height, width, channels)` uint8, one of the two sides equal to `size`.
@@ -112,8 +118,9 @@ class Picture:
         height, width = _within((self.height, self.width), size)
         stored = (width, height) if self.orientation >= 5 else (height, width)
         if self.image is None:
-            pixels = self._jpeg(stored, channels)
-            if pixels.shape[:2] == stored and self.orientation not in _TURNS:
+            turned = self.orientation in _TURNS
+            pixels = self._jpeg(stored, channels, None if turned else into)
+            if pixels.shape[:2] == stored and not turned:
                 return pixels
             image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
         else:
@@ -126,15 +133,19 @@ class Picture:
             image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
         return _array(image)
 
-    def _jpeg(self, size: tuple[int, int], channels: int | None) -> np.ndarray:
+    def _jpeg(
+        self, size: tuple[int, int], channels: int | None, into: np.ndarray | None
+    ) -> np.ndarray:
         """The pixels, decoded at the smallest scale that is not below `size`."""
         grey = channels == 1 or (channels is None and self.colours == "Gray")
         kind = "CMYK" if self.colours in _FOUR else "GRAY" if grey else "RGB"
         height, width = size
+        if into is not None and (kind == "CMYK" or (self.height, self.width) != into.shape[:2]):
+            into = None
         try:
             # Scales between a half and the whole take longer than the whole.
             pixels = simplejpeg.decode_jpeg(
-                self.data, kind, min_height=height, min_width=width, min_factor=2
+                self.data, kind, min_height=height, min_width=width, min_factor=2, buffer=into
             )
         except ValueError as error:
             # Stray bytes between two markers lose nothing, and many cameras write them. Pillow
@@ -143,22 +154,24 @@ class Picture:
                 raise UnreadableError(f"is a corrupt JPEG: {error}") from error
             return _array(_loaded(_opened(self.data)).convert("L" if grey else "RGB"))
         if kind != "CMYK":
-            return pixels
+            return pixels if into is None else into
         return _array(_of_four(pixels).convert("L" if grey else "RGB"))
 
 
-def letterbox(pixels: np.ndarray, size: tuple[int, int], fill: np.ndarray) -> np.ndarray:
-    """The picture in the middle of a canvas of the colour `fill`, `(*size, channels)` uint8."""
-    if pixels.shape[:2] == size:
-        return pixels
-    canvas = np.empty((*size, pixels.shape[-1]), "uint8")
-    canvas[:] = fill
-    top, left = ((whole - part) // 2 for whole, part in zip(size, pixels.shape, strict=False))
-    canvas[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
-    return canvas
+def letterbox(pixels: np.ndarray, canvas: np.ndarray, fill: np.ndarray) -> None:
+    """Lays a picture into the middle of a canvas of the colour `fill`, unless it is that canvas."""
+    if pixels is canvas:
+        return
+    height, width, _ = pixels.shape
+    if pixels.shape != canvas.shape:
+        canvas[:] = fill
+    top, left = (canvas.shape[0] - height) // 2, (canvas.shape[1] - width) // 2
+    canvas[top : top + height, left : left + width] = pixels
 
 
 def _within(picture: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    if picture == size:
+        return size
     scale = min(size[0] / picture[0], size[1] / picture[1])
     fitted = [min(w, max(1, round(s * scale))) for s, w in zip(picture, size, strict=True)]
     # A seam of one pixel is rounding, not a proportion to keep.
@@ -178,6 +191,17 @@ def _jpeg_header(data: bytes) -> tuple[int, int, str] | None:
     except (ValueError, KeyError):
         return None
     return height, width, colours
+
+
+def _may_be_turned(data: bytes) -> bool:
+    """Whether there is EXIF among the notes that a JPEG begins with."""
+    place = 2
+    while note := _NOTES.match(data, place):
+        place = note.end()
+        if data.startswith(_EXIF, place + 2):
+            return True
+        place += int.from_bytes(data[place : place + 2], "big")
+    return False
 
 
 def _of_four(pixels: np.ndarray) -> Image.Image:

@@ -74,7 +74,7 @@ class Sound:
             raise UnreadableError(f"is a corrupt sound: {error.error_string}") from error
         if len(channels) < wanted:
             raise UnreadableError(f"is cut short: {len(channels)} of {wanted} samples")
-        mono = channels.mean(axis=1)
+        mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1)
         if not np.isfinite(mono).all():
             raise UnreadableError("holds samples that are not finite")
         if self.rate != rate:

@@ -301,6 +301,55 @@ def test_a_large_jpeg_is_turned_after_it_is_shrunk(orientation):
     assert np.abs(found - whole).mean() < 4
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(20, 24), (20, 20)])
+def test_a_jpeg_of_the_very_size_is_what_simplejpeg_makes_of_it(size, orientation):
+    """Whether or not it can be decoded where the batch lies."""
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    data = file_of(smooth(*size), "JPEG", quality=95, exif=exif)
+    whole = simplejpeg.decode_jpeg(data)
+    turned = np.asarray(ImageOps.exif_transpose(_tagged(whole, orientation)))
+    feature = plain(size=turned.shape[:2])
+    encoded = feature.encode(column_of([data, None, data]))
+    np.testing.assert_array_equal(encoded.values[[0, 2]], [turned] * 2)
+    assert not encoded.values[1].any()
+
+
+def _tagged(pixels, orientation):
+    picture = Pillow.fromarray(pixels)
+    picture.getexif()[0x0112] = orientation
+    return picture
+
+
+def test_grey_and_cmyk_jpegs_of_the_very_size_become_colour():
+    for mode in ("L", "CMYK"):
+        picture = smooth(20, 24, 1 if mode == "L" else 3).convert(mode)
+        found = read(file_of(picture, "JPEG", quality=95)).astype(int)
+        assert np.abs(found - np.asarray(picture.convert("RGB"))).mean() < 4
+
+
+@pytest.mark.parametrize("between", ["a comment", "a long profile", "fill bytes"])
+def test_how_a_jpeg_is_turned_is_found_behind_other_notes(between):
+    exif = Pillow.Exif()
+    exif[0x0112] = 3
+    data = file_of(RAMP, "JPEG", quality=95, exif=exif)
+    at = data.index(b"\xff\xe1")
+    note = {
+        "a comment": b"\xff\xfe\0\x08\xff\xda\xff\xc0xx",
+        "a long profile": b"\xff\xe2\xff\xff" + bytes(65533) + b"\xff\xe2\0\x04ab",
+        "fill bytes": b"\xff\xff",
+    }[between]
+    np.testing.assert_array_equal(read(data[:at] + note + data[at:]), read(data))
+
+
+def test_nothing_of_a_jpeg_that_breaks_off_is_left_in_its_row():
+    data = file_of(noise(20, 24), "JPEG", quality=95)
+    encoded = plain(on_error="absent").encode(column_of([data[: len(data) // 2]]))
+    assert not encoded.present[0]
+    assert not encoded.values.any()
+
+
 def test_bytes_after_a_jpeg_lose_nothing():
     data = file_of(RAMP, "JPEG", quality=95)
     np.testing.assert_array_equal(read(data + b"what a phone adds"), read(data))
