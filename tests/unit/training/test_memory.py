@@ -141,7 +141,7 @@ def test_a_run_that_takes_too_much_stops_and_goes_on(tmp_path, monkeypatch):
     taken = iter([3e9] * 6 + [65e9])
     monkeypatch.setattr("plait.training._memory_limit.most_in_use", lambda: next(taken))
     made, run = learner(training=asked), tmp_path / "run"
-    with pytest.raises(StoppedError, match=r"took 65.0 GB of memory, more than max_memory=64GB") as e:
+    with pytest.raises(StoppedError, match=r"took 65 GB of memory, more than max_memory=64GB") as e:
         made.fit(tiny.columns(), run=run, verbose=False)
     assert (e.value.signal, e.value.written) == (None, True)
     assert f"fit(table, run='{run}', resume=True) goes on where it was." in str(e.value)

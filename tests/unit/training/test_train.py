@@ -312,8 +312,8 @@ def test_half_precision_learns_what_float32_does_and_is_saved(precision, tmp_pat
     # The same weights answer alike in both.
     again.model.set_weights(whole.predictor.model.get_weights())
     exact, found = (score(p.tasks, p.logits(table), table) for p in (whole.predictor, again))
-    assert found["sold"]["log_loss"] == pytest.approx(exact["sold"]["log_loss"], abs=0.005)
-    assert found["price"]["mae"] == pytest.approx(exact["price"]["mae"], abs=0.01)
+    assert found["sold"]["log_loss"] == pytest.approx(exact["sold"]["log_loss"], rel=0.03)
+    assert found["price"]["mae"] == pytest.approx(exact["price"]["mae"], rel=0.03)
 
 
 @pytest.mark.backends
