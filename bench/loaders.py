@@ -145,7 +145,10 @@ class Plait(Loader):
 
     def _of_files(self, job: str) -> Path:
         path = self.folder / job / "files.parquet"
-        pq.write_table(pa.table({"x": [Path(file).name for file in self.paths(job)]}), path)
+        # Another loader may be reading it.
+        part = path.with_suffix(f".{os.getpid()}")
+        pq.write_table(pa.table({"x": [Path(file).name for file in self.paths(job)]}), part)
+        part.replace(path)
         return path
 
     def _batches(self, path: Path, features: dict[str, Any]) -> Pass:
