@@ -18,7 +18,8 @@ _DRIVERS = {
     "postgresql": "adbc_driver_postgresql",
     "postgres": "adbc_driver_postgresql",
 }
-_GUESSED = "16384"
+_CELLS = {"null": "NULL", "integer": "0", "real": "0.0", "text": "''", "blob": "x''"}
+"""A cell of each of SQLite's types; a column of one holds cells of those before it, too."""
 _TABLE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
 _PASSWORDS = (
     (re.compile(r"(://[^:/@\s]*):[^@\s]*@"), r"\1:...@"),
@@ -86,18 +87,25 @@ class SQL:
         Raises:
             DataError: no such database, or a query that it refuses; the driver is not installed.
         """
-        with self._asked() as reader:
-            schema = pa.schema([(field.name, _plain(field.type)) for field in reader.schema])
+        with self._asked() as answer:
+            types = [_plain(field.type) for field in answer.batches.schema]
+            schema = pa.schema(list(zip(answer.names, types, strict=True)))
 
             def batches() -> Iterator[pa.RecordBatch]:
-                for batch in reader:
-                    cells = [_stored(c).cast(t) for c, t in zip(batch, schema.types, strict=True)]
-                    yield pa.RecordBatch.from_arrays(cells, schema=schema)
+                skipped = answer.skipped
+                try:
+                    for batch in answer.batches:
+                        rows = batch.slice(skipped)
+                        skipped = 0
+                        cells = [_stored(c).cast(t) for c, t in zip(rows, types, strict=True)]
+                        yield pa.RecordBatch.from_arrays(cells, schema=schema)
+                except (OSError, pa.ArrowException) as error:
+                    raise self._refused(error) from error
 
             yield pa.RecordBatchReader.from_batches(schema, batches())
 
     @contextmanager
-    def _asked(self) -> Iterator[pa.RecordBatchReader]:
+    def _asked(self) -> Iterator["_Answer"]:
         scheme, _, place = self.uri.partition("://")
         driver = _driver(scheme)
         query = self.query.strip().rstrip(";")
@@ -109,15 +117,48 @@ class SQL:
                 driver.connect(where) as connection,
                 connection.cursor() as cursor,
             ):
-                if scheme == "sqlite":
-                    # SQLite has no types of columns: the driver guesses them from so many rows.
-                    cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": _GUESSED})
                 cursor.execute(query)
-                yield cursor.fetch_record_batch()
+                names = [column[0] for column in cursor.description]
+                if scheme == "sqlite":
+                    cursor.execute(_with_types(cursor, query, len(names)))
+                yield _Answer(names, cursor.fetch_record_batch(), int(scheme == "sqlite"))
         except (driver.Error, pa.ArrowException) as error:
-            raise DataError(
-                f"{self.name} cannot be read: {without_passwords(str(error))}"
-            ) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> DataError:
+        return DataError(f"{self.name} cannot be read: {without_passwords(str(error))}")
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a driver gives.
+
+    Attributes:
+        names: of the columns.
+        batches: of the rows; the columns may have other names there.
+        skipped: how many of the first rows are none of the answer.
+    """
+
+    names: list[str]
+    batches: pa.RecordBatchReader
+    skipped: int
+
+
+def _with_types(cursor: Any, query: str, columns: int) -> str:
+    """The query with a row before all others that has the type of each column.
+
+    SQLite's types are of cells and not of columns: its driver settles a column's by the first rows,
+    and stops at a later one that is of another. So all of them are asked for their types first.
+    """
+    names = [f"c{n}" for n in range(columns)]
+    # On a line of its own, since a query may end in a comment.
+    given = f"WITH answer({', '.join(names)}) AS ({query}\n)"
+    ranks = " ".join(f"WHEN '{kind}' THEN {rank}" for rank, kind in enumerate(_CELLS))
+    asked = ", ".join(f"max(CASE typeof({name}) {ranks} END)" for name in names)
+    cursor.execute(f"{given} SELECT {asked} FROM answer")
+    # Of an answer without rows the greatest of all types is null.
+    first = ", ".join(list(_CELLS.values())[rank or 0] for rank in cursor.fetchone())
+    return f"{given} SELECT {first} UNION ALL SELECT * FROM answer"
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -89,6 +89,27 @@ def test_what_a_database_refuses_is_said(shop, tmp_path):
     assert SQL("postgresql://u:secret@h/d", "t").name == "t of postgresql://u:...@h/d"
 
 
+def test_columns_of_sqlite_have_the_types_of_all_their_cells(tmp_path):
+    """The driver settles types by the first rows, and stops at a later one of another."""
+    with sqlite3.connect(tmp_path / "late.db") as connection:
+        connection.execute("CREATE TABLE late (id, price, note, mixed, empty)")
+        nothing = [(n, None, None, n, None) for n in range(20_000)]
+        late = [(20_000, 1.5, "x", "n/a", None)]
+        connection.executemany("INSERT INTO late VALUES (?, ?, ?, ?, ?)", nothing + late)
+    uri = f"sqlite:///{tmp_path / 'late.db'}"
+    table = Table.read(SQL(uri, "SELECT * FROM late ORDER BY id DESC -- the last first"))
+    assert len(table) == 20_001
+    assert rows_of(table.take(np.array([0, 1, 20_000]))) == [
+        {"id": 20_000, "price": 1.5, "note": "x", "mixed": "n/a", "empty": None},
+        {"id": 19_999, "price": None, "note": None, "mixed": "19999", "empty": None},
+        {"id": 0, "price": None, "note": None, "mixed": "0", "empty": None},
+    ]
+    with pytest.raises(DataError, match="it has 5 columns and 0 rows"):
+        Table.read(SQL(uri, "SELECT * FROM late WHERE id < 0"))
+    with pytest.raises(DataError, match=r"cannot be read: .*BLOB"):
+        Table.read(SQL(uri, "SELECT x'00' FROM late UNION ALL SELECT 1"))
+
+
 @pytest.fixture
 def cloud(tmp_path):
     """A bucket with a table, its parts, and a picture."""
@@ -179,3 +200,6 @@ def test_a_server_of_postgresql(tmp_path):
         assert len(Table.read(SQL(server.get_uri(), "other.things"))) == 5
         with pytest.raises(DataError, match=r"does not exist"):
             Table.read(SQL(server.get_uri(), "nothing"))
+        lost = "SELECT n, CASE WHEN n = 300000 THEN pg_terminate_backend(pg_backend_pid()) END"
+        with pytest.raises(DataError, match=r"cannot be read: .*terminating connection"):
+            Table.read(SQL(server.get_uri(), f"{lost} FROM generate_series(1, 400000) n"))
