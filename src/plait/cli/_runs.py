@@ -7,7 +7,7 @@ from pathlib import Path
 
 from plait.config import Config, dump
 from plait.errors import ConfigError
-from plait.table import without_passwords
+from plait.table import document_without_passwords, without_passwords
 
 _CONFIG = "plait.yaml"
 _COMMAND = "command.json"
@@ -66,6 +66,6 @@ class Began:
             "folds": self.folds,
         }
         return {
-            _CONFIG: without_passwords(dump(config.document, head=head)),
+            _CONFIG: dump(document_without_passwords(config.document), head=head),
             _COMMAND: json.dumps(command, ensure_ascii=False, indent=1) + "\n",
         }

@@ -17,7 +17,7 @@ import pyarrow as pa
 from plait.errors import DataError
 from plait.features._cells import empty_column, is_bytes, plain
 from plait.features._feature import BrokenCell, Feature
-from plait.table import Column, is_address, read_bytes
+from plait.table import Column, is_address, read_bytes, without_passwords
 
 Decoded = TypeVar("Decoded")
 
@@ -170,8 +170,8 @@ class MediaCells:
         if not inside:
             raise DataError(
                 f"{self.column.where(row)}: {cell!r} lies outside the folder that media are read "
-                f"from, '{root}'. Give paths relative to that folder, or name by root= the folder "
-                "that holds all of them."
+                f"from, '{without_passwords(root)}'. Give paths relative to that folder, or name by "
+                "root= the folder that holds all of them."
             )
         return path
 
@@ -205,9 +205,11 @@ class MediaCells:
         try:
             return read_bytes(address)
         except FileNotFoundError as error:
-            raise UnreadableError(f"does not exist in '{self._root}'") from error
+            root = without_passwords(self._root)
+            raise UnreadableError(f"does not exist in '{root}'") from error
         except Exception as error:  # Every file system has errors of its own.
-            raise UnreadableError(f"cannot be fetched: {type(error).__name__}: {error}") from error
+            said = without_passwords(f"{type(error).__name__}: {error}")
+            raise UnreadableError(f"cannot be fetched: {said}") from error
 
 
 def _not_empty(data: bytes) -> bytes:

@@ -11,6 +11,7 @@ from plait._cache import cache_folder
 from plait.errors import DataError
 from plait.table._files import is_table
 from plait.table._hive import is_hive
+from plait.table._passwords import without_passwords
 
 
 def is_address(source: object) -> bool:
@@ -42,7 +43,7 @@ def fetched(address: str) -> Iterator[tuple[list[Path], Path]]:
         else:
             found = [path]
     if not found:
-        raise DataError(f"There is no table at '{address}'.")
+        raise _nothing_at(address)
     with tempfile.TemporaryDirectory(dir=cache_folder("tables")) as folder:
         places = []
         for number, one in enumerate(found):
@@ -98,7 +99,8 @@ def _system(address: str) -> tuple[Any, str]:
         import fsspec
     except ImportError as error:
         raise DataError(
-            f"To read '{address}' the package fsspec is needed: pip install 'plait[remote]'."
+            f"To read '{without_passwords(address)}' the package fsspec is needed: "
+            "pip install 'plait[remote]'."
         ) from error
     system, path = fsspec.core.url_to_fs(address)
     return system, path
@@ -111,9 +113,14 @@ def _explained(address: str) -> Iterator[None]:
     except DataError:
         raise
     except FileNotFoundError as error:
-        raise DataError(f"There is no table at '{address}'.") from error
+        raise _nothing_at(address) from error
     except ImportError as error:
         # It names the package, as in "Install s3fs to access S3".
-        raise DataError(f"'{address}' cannot be opened: {error}") from error
+        raise DataError(f"'{without_passwords(address)}' cannot be opened: {error}") from error
     except Exception as error:  # Every file system has errors of its own.
-        raise DataError(f"'{address}' cannot be read: {type(error).__name__}: {error}") from error
+        said = without_passwords(f"{type(error).__name__}: {error}")
+        raise DataError(f"'{without_passwords(address)}' cannot be read: {said}") from error
+
+
+def _nothing_at(address: str) -> DataError:
+    return DataError(f"There is no table at '{without_passwords(address)}'.")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from plait.errors import ConfigError, DataError
+from plait.table._passwords import without_passwords
 
 _DRIVERS = {
     "sqlite": "adbc_driver_sqlite",
@@ -21,10 +22,6 @@ _DRIVERS = {
 _CELLS = {"null": "NULL", "integer": "0", "real": "0.0", "text": "''", "blob": "x''"}
 """A cell of each of SQLite's types; a column of one holds cells of those before it, too."""
 _TABLE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
-_PASSWORDS = (
-    (re.compile(r"(://[^:/@\s]*):[^@\s]*@"), r"\1:...@"),
-    (re.compile(r"([?&](?:password|passwd|pwd)=)[^&\s]*", re.IGNORECASE), r"\1..."),
-)
 
 
 @dataclass(frozen=True, repr=False)
@@ -188,10 +185,3 @@ def _file(path: Path, name: str) -> str:
     if not path.is_file():
         raise DataError(f"{name}: there is no file '{path}'.")
     return f"file:{quote(str(path))}?mode=ro"
-
-
-def without_passwords(text: str) -> str:
-    """The text with dots in the place of the passwords of addresses in it."""
-    for pattern, dots in _PASSWORDS:
-        text = pattern.sub(dots, text)
-    return text

@@ -2,6 +2,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from tests.unit.inference import tiny
@@ -10,6 +11,7 @@ from tests.unit.training.test_run_folder import HISTORY
 from plait.cli import main
 from plait.cli._rerun import differences
 from plait.cli._runs import Began
+from plait.config._source import parse_source
 from plait.errors import ConfigError
 from plait.inference import Predictor
 from plait.training import write_run
@@ -54,6 +56,17 @@ def test_a_run_finds_its_data_and_the_users_own_classes_again(folder, capsys):
         capsys.readouterr()
         assert main(["rerun", str(folder / name), "--quiet"]) == 0, capsys.readouterr().err
         assert capsys.readouterr().out.endswith(f"{name}-rerun: the same weights and history\n")
+
+
+def test_a_run_holds_no_password_and_a_config_that_is_read_again(folder, monkeypatch):
+    place = folder / "code" / "c.yaml"
+    monkeypatch.setattr(sys, "argv", ["plait", "fit", "--set", "data=ftp://u:secret@h/t.csv"])
+    source = parse_source('data: {SQL: {uri: "postgresql://u:secret@h/d", query: a}}\n', "c.yaml")
+    config = SimpleNamespace(path=place, document=source.document)
+    files = Began(place, folder, folder).files(config)
+    assert not any("secret" in text for text in files.values())
+    again = parse_source(files["plait.yaml"], "plait.yaml").document
+    assert again == {"data": {"SQL": {"uri": "postgresql://u:...@h/d", "query": "a"}}}
 
 
 def test_what_is_no_run_of_a_config_is_told(tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 
 from plait.errors import ConfigError, DataError
 from plait.features import Image
-from plait.table import SQL, Table, _kept, _rows
+from plait.table import SQL, Table, _kept, _rows, document_without_passwords, without_passwords
 
 ROWS = [{"n": 1, "word": "a"}, {"n": 2.5}, {"word": None, "late": [1, 2]}]
 
@@ -87,6 +87,47 @@ def test_what_a_database_refuses_is_said(shop, tmp_path):
     with pytest.raises(ConfigError, match="query is empty"):
         SQL(shop, " ")
     assert SQL("postgresql://u:secret@h/d", "t").name == "t of postgresql://u:...@h/d"
+
+
+def test_an_address_is_shown_without_what_opens_it():
+    for shown, address in (
+        ("postgresql://u:...@h/d", "postgresql://u:p@ss@h/d"),
+        ("postgresql://u:...@h/d", "postgresql://u:a word/1@h/d"),
+        ("postgresql://u:...@h/d?user=a@b", "postgresql://u:p@h/d?user=a@b"),
+        ("postgresql://u:...@h/d", "postgresql://u:p?w@h/d"),
+        ("postgresql://h/d?sslpassword=...&user=u", "postgresql://h/d?sslpassword=a b&user=u"),
+        ("https://h/t.csv?X-Amz-Signature=...&n=1", "https://h/t.csv?X-Amz-Signature=ab&n=1"),
+        ("https://h/t.csv?n=1&sig=...#end", "https://h/t.csv?n=1&sig=ab%2F#end"),
+        ("zip://t.csv::ftp://u:...@h/x.zip", "zip://t.csv::ftp://u:pw@h/x.zip"),
+    ):
+        assert without_passwords(address) == shown
+        if " " not in address:
+            assert without_passwords(f"no '{address}' is there") == f"no '{shown}' is there"
+    for address in (
+        "http://localhost:9000/data/user@x",
+        "http://[::1]:9000/user@x",
+        "s3://bucket/key=1/t.csv",
+        "https://h/t.csv?monkey=1",
+    ):
+        assert without_passwords(address) == address
+    document = {
+        "data": {"SQL": {"uri": "postgresql://u:pw@h/d", "query": "SELECT 'http://u:pw@h'"}},
+        "list": ["ftp://u:pw@h/x", 1, None],
+    }
+    assert document_without_passwords(document) == {
+        "data": {"SQL": {"uri": "postgresql://u:...@h/d", "query": "SELECT 'http://u:pw@h'"}},
+        "list": ["ftp://u:...@h/x", 1, None],
+    }
+
+
+def test_an_address_that_cannot_be_read_is_said_without_its_password(cloud):
+    with pytest.raises(DataError, match=r"'nowhere://u:\.\.\.@h/t.csv' cannot be read") as found:
+        Table.read("nowhere://u:secret@h/t.csv")
+    assert "secret" not in str(found.value)
+    column = Table.read({"photo": ["a.png"]}, root="nowhere://u:secret@h").column("photo")
+    with pytest.raises(DataError, match="no picture") as found:
+        Image(on_error="absent").fit(column)
+    assert "secret" not in str(found.value)
 
 
 def test_columns_of_sqlite_have_the_types_of_all_their_cells(tmp_path):
