@@ -10,7 +10,7 @@ import pyarrow as pa
 from plait._cache import cache_folder
 from plait.errors import DataError
 from plait.table._mapped import Mapped, write_arrow
-from plait.table._plain import plain_batch, plain_schema
+from plait.table._plain import check_names, plain_batch, plain_schema
 
 IN_MEMORY = 1 << 27
 """Bytes of columns that are kept in memory; more are written to disk and mapped."""
@@ -26,8 +26,9 @@ def kept(batches: pa.RecordBatchReader, name: str) -> tuple[pa.Table, Mapped | N
         name: what messages call the table.
 
     Raises:
-        DataError: the disk is full.
+        DataError: a column's name stands twice, or the disk is full.
     """
+    check_names(batches.schema.names, name)
     schema = plain_schema(batches.schema)
     incoming = _evened(plain_batch(batch, schema) for batch in batches)
     held: list[pa.RecordBatch] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from plait.errors import DataError
-from plait.table._plain import plain_batch, plain_schema
+from plait.table._plain import check_names, plain_batch, plain_schema
 
 Types = Mapping[str, pa.DataType]
 
@@ -66,8 +66,10 @@ def joined(streams: Sequence[Stream], name: str, parts: str = "files") -> Stream
         parts: what they call the streams.
 
     Raises:
-        DataError: a column whose types have no type in common.
+        DataError: a column whose types have no type in common, or whose name stands twice.
     """
+    for stream in streams:
+        check_names(stream.schema.names, name)
     if len(streams) == 1:
         return streams[0]
     try:

