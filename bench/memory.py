@@ -2,6 +2,7 @@
 
     python bench/memory.py                    # 10 thousand, 100 thousand and 1 million rows
     python bench/memory.py --quick            # 2 thousand and 8 thousand, under a minute
+    python bench/memory.py --without-text     # of which nothing but the pictures is read by batch
 
 One epoch of `Learner.fit` on a table of a short text, three numbers and a distinct picture of 16 x
 16 a row, with a class and a number to answer, in batches of 128. Every fit is a process of its own,
@@ -74,7 +75,7 @@ def make(path: Path, rows: int) -> None:
     part.replace(path)
 
 
-def fit(path: Path) -> dict[str, float]:
+def fit(path: Path, text: bool) -> dict[str, float]:
     """One fit in this process."""
     started = time.monotonic()
     import keras
@@ -99,7 +100,7 @@ def fit(path: Path) -> dict[str, float]:
     watch = Watch()
     learner = plait.Learner(
         features={
-            "text": plait.Text(),
+            **({"text": plait.Text()} if text else {}),
             "photo": plait.Image(),
             **{f"n{i}": plait.Number() for i in range(3)},
         },
@@ -112,9 +113,9 @@ def fit(path: Path) -> dict[str, float]:
     return {"us_a_row": 1e6 * seconds, "whole_s": time.monotonic() - started}
 
 
-def measured(path: Path) -> dict[str, float]:
+def measured(path: Path, text: bool) -> dict[str, float]:
     """A fit in a process of its own, with the most memory that it and its children held."""
-    command = [sys.executable, __file__, "--fit", str(path)]
+    command = [sys.executable, __file__, "--fit", str(path), *([] if text else ["--without-text"])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     peak = 0
     while process.poll() is None:
@@ -150,10 +151,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "plait-memory")
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--without-text", action="store_true", help="train without the text")
     parser.add_argument("--fit", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.fit:
-        print(json.dumps(fit(args.fit)))
+        print(json.dumps(fit(args.fit, not args.without_text)))
         return
     args.data.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -161,7 +163,7 @@ def main() -> None:
         path = args.data / f"{count}.parquet"
         if not path.exists():
             make(path, count)
-        row = {"rows": count, **measured(path)}
+        row = {"rows": count, **measured(path, not args.without_text)}
         rows.append(row)
         print(
             f"{count:9,} rows  {row['peak_mb']:7.0f} MB  {row['us_a_row']:6.0f} us a row  "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -53,14 +54,31 @@ class Cells:
             parts = [self._some(indices[n : n + size]) for n in range(0, len(indices), size)]
             found = pa.chunked_array(parts, self.type)
         if self.mapped is not None:
-            self.mapped.read(found.nbytes, len(indices))
+            self.mapped.count(found.nbytes, len(indices))
         return found
+
+    def cell(self, index: int) -> Any:
+        """One cell as a Python value."""
+        found = self.values[index].as_py()
+        if self.mapped is not None:
+            self.mapped.count(len(found) if isinstance(found, bytes | str) else 0, 1)
+        return found
+
+    def part(self, piece: slice) -> "Cells":
+        """The cells of a slice, which lie where they lay."""
+        found = self.values.slice(piece.start, piece.stop - piece.start)
+        if self.mapped is not None:
+            self.mapped.count(found.nbytes)
+        return Cells(found, self.mapped)
 
     def valid(self, indices: np.ndarray | None) -> np.ndarray:
         """Which cells, of those at `indices` or of all, are not null, without a look at the others."""
+        return self._valid if indices is None else self._valid[indices]
+
+    @cached_property
+    def _valid(self) -> np.ndarray:
         flags = [chunk.is_valid().to_numpy(zero_copy_only=False) for chunk in self._chunks]
-        whole = np.concatenate([np.zeros(0, bool), *flags])
-        return whole if indices is None else whole[indices]
+        return np.concatenate([np.zeros(0, bool), *flags])
 
     @cached_property
     def _chunks(self) -> list[pa.Array]:

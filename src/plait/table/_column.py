@@ -57,7 +57,7 @@ class Column:
 
     def cell(self, index: int) -> Any:
         """One cell as a Python value."""
-        return self.cells.values[int(index if self.at is None else self.at[index])].as_py()
+        return self.cells.cell(int(index if self.at is None else self.at[index]))
 
     def pieces(self) -> Iterator["Column"]:
         """The column in parts of some megabytes, each in memory by itself."""
@@ -68,8 +68,7 @@ class Column:
         for piece in pieces(len(self), size):
             rows = self.rows[piece]
             if self.at is None:
-                part = self.cells.values.slice(piece.start, len(rows))
-                yield replace(self, stored=Cells(part, self.cells.mapped), rows=rows)
+                yield replace(self, stored=self.cells.part(piece), rows=rows)
             else:
                 yield replace(self, stored=self.cells, rows=rows, at=self.at[piece])
 

@@ -30,8 +30,8 @@ class Mapped:
         self._touched = 0
         self.table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(self._map))).read_all()
 
-    def read(self, size: int, cells: int = 0) -> None:
-        """Counts what was read of it: so many bytes in a row, and so many cells here and there."""
+    def count(self, size: int, cells: int = 0) -> None:
+        """Counts what is read of it: so many bytes in a row, and so many cells here and there."""
         self._touched += size + cells * _PAGES
         if self._touched > _HELD:
             self._touched = 0

@@ -44,7 +44,7 @@ def _put_away(tables: Sequence[pa.Table], name: str) -> Stream:
         for batch in table.to_batches():
             yield batch
             if mapped is not None:
-                mapped.read(batch.nbytes)
+                mapped.count(batch.nbytes)
 
     return Stream(table.schema, batches)
 

@@ -1,5 +1,6 @@
 import gzip
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from pyarrow.csv import open_csv
 
 from plait.errors import DataError
-from plait.table import Column, Table, _cells, _kept, _read, _stream_csv, infer, leaks
+from plait.table import Column, Table, _cells, _kept, _mapped, _read, _stream_csv, infer, leaks
 from plait.table._cells import Cells
 from plait.table._codes import Codes
 from plait.table._mapped import write_arrow
@@ -107,6 +108,29 @@ def test_rows_of_a_part_are_read_where_they_lie(tmp_path, monkeypatch, on_disk):
     assert column.take(again).values.to_pylist() == [f"w{i}" for i in at[again]]
     assert [len(piece) for piece in column.pieces()] == [65_536, 70_000 - 65_536]
     same(small.take(at).emptied(["n"]), large.take(at).emptied(["n"]))
+
+
+def test_memory_of_what_was_read_of_a_mapped_table_is_given_back(tmp_path, monkeypatch, on_disk):
+    photos = [bytes([n]) * 100_000 for n in range(50)]
+    parquet.write_table(pa.table({"photo": photos}), tmp_path / "t.parquet")
+    column = Table.read(tmp_path / "t.parquet").column("photo")
+    given_back = []
+    monkeypatch.setattr(_mapped, "_HELD", 1_000_000)
+    monkeypatch.setattr(_mapped.Mapped, "release", lambda mapped: given_back.append(1))
+    for some in (column, column.take(np.arange(50)[::-1])):
+        assert [some.cell(n)[0] for n in range(50)] == [n[0] for n in some.values.to_pylist()]
+    assert len(given_back) >= 10
+    monkeypatch.setattr(_cells, "_PIECE_BYTES", 1_000_000)
+    given_back.clear()
+    fresh = replace(column, stored=Cells(column.cells.values, column.cells.mapped))
+    assert len(list(fresh.pieces())) == 6
+    assert len(given_back) >= 2
+
+
+def test_which_media_are_there_is_found_out_once():
+    column = Table.read({"photo": [b"a", None, b"c"] * 5}).column("photo")
+    assert column.take(np.array([4, 0, 4])).is_missing().tolist() == [True, False, True]
+    assert column.cells.valid(None) is column.cells.valid(None)
 
 
 def test_cells_are_taken_out_of_chunks_in_any_order():
