@@ -7,8 +7,8 @@ import pyarrow as pa
 
 _HELD = 1 << 26
 """Bytes of a mapped file that may lie in memory on our account."""
-_PAGES = 1 << 16
-"""What the system brings in around one cell."""
+_PAGES = 1 << 21
+"""What the system may bring in around one cell: of a large file, Linux keeps pages of so much."""
 
 
 class Mapped:
