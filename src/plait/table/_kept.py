@@ -39,7 +39,8 @@ def kept(batches: pa.RecordBatchReader, name: str) -> tuple[pa.Table, Mapped | N
         if size > IN_MEMORY:
             mapped = _on_disk(schema, chain(_given_up(held), incoming), name)
             return mapped.table, mapped
-    return pa.Table.from_batches(held, schema), None
+    # Rows are taken faster out of one chunk.
+    return pa.Table.from_batches(held, schema).combine_chunks(), None
 
 
 def _evened(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -39,7 +39,7 @@ def read_files(paths: Sequence[Path], name: str, folder: Path) -> tuple[pa.Table
             together.
     """
     beside = hive_cells(paths, folder)
-    if len(paths) == 1 and not beside[0] and _size(paths[0]) <= IN_MEMORY:
+    if len(paths) == 1 and not beside[0] and _is_small_text(paths[0]):
         return _guarded(paths[0], _whole), None
     streams = [_watched(path, _guarded(path, _stream)) for path in paths]
     whole = joined([with_cells(s, cells) for s, cells in zip(streams, beside, strict=True)], name)
@@ -60,8 +60,6 @@ def _whole(path: Path, kind: str) -> pa.Table:
         return with_decimal_commas(table) if delimiter == ";" else table
     if kind == "JSON lines":
         return _in_blocks(lambda size: _read_json(path, size))
-    if kind == "Parquet":
-        return parquet.read_table(path)
     return feather.read_table(path, memory_map=False)
 
 
@@ -96,16 +94,10 @@ def _arrow_batches(path: Path) -> Iterator[pa.RecordBatch]:
             yield reader.get_batch(n)
 
 
-def _size(path: Path) -> int:
-    """About how many bytes its columns take."""
-    kind, size = kind_of(path), path.stat().st_size
-    if kind == "Parquet" and size:
-        try:
-            footer = parquet.read_metadata(path)
-        except (pa.ArrowException, OSError):
-            return size
-        return sum(footer.row_group(n).total_byte_size for n in range(footer.num_row_groups))
-    return size * _UNPACKED if is_compressed(path) else size
+def _is_small_text(path: Path) -> bool:
+    """Whether its columns may be read whole. What others take is not known before they are read."""
+    size = path.stat().st_size * (_UNPACKED if is_compressed(path) else 1)
+    return kind_of(path) in ("CSV", "TSV", "JSON lines") and size <= IN_MEMORY
 
 
 def _watched(path: Path, stream: Stream) -> Stream:

@@ -94,6 +94,19 @@ def test_every_kind_of_file_is_the_same_table_on_disk(tmp_path, monkeypatch, on_
     assert not list((tmp_path / "cache").rglob("*.arrow"))
 
 
+@pytest.mark.parametrize("kind", ["parquet", "feather"])
+def test_a_small_file_of_many_rows_is_kept_by_what_they_take(tmp_path, monkeypatch, on_disk, kind):
+    path = tmp_path / f"t.{kind}"
+    same_words = pa.table({"word": ["a word that each of many rows has"] * 100_000})
+    if kind == "parquet":
+        parquet.write_table(same_words, path)
+    else:
+        feather.write_feather(same_words, str(path), compression="zstd")
+    for module in (_kept, _read):
+        monkeypatch.setattr(module, "IN_MEMORY", 10 * path.stat().st_size)
+    assert Table.read(path).column("word").cells.mapped is not None
+
+
 def test_rows_of_a_part_are_read_where_they_lie(tmp_path, monkeypatch, on_disk):
     draw = np.random.default_rng(0)
     arrow = pa.table({"n": np.arange(100_000), "word": [f"w{i}" for i in range(100_000)]})
