@@ -14,6 +14,7 @@ KINDS = {
     ".jsonl": "JSON lines",
     ".ndjson": "JSON lines",
     ".arrow": "Arrow",
+    ".arrows": "Arrow",
     ".feather": "Arrow",
     ".ipc": "Arrow",
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from pyarrow import feather, json, parquet
@@ -74,7 +74,7 @@ def _stream(path: Path, kind: str) -> Stream:
     if kind == "Arrow":
         try:
             with pa.OSFile(str(path)) as file:
-                return Stream(pa.ipc.open_file(file).schema, lambda: _arrow_batches(path))
+                return Stream(_ipc_reader(file).schema, lambda: _arrow_batches(path))
         except pa.ArrowInvalid:
             pass  # Feather's first version.
     # Arrow guesses the types of a stream of JSON by its start, and has no way to loosen them.
@@ -89,9 +89,20 @@ def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 def _arrow_batches(path: Path) -> Iterator[pa.RecordBatch]:
     with pa.OSFile(str(path)) as file:
-        reader = pa.ipc.open_file(file)
-        for n in range(reader.num_record_batches):
-            yield reader.get_batch(n)
+        reader = _ipc_reader(file)
+        if isinstance(reader, pa.RecordBatchReader):
+            yield from reader
+        else:
+            yield from map(reader.get_batch, range(reader.num_record_batches))
+
+
+def _ipc_reader(file: pa.NativeFile) -> Any:
+    """Of a file of Arrow's, in the format of files or in that of streams."""
+    try:
+        return pa.ipc.open_file(file)
+    except pa.ArrowInvalid:
+        file.seek(0)
+        return pa.ipc.open_stream(file)
 
 
 def _is_small_text(path: Path) -> bool:

@@ -81,6 +81,8 @@ def test_every_kind_of_file_is_the_same_table_on_disk(tmp_path, monkeypatch, on_
     )
     parquet.write_table(arrow, tmp_path / "t.parquet")
     feather.write_feather(arrow, str(tmp_path / "t.feather"))
+    with pa.ipc.new_stream(tmp_path / "t.arrows", arrow.schema) as writer:
+        writer.write_table(arrow)
     (tmp_path / "t.jsonl").write_text("\n".join(json.dumps(row) for row in arrow.to_pylist()))
     text = "name;price\na;1,5\nb;\n;3,25\n"
     (tmp_path / "t.csv").write_text(text)
@@ -88,7 +90,7 @@ def test_every_kind_of_file_is_the_same_table_on_disk(tmp_path, monkeypatch, on_
         file.write(text)
     (tmp_path / "t.tsv").write_text(text.replace(";", "\t"))
     paths = sorted(tmp_path.glob("t.*"))
-    assert len(paths) == 6
+    assert len(paths) == 7
     for path in paths:
         same(*both(path, monkeypatch))
     assert not list((tmp_path / "cache").rglob("*.arrow"))
