@@ -86,6 +86,8 @@ def _folder(path: Path) -> Path:
     if path.is_dir():
         return path
     folder = path.parent
+    if path.is_file():
+        return folder
     while has_magic(str(folder)):
         folder = folder.parent
     return folder

@@ -174,6 +174,12 @@ def test_a_pattern_and_a_folder_are_all_their_files(tmp_path):
         assert table.root == (tmp_path if "*" in source.parent.name else tmp_path / "parts")
 
 
+def test_media_lie_beside_a_file_in_a_folder_that_is_called_like_a_pattern(tmp_path):
+    (tmp_path / "run[1]").mkdir()
+    (tmp_path / "run[1]" / "a.csv").write_text("n\n1\n")
+    assert Table.read(tmp_path / "run[1]" / "a.csv").root == tmp_path / "run[1]"
+
+
 def test_files_of_text_that_disagree_are_read_as_one_file_would_be(tmp_path):
     (tmp_path / "a.csv").write_text("n,code,whole,day\n1.50,01,1,2020-01-01\n")
     (tmp_path / "b.csv").write_text("day,n,code,whole\n2020-01-02,x,12,2.5\n")
