@@ -43,6 +43,8 @@ class Codes:
 
         Of a column that has more, no more is read than tells so.
         """
+        if pa.types.is_float16(column.type):  # Arrow looks nothing up among these.
+            column = column.with_values(column.values.cast(pa.float32()))
         known = pa.array([], column.type)
         places: list[np.ndarray] = []
         gap = 0

@@ -298,6 +298,11 @@ def test_codes_are_places_in_the_distinct_values(monkeypatch):
     assert found.with_empty_apart().tolist() == [0, 1, 3, 0, 4, 2, 5]
 
 
+def test_codes_of_half_precision():
+    cells = pa.array(np.array([2, 1, 2], "float16"))
+    assert Codes.of(Table.read(pa.table({"n": cells})).column("n")).places.tolist() == [0, 1, 0]
+
+
 def test_a_full_disk_is_said(tmp_path, on_disk, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
