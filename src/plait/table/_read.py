@@ -38,6 +38,8 @@ def read_files(paths: Sequence[Path], name: str, folder: Path) -> tuple[pa.Table
         DataError: a kind that is not known, contents that cannot be read, or files that do not fit
             together.
     """
+    for path in paths:
+        _guarded(path, _check_not_empty)
     beside = hive_cells(paths, folder)
     if len(paths) == 1 and not beside[0] and _is_small_text(paths[0]):
         return _guarded(paths[0], _whole), None
@@ -115,7 +117,7 @@ def _watched(path: Path, stream: Stream) -> Stream:
     """The same stream, whose errors name the file."""
 
     def batches() -> Iterator[pa.RecordBatch]:
-        incoming = iter(stream.open())
+        incoming = iter(_guarded(path, lambda *_: stream.open()))
         while (batch := _guarded(path, lambda *_: next(incoming, None))) is not None:
             yield batch
 
@@ -126,10 +128,13 @@ def _watched(path: Path, stream: Stream) -> Stream:
     return Stream(stream.schema, batches, None if stream.typed is None else typed)
 
 
-def _guarded(path: Path, read: Callable[[Path, str], Read]) -> Read:
-    kind = kind_of(path)
+def _check_not_empty(path: Path, kind: str) -> None:
     if path.stat().st_size == 0:
         raise DataError(f"The table '{path.name}' is an empty file.")
+
+
+def _guarded(path: Path, read: Callable[[Path, str], Read]) -> Read:
+    kind = kind_of(path)
     try:
         return read(path, kind)
     except (pa.ArrowException, OSError, EOFError) as error:

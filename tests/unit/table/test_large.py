@@ -303,6 +303,17 @@ def test_codes_of_half_precision():
     assert Codes.of(Table.read(pa.table({"n": cells})).column("n")).places.tolist() == [0, 1, 0]
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_that_is_gone_when_it_is_read_is_said(tmp_path, on_disk, monkeypatch, kind):
+    path = tmp_path / f"t.{kind}"
+    path.write_text("n\n1\n")
+    if kind == "parquet":
+        parquet.write_table(pa.table({"n": [1]}), path)
+    monkeypatch.setattr(_read, "kept", lambda *found: path.unlink() or _kept.kept(*found))
+    with pytest.raises(DataError, match=rf"'t.{kind}' cannot be read as .*: .*No such file"):
+        Table.read(path)
+
+
 def test_a_full_disk_is_said(tmp_path, on_disk, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
