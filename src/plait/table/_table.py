@@ -14,6 +14,7 @@ from plait._names import did_you_mean
 from plait.errors import DataError
 from plait.table._cells import Cells
 from plait.table._column import Column
+from plait.table._fingerprint import fingerprint
 from plait.table._mapped import Mapped
 from plait.table._plain import check_columns
 from plait.table._remote import is_address
@@ -177,17 +178,7 @@ class Table:
         """A hash of the columns' names, types and values; the same for the same data."""
         digest = hashlib.sha256()
         for name in self.columns:
-            column = self.column(name)
-            for piece in column.pieces():
-                values = piece.values
-                digest.update(np.packbits(values.is_valid().to_numpy()).tobytes())
-                # What lies in memory under a null is chance, so only the other cells count.
-                known = pa.table({name: values.drop_null()}).combine_chunks()
-                sink = pa.BufferOutputStream()
-                with pa.ipc.new_stream(sink, known.schema) as writer:
-                    writer.write_table(known)
-                digest.update(sink.getvalue())
-            digest.update(f"{name}\0{column.type}\0".encode())
+            digest.update(f"{name}\0".encode() + fingerprint(self.column(name)))
         return digest.hexdigest()
 
     def _like(self, **changed: Any) -> "Table":

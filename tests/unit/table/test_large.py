@@ -314,6 +314,41 @@ def test_a_file_that_is_gone_when_it_is_read_is_said(tmp_path, on_disk, monkeypa
         Table.read(path)
 
 
+CELLS = {
+    "yes": [True, None, False, False],
+    "word": ["a", "", None, "bc"],
+    "data": [b"a", None, b"", b"bc"],
+    "n": [1, 2, None, 4],
+    "half": pa.array(np.arange(4, dtype="float16")),
+    "tags": [["x"], [], None, ["y", None]],
+    "place": [{"x": 1, "y": "a"}, None, {"x": None, "y": "b"}, {"x": 2, "y": ""}],
+    "day": [date(2020, 1, n) for n in range(1, 5)],
+    "amount": pa.array([1, 2, None, 3], pa.decimal128(5)),
+    "nothing": [None] * 4,
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_fingerprint_is_of_the_cells_however_they_lie(name, monkeypatch):
+    cells = CELLS[name] if isinstance(CELLS[name], pa.Array) else pa.array(CELLS[name])
+    long = {
+        pa.string(): pa.large_string(),
+        pa.binary(): pa.large_binary(),
+        pa.list_(pa.string()): pa.large_list(pa.large_string()),
+    }
+
+    def of(values, piece=1 << 16):
+        monkeypatch.setattr(_cells, "PIECE", piece)
+        return Table.read(pa.table({"c": values})).fingerprint()
+
+    shuffled = pa.chunked_array([cells[::-1], cells, cells]).combine_chunks()
+    same = [cells, shuffled.slice(4, 4), cells.cast(long.get(cells.type, cells.type))]
+    same += [pa.chunked_array([cells[:1], cells[1:1], cells[1:]])]
+    assert {of(values, piece) for values in same for piece in (1 << 16, 3, 1)} == {of(cells)}
+    others = [cells[:3], pa.chunked_array([cells[:3], cells[:1]]), cells[1:]]
+    assert name == "nothing" or of(cells) not in map(of, others)
+
+
 def test_a_full_disk_is_said(tmp_path, on_disk, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
