@@ -55,16 +55,23 @@ def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """A batch of a table with that plain schema; a column that it lacks is empty.
 
     Raises:
-        pa.ArrowInvalid: a cell that the column's type does not hold.
+        pa.ArrowInvalid: a cell that the column's type does not hold; names the column.
     """
     names = set(batch.schema.names)
     columns = [
-        _as_plain(batch.column(field.name)).cast(field.type)
+        _cast(batch.column(field.name), field)
         if field.name in names
         else pa.nulls(batch.num_rows, field.type)
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _cast(cells: pa.Array, field: pa.Field) -> pa.Array:
+    try:
+        return _as_plain(cells).cast(field.type)
+    except pa.ArrowInvalid as error:
+        raise pa.ArrowInvalid(f"column '{field.name}': {error}") from error
 
 
 def _short(kind: pa.DataType) -> pa.DataType:

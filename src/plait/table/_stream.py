@@ -66,7 +66,8 @@ def joined(streams: Sequence[Stream], name: str, parts: str = "files") -> Stream
         parts: what they call the streams.
 
     Raises:
-        DataError: a column whose types have no type in common, or whose name stands twice.
+        DataError: a column whose types have no type in common, or whose name stands twice; while the
+            batches are read, a cell that the common type does not hold.
     """
     for stream in streams:
         check_names(stream.schema.names, name)
@@ -75,10 +76,7 @@ def joined(streams: Sequence[Stream], name: str, parts: str = "files") -> Stream
     try:
         schema = _unified(streams)
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
-        raise DataError(
-            f"The {parts} of {name} do not fit together: {error}. Give a column one type in all of "
-            "them."
-        ) from error
+        raise _misfit(error, name, parts) from error
     types = {field.name: field.type for field in schema}
     streams = [
         stream.typed({n: types[n] for n in stream.schema.names}) if stream.typed else stream
@@ -88,9 +86,19 @@ def joined(streams: Sequence[Stream], name: str, parts: str = "files") -> Stream
     def batches() -> Iterator[pa.RecordBatch]:
         for stream in streams:
             for batch in stream.open():
-                yield plain_batch(batch, schema)
+                try:
+                    cells = plain_batch(batch, schema)
+                except pa.ArrowInvalid as error:
+                    raise _misfit(error, name, parts) from error
+                yield cells
 
     return Stream(schema, batches)
+
+
+def _misfit(error: pa.ArrowException, name: str, parts: str) -> DataError:
+    return DataError(
+        f"The {parts} of {name} do not fit together: {error}. Give a column one type in all of them."
+    )
 
 
 def _unified(streams: Sequence[Stream]) -> pa.Schema:

@@ -194,6 +194,10 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path):
     parquet.write_table(pa.table({"n": [1]}), tmp_path / "b.parquet")
     with pytest.raises(DataError, match=r"\[ab\]\.\* do not fit together.*n"):
         Table.read(tmp_path / "[ab].*")
+    for name, number in (("c", (1 << 53) + 1), ("d", 1.5)):
+        parquet.write_table(pa.table({"n": [number]}), tmp_path / f"{name}.parquet")
+    with pytest.raises(DataError, match=r"do not fit together: column 'n': .*9007199254740993"):
+        Table.read(tmp_path / "[cd].parquet")
     with pytest.raises(DataError, match=r"No file is called like"):
         Table.read(tmp_path / "*.feather")
     with pytest.raises(DataError, match=r"holds no table"):
