@@ -52,7 +52,7 @@ def arm(point, count):
     elif point == "stepping":
         from plait.training._keeper import Keeper
 
-        Keeper.after_step = after(count, Keeper.after_step)
+        Keeper.before_step = after(count, Keeper.before_step)
 
 
 def augment():

@@ -185,28 +185,6 @@ def train_step(model: Any, *args: Any) -> Any:
     return _as_function(model.train_on_data, groups, state, data)
 
 
-def followed(model: Any, function: Callable, then: Callable[[], None]) -> Callable:
-    """Keras' training function, and `then` after each of its calls, in the calling thread.
-
-    There the model can be asked for its state (`jax_state_sync`), as in a callback, but without
-    keeping Keras from running all other callbacks beside the steps.
-    """
-    groups = (
-        "trainable_variables",
-        "non_trainable_variables",
-        "optimizer_variables",
-        "metrics_variables",
-    )
-
-    def run(state: tuple, data: Any) -> tuple[Any, tuple]:
-        logs, state = function(state, data)
-        model._jax_state = dict(zip(groups, state, strict=True))
-        then()
-        return logs, state
-
-    return run
-
-
 def test_step(model: Any, *args: Any) -> Any:
     """Keras' `(state, data) -> (logs, state)`, by `model.test_on_data(data)`."""
     state, data = args

@@ -180,17 +180,6 @@ def in_turns(model: Any, make: Callable[[], None], turns: Any) -> Callable:
     return run
 
 
-def followed(model: Any, function: Callable, then: Callable[[], None]) -> Callable:
-    """Keras' training function, and `then` after each of its calls, in the calling thread."""
-
-    def run(*args: Any) -> Any:
-        logs = function(*args)
-        then()
-        return logs
-
-    return run
-
-
 def test_step(model: Any, *args: Any) -> Any:
     """Keras' `data -> logs`, by `model.test_on_data(data)`."""
     (data,) = args

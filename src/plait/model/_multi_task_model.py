@@ -74,7 +74,6 @@ class MultiTaskModel(keras.Model):
             average=None,
             pace=None,
             resting=frozenset(),
-            after_step=None,
             within_epoch=False,
             _named=named,
             balancing=None,
@@ -287,7 +286,6 @@ class MultiTaskModel(keras.Model):
                 make(force=True)
             else:
                 self.train_function = backend.in_turns(self, lambda: make(force=True), turns)
-            self.train_function = backend.followed(self, self.train_function, self._step_is_over)
         if turns is not None:
             turns.read()
 
@@ -375,10 +373,6 @@ class MultiTaskModel(keras.Model):
         weights = {id(v) for v in self.weights}
         seeds = [v for v in self.non_trainable_variables if id(v) not in weights]
         return saved_state(seeds, self.balancing, self._balance.state)
-
-    def _step_is_over(self) -> None:
-        if self.after_step is not None:
-            self.after_step()
 
     def _weigh_classes_by(self, class_weight: Any) -> None:
         by_output = read_class_weight(class_weight, self.task_names)

@@ -39,8 +39,6 @@ class Trials(keras.callbacks.Callback):
         if epoch % self._balancer.trial_epochs or self.model.within_epoch:
             return
         model, stopping = self.model, self.model.stop_training
-        # Their steps are none of the run's.
-        told, model.after_step = model.after_step, None
         variables = [
             *model.trainable_variables,
             *model.non_trainable_variables,
@@ -67,7 +65,6 @@ class Trials(keras.callbacks.Callback):
                 model.turns.read()
             model.reset_metrics()
             model.stop_training = stopping
-            model.after_step = told
         self._balancer.after_trials(before, np.stack(after))
 
 

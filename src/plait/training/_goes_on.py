@@ -80,41 +80,34 @@ def fit_through(
         keeper = Keeper(
             goes_on.folder,
             every,
-            model,
             batches.steps,
             beside,
             goes_on.resumed,
             goes_on.tell,
             limit,
         )
-        model.after_step = keeper.after_step
         if goes_on.resumed is not None:
             # What learns in the first epoch depends on those before it.
             goes_on.resumed.restore_beside({"selection": selection})
-    elif limit is not None:
-        model.after_step = limit.demand
     pauses = _Pauses(learning, selection, settings.epochs or 1)
-    try:
-        with handled(None if keeper is None else keeper.stop):
-            for first, last in _stretches(model, pauses, keeper):
-                pauses.begin(first.epoch)
-                begins = _Begins(batches, first, keeper, draws)
-                model.fit(
-                    begins.rows,
-                    initial_epoch=first.epoch,
-                    epochs=last,
-                    shuffle=False,
-                    verbose=0,
-                    callbacks=[
-                        begins,
-                        *own.values(),
-                        *([] if keeper is None else [_Ends(keeper)]),
-                        pauses,
-                    ],
-                    validation_data=validation_data,
-                )
-    finally:
-        model.after_step = None
+    with handled(None if keeper is None else keeper.stop):
+        for first, last in _stretches(model, pauses, keeper):
+            pauses.begin(first.epoch)
+            begins = _Begins(batches, first, keeper, draws, limit)
+            model.fit(
+                begins.rows,
+                initial_epoch=first.epoch,
+                epochs=last,
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    begins,
+                    *own.values(),
+                    *([] if keeper is None else [keeper]),
+                    pauses,
+                ],
+                validation_data=validation_data,
+            )
     # As in Keras, not after an error: a run that was stopped is to go on.
     users.end()
     return None if budget is None else budget.ended
@@ -136,17 +129,23 @@ def _order_of(epoch: int) -> int:
 
 
 class _Begins(keras.callbacks.Callback):
-    """The first callback of a call of `fit`: tells the batches and the keeper which epoch begins.
+    """The first callback of a call of `fit`: tells the batches and the keeper what begins.
 
     Keras reads a first batch to see its form, ends an epoch of the data before the first one begins,
     and reads ahead: what it tells the data cannot be counted on.
     """
 
     def __init__(
-        self, batches: Batches, first: Position, keeper: Keeper | None, draws: Draws
+        self,
+        batches: Batches,
+        first: Position,
+        keeper: Keeper | None,
+        draws: Draws,
+        limit: MemoryLimit | None,
     ) -> None:
         super().__init__()
         self.draws = draws
+        self.limit = limit
         self.first = first
         self.keeper = keeper
         self.rows = batches.at(_order_of(first.epoch), first.step)
@@ -160,20 +159,15 @@ class _Begins(keras.callbacks.Callback):
             # To begin an epoch, torch's loader draws a number; in the middle of one it had been drawn.
             self.rows.before_next = self.draws.again if self.rows.start else None
 
-
-class _Ends(keras.callbacks.Callback):
-    """The last one: tells the keeper which epoch is over."""
-
-    def __init__(self, keeper: Keeper) -> None:
-        super().__init__()
-        self.keeper = keeper
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.keeper.end(epoch)
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.keeper is not None:
+            self.keeper.before_step(batch)
+        elif self.limit is not None:
+            self.limit.demand()
 
 
 class _Pauses(keras.callbacks.Callback):
-    """Ends a call of `fit` where something else learns in the next epoch; after `_Ends`."""
+    """Ends a call of `fit` where something else learns in the next epoch; after `Keeper`."""
 
     def __init__(self, learning: Learning | None, selection: Selection, epochs: int) -> None:
         super().__init__()

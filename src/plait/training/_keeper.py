@@ -5,21 +5,24 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from plait._beside import is_full
 from plait.errors import StoppedError
-from plait.model import MultiTaskModel
 from plait.training._checkpoint import Checkpoint, Position, Resumable, write_checkpoint
 from plait.training._every import Every
 from plait.training._memory_limit import MemoryLimit
 
 
-class Keeper:
+class Keeper(keras.callbacks.Callback):
     """Writes checkpoints of a run now and then, and when it is asked to stop.
+
+    The last of the callbacks, so that all others know of what it writes: of an epoch when it ends, and
+    of a step before any of them hears of the next one.
 
     Args:
         folder: of the checkpoints.
         every: how often.
-        model: compiled.
         steps: batches an epoch.
         beside: what has state of its own, by name.
         resumed: what the run goes on from, if it does.
@@ -31,16 +34,15 @@ class Keeper:
         self,
         folder: Path,
         every: Every,
-        model: MultiTaskModel,
         steps: int,
         beside: Mapping[str, Resumable],
         resumed: Checkpoint | None,
         tell: Callable[[str], None],
         limit: MemoryLimit | None = None,
     ) -> None:
+        super().__init__()
         self.folder = folder
         self.every = every
-        self.model = model
         self.steps = steps
         self.beside = beside
         self.tell = tell
@@ -48,8 +50,9 @@ class Keeper:
         self.limit = limit
         self.stopped_by: int | None = None
         self._resumed = resumed
-        self._taken = 0
+        self._start = 0
         self._written = time.monotonic()
+        self._written_at = self.position
 
     @property
     def is_over(self) -> bool:
@@ -71,28 +74,25 @@ class Keeper:
         Not before, since Keras makes some of the variables when `fit` begins, and resets the metrics
         at the start of each epoch.
         """
-        start = self.position.step if self.position.epoch == epoch else 0
+        self._start = self.position.step if self.position.epoch == epoch else 0
         if self._resumed is not None:
             self._resumed.restore(self.model)
             self._resumed.restore_beside(self.beside)
             self._resumed = None
-            if not start:
+            if not self._start:
                 self.model.reset_metrics()
                 self.model.begin_epoch(epoch)
             if self.model.turns is not None:
                 self.model.turns.read()
-        self.position = Position(epoch, start)
+        self.position = Position(epoch, self._start)
 
-    def after_step(self) -> None:
-        """A step is over. The last one of an epoch waits for what is done at the epoch's end."""
-        done = self.model.steps_per_execution
-        self._taken += done
-        self.position = Position(self.position.epoch, self.position.step + done)
-        if self.position.step < self.steps:
+    def before_step(self, batch: int) -> None:
+        """A step of this call of `fit` begins: the one before it, if any, is over."""
+        if batch:
+            self.position = Position(self.position.epoch, self._start + batch)
             self._write_if_due(over=False)
 
-    def end(self, epoch: int) -> None:
-        """An epoch is over, with its scores."""
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.position = Position(epoch + 1)
         self._write_if_due(over=bool(self.model.stop_training))
 
@@ -113,10 +113,7 @@ class Keeper:
 
     def _write(self, over: bool) -> bool:
         """Whether there was room for it."""
-        if hasattr(self.model, "jax_state_sync"):
-            self.model.jax_state_sync()
-        self._taken = 0
-        self._written = time.monotonic()
+        self._written, self._written_at = time.monotonic(), self.position
         try:
             write_checkpoint(self.folder, self.position, over, self.model, self.beside)
         except OSError as error:
@@ -127,5 +124,7 @@ class Keeper:
 
     def _is_due(self) -> bool:
         if self.every.steps is not None:
-            return self._taken >= self.every.steps
+            then, now = self._written_at, self.position
+            taken = (now.epoch - then.epoch) * self.steps + now.step - then.step
+            return taken >= self.every.steps
         return time.monotonic() - self._written >= (self.every.seconds or 0.0)

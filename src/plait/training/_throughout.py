@@ -21,6 +21,7 @@ _HOOKS = (
 _PLAIN = (bool, int, float, str, type(None))
 _NOT_THEIRS = ("_model", "params", "validation_data")
 """What Keras puts into every callback."""
+_BETWEEN_STEPS = ("on_batch_end", "on_train_batch_end", "on_test_batch_end")
 
 
 class Throughout(keras.callbacks.Callback):
@@ -74,7 +75,7 @@ class Throughout(keras.callbacks.Callback):
             for name, value in vars(callback).items():
                 own = {}
                 with suppress(_NoStateError):
-                    if name not in _NOT_THEIRS:
+                    if name not in _NOT_THEIRS and not _is_turned_round(callback, name):
                         plain[key][name] = _packed(value, f"{key}/{name}", own)
                         arrays |= own
         return plain, arrays
@@ -106,12 +107,20 @@ class Throughout(keras.callbacks.Callback):
 
 
 def _may_run_beside(callback: keras.callbacks.Callback) -> bool:
-    """As Keras decides it: it says so, or has nothing to do between two steps."""
-    names = ("on_batch_end", "on_train_batch_begin", "on_train_batch_end")
-    default = all(
-        getattr(type(callback), name) is getattr(keras.callbacks.Callback, name) for name in names
-    )
-    return default or bool(getattr(callback, "async_safe", False))
+    """As Keras decides it: it says so, or does nothing when a step is over."""
+    if getattr(callback, "async_safe", False):
+        return True
+    # Of the object: `LambdaCallback` has them there.
+    own = (getattr(getattr(callback, name), "__func__", None) for name in _BETWEEN_STEPS)
+    return [*own] == [getattr(keras.callbacks.Callback, name) for name in _BETWEEN_STEPS]
+
+
+def _is_turned_round(callback: keras.callbacks.Callback, name: str) -> bool:
+    """Whether it is an argument whose sign Keras' `EarlyStopping` and its like choose themselves.
+
+    They do when the first epoch ends that they see, whether the run began there or goes on.
+    """
+    return name == "min_delta" and hasattr(callback, "monitor_op")
 
 
 class _NoStateError(TypeError):

@@ -49,7 +49,11 @@ class Weighs(keras.callbacks.Callback):
         super().__init__()
         self.losses = {}
         self.largest = np.zeros(2)
+        self.steps = 0
         self.opened = threading.Lock()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps += 1
 
     def on_epoch_end(self, epoch, logs=None):
         self.losses[epoch] = [logs["loss"]]
@@ -113,6 +117,7 @@ def test_a_signal_stops_after_the_step_and_the_run_goes_on_to_the_same_bits(
     assert bits(trained(resumed(tmp_path, told), [stop, again])) == whole[0]
     assert (stop.ended, again.losses) == (True, whole[1].losses)
     np.testing.assert_array_equal(again.largest, whole[1].largest)
+    assert again.steps == whole[1].steps == 12
     assert told == []
 
 
@@ -190,4 +195,4 @@ def test_scoring_takes_of_the_time_too_and_the_last_epoch_is_never_cut_by_it():
 
 def test_the_model_is_the_users_own_again():
     model = trained(settings=replace(SETTINGS, epochs=1, ema=0.5)).model
-    assert (model.after_step, model.average, model.augment) == (None, None, None)
+    assert (model.average, model.augment) == (None, None)
