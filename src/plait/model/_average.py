@@ -21,8 +21,6 @@ class WeightAverage:
         momentum: in [0, 1), or None for the plain mean.
         start: the batch from which it is taken; before, it is the weights themselves.
         every: batches between two samples.
-        accumulate: batches whose gradients move the weights together; a sample that falls between two
-            moves has the weights of the one before.
 
     References:
         B. Polyak, A. Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992.
@@ -36,40 +34,41 @@ class WeightAverage:
         momentum: float | None,
         start: int = 0,
         every: int = 1,
-        accumulate: int = 1,
     ) -> None:
         self.momentum = momentum
         self.start = start
         self.every = every
-        self.accumulate = accumulate
         self._of = list(variables)
         self._means = [
             keras.Variable(_copy(v), dtype=v.dtype, trainable=False, name="average")
             for v in self._of
         ]
-        self._count = keras.Variable(0, dtype="int32", trainable=False, name="averaged")
+        self._count, self._batches = (
+            keras.Variable(0, dtype="int32", trainable=False, name=name)
+            for name in ("averaged", "batches")
+        )
 
     @property
     def variables(self) -> list[keras.Variable]:
         """Its state."""
-        return [*self._means, self._count]
+        return [*self._means, self._count, self._batches]
 
-    def update(self, batch: Any, moved: Any) -> None:
+    def update(self, moved: Any) -> None:
         """Takes the weights after a batch.
 
         Args:
-            batch: scalar int32, how many batches came before.
             moved: scalar bool, whether it moved the weights.
         """
         ops = keras.ops
-        until_sample = (-(batch + 1)) % self.every
-        due = ops.logical_and(moved, until_sample < self.accumulate)
+        # A count of its own: the optimizer's leaves out those whose gradients overflowed.
+        batch, count = (ops.convert_to_tensor(v) for v in (self._batches, self._count))
         begun = batch >= self.start
-        count = ops.convert_to_tensor(self._count)
         samples = ops.cast(count, "float32")
         if self.momentum is None:
+            due = (batch + 1) % self.every == 0
             new = 1.0 / (samples + 1.0)
         else:
+            due = moved
             new = 1.0 - ops.minimum(self.momentum, (1.0 + samples) / (10.0 + samples))
         # Before the start it is the weights themselves.
         new = ops.where(begun, ops.where(due, new, 0.0), 1.0)
@@ -77,6 +76,7 @@ class WeightAverage:
             old, now = ops.convert_to_tensor(mean), ops.convert_to_tensor(variable)
             mean.assign(old + ops.cast(new, old.dtype) * (ops.cast(now, old.dtype) - old))
         self._count.assign(count + ops.cast(ops.logical_and(begun, due), "int32"))
+        self._batches.assign(batch + 1)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -66,7 +66,7 @@ class Loop:
         done = take_step(network, asked, optimizer, x, labels, shares)
         if self.average is not None:
             moved = keras.ops.cast(optimizer.iterations, "int32") != step
-            self.average.update(batch, moved)
+            self.average.update(moved)
         balance.report.update(done.losses, done.added, done.weighed, step)
         if balance.turns is not None:
             balance.turns.count()

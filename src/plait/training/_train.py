@@ -221,7 +221,7 @@ def average_of(model: MultiTaskModel, settings: Training, steps: int) -> WeightA
         return WeightAverage(model.trainable_variables, settings.ema)
     if settings.swa_from is not None:
         start = int(settings.swa_from * steps * (settings.epochs or 1))
-        return WeightAverage(model.trainable_variables, None, start, steps, settings.accumulate)
+        return WeightAverage(model.trainable_variables, None, start, steps)
     return None
 
 
