@@ -150,6 +150,10 @@ def device_memory() -> DeviceMemory | None:
     return DeviceMemory(told["bytes_in_use"], told["peak_bytes_in_use"], told["bytes_limit"])
 
 
+def forget_peak() -> None:
+    """Nothing: JAX has no way to forget it."""
+
+
 def spread(devices: int) -> contextlib.AbstractContextManager:
     """A block whose models have their weights on each of so many devices, and share a batch's rows."""
     if devices == 1:

@@ -130,6 +130,10 @@ def device_memory() -> DeviceMemory | None:
     return None
 
 
+def forget_peak() -> None:
+    """Nothing: none is told of."""
+
+
 def spread(devices: int) -> contextlib.AbstractContextManager:
     """A block for models on one device: Keras spreads a step on JAX alone."""
     return contextlib.nullcontext()

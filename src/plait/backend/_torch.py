@@ -159,6 +159,12 @@ def device_memory() -> DeviceMemory | None:
     return DeviceMemory(torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated(), limit)
 
 
+def forget_peak() -> None:
+    """From here on `DeviceMemory.peak` is of what comes after."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
 def spread(devices: int) -> contextlib.AbstractContextManager:
     """A block for models on one device: Keras spreads a step on JAX alone."""
     return contextlib.nullcontext()

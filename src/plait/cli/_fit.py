@@ -7,7 +7,9 @@ from plait.cli._runs import Began
 from plait.cli._scores_table import scores_table
 from plait.config import build_learner, load
 from plait.errors import ConfigError
-from plait.training import RUNS, Run
+from plait.training import MAY_CHANGE, RUNS, Run
+
+_WITH_RESUME = tuple(f"training.{name}" for name in MAY_CHANGE)
 
 
 def fit(
@@ -39,8 +41,13 @@ def fit(
         StoppedError: Ctrl-C or SIGTERM; a checkpoint was written.
     """
     if resume is not None:
-        if config or run or overrides or folds is not None or seed is not None:
-            raise ConfigError("--resume goes on with a run as it began: only --data goes with it.")
+        keys = {assignment.partition("=")[0].strip() for assignment in overrides}
+        other = keys - {*_WITH_RESUME}
+        if config or run or other or folds is not None or seed is not None:
+            raise ConfigError(
+                "--resume goes on with a run as it began. With it go --data, --quiet, --max-minutes, "
+                f"--max-memory, and --set of {', '.join(_WITH_RESUME)}."
+            )
         began = Began.read(resume, data_dir)
     elif config is not None:
         began = Began(config, data_dir or config.parent, config.parent, folds)

@@ -22,13 +22,14 @@ from plait.training._run_folder import (
     write_run,
 )
 from plait.training._selection import Epoch, Selection, Validation
-from plait.training._settings import Training
+from plait.training._settings import MAY_CHANGE, Training
 from plait.training._start import Start
 from plait.training._tracked import tracked
 from plait.training._train import Trained, compile_model, train
 from plait.training._trained_rows import trained_rows
 
 __all__ = [
+    "MAY_CHANGE",
     "MODEL_FILE",
     "RUNS",
     "SCORES",

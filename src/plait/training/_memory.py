@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from plait.backend import device_memory
+from plait.backend import device_memory, forget_peak
 from plait.errors import ConfigError
 
 _LIMIT, _NOW = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
@@ -21,7 +21,7 @@ def in_use() -> int:
 
 
 def most_in_use() -> int:
-    """The most bytes that were taken at once, since `forget_most` where the system can forget.
+    """The most bytes that were taken at once, since `forget_most` where they can be forgotten.
 
     0 where nobody tells, which is on Windows.
     """
@@ -37,10 +37,18 @@ def most_in_use() -> int:
     return most if sys.platform == "darwin" else _field("self/status", "VmHWM") or 1024 * most
 
 
-def forget_most() -> None:
-    """From here on `most_in_use` is of what comes after, on Linux."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+def forget_most() -> int:
+    """From here on `most_in_use` is of what comes after, on Linux, and on devices but with JAX.
+
+    Returns:
+        What a device says all the same, or has in use; 0 without one.
+    """
+    if device_memory() is None:
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        return 0
+    forget_peak()
+    return most_in_use()
 
 
 def free() -> int | None:

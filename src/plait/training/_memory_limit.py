@@ -14,9 +14,9 @@ class MemoryLimit:
 
     def __init__(self, given: str) -> None:
         demand_told("max_memory", ("max_memory",))
-        forget_most()
         self.given = given
-        self._most = read_bytes("max_memory", given)
+        # A device may know of more from before, such as a larger batch that was tried.
+        self._most = max(read_bytes("max_memory", given), forget_most())
 
     def passed(self) -> str | None:
         """Sentences about it, where more was taken."""
@@ -25,7 +25,7 @@ class MemoryLimit:
             return None
         return (
             f"Training took {bytes_in_words(taken)} of memory, more than max_memory={self.given}. "
-            "If it does so again, begin anew with batch_size: auto, or with more."
+            "If it does so again, give it more, or begin anew with batch_size: auto."
         )
 
     def demand(self) -> None:

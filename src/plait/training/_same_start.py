@@ -8,8 +8,9 @@ from typing import Any
 
 from plait.errors import ConfigError, DataError
 from plait.training._run_folder import as_json
+from plait.training._settings import MAY_CHANGE
 
-_ENVIRONMENT = "environment"
+_ENVIRONMENT, _CONFIG = "environment", "config"
 _MOST = 3
 _ABSENT = object()
 
@@ -39,6 +40,8 @@ def demand_same_start(
             f"is plait {here['plait']} on {here['backend']}."
         )
     _demand_same_rows(folder, then["data"], here["data"])
+    for documents_of in (was, now):
+        documents_of[_CONFIG] = _what_cannot_change(documents_of[_CONFIG])
     for name, said in was.items():
         found = list(islice(_differences(said, now[name]), _MOST))
         if found:
@@ -49,6 +52,13 @@ def demand_same_start(
     others = list(_differences(_versions(then), _versions(here)))
     if others:
         told(f"The weights may come out otherwise than in '{folder}': {'; '.join(others)}.")
+
+
+def _what_cannot_change(config: Mapping[str, Any]) -> dict[str, Any]:
+    training = config.get("training")
+    given = training["Training"] if isinstance(training, dict) else {}
+    kept = {name: value for name, value in given.items() if name not in MAY_CHANGE}
+    return {**config, "training": {"Training": kept}}
 
 
 def _demand_same_rows(folder: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:

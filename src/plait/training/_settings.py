@@ -38,6 +38,8 @@ _MAY_BE_OPEN = (
     "max_minutes",
 )
 _AUTO = ("batch_size", "auto")
+MAY_CHANGE = ("max_minutes", "max_memory", "disk_cache", "checkpoint_every", "trackers")
+"""What a run that goes on may have otherwise than it began: no step comes out otherwise by it."""
 
 Schedule = Literal["cosine", "linear", "constant", "one_cycle"]
 
@@ -66,8 +68,9 @@ class Training:
         patience: epochs with a lower mean gain on the validation rows before training stops; a
             third of `epochs`, at least 3, if None. The best epoch's weights are kept either way.
         max_minutes: how long training may take, validation included; what was learnt by then is kept.
-        max_memory: how much memory training may take ("4GB"): of the process, or of the device where
-            it has its own. What takes more stops as at Ctrl-C, with a checkpoint.
+        max_memory: how much memory training may take ("4GB"): of the process, with what it has
+            mapped of files, or of the device where it has its own. What takes more stops as at Ctrl-C,
+            with a checkpoint.
         disk_cache: how much of the user's cache folder decoded pictures and sounds may take ("4GB"), so
             that later runs need not decode them; those not used for longest leave it. None for no such
             cache.

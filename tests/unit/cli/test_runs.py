@@ -26,6 +26,20 @@ width: 4
 """
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--max-memory", "4GB"], "holds no run that `plait fit` began"),
+        (["--set", "training.checkpoint_every=30s"], "holds no run that `plait fit` began"),
+        (["--set", "training.epochs=3"], "goes on with a run as it began"),
+        (["--max-minutes", "3", "--devices", "2"], "goes on with a run as it began"),
+    ],
+)
+def test_what_changes_no_step_goes_with_resume(option, message, tmp_path, capsys):
+    assert main(["fit", "--resume", str(tmp_path), *option]) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A config with a class of the user's own beside it, and the data elsewhere."""

@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 
 from plait.backend import device_memory
+from plait.backend._device_memory import DeviceMemory
 from plait.errors import ConfigError, PlaitError, StoppedError
 from plait.table import Table
 from plait.training import Run, Training
 from plait.training import _batch_that_fits as fitting
 from plait.training._bytes import bytes_in_words
 from plait.training._memory import forget_most, free, in_use, most_in_use
+from plait.training._memory_limit import MemoryLimit
 from plait.training._trial import Trial
 from tests.unit.inference import tiny
 from tests.unit.test_learner import learner
 
-MB = 10**6
+MB, GB = 10**6, 10**9
 
 
 @pytest.mark.skipif(device_memory() is not None, reason="the device has a memory of its own")
@@ -30,6 +32,17 @@ def test_the_process_knows_what_it_takes():
     forget_most()
     assert most_in_use() - before < 50 * MB
     assert free() > 100 * MB
+
+
+def test_what_a_device_cannot_forget_is_no_reason_to_stop(monkeypatch):
+    peak = 5 * GB
+    monkeypatch.setattr(
+        "plait.training._memory.device_memory", lambda: DeviceMemory(GB, peak, 80 * GB)
+    )
+    limit = MemoryLimit("4GB")
+    assert limit.passed() is None
+    peak = 6 * GB
+    assert "took 6.0 GB of memory, more than max_memory=4GB" in limit.passed()
 
 
 def test_bytes_in_words():

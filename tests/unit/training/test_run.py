@@ -142,6 +142,15 @@ def test_a_run_goes_on_as_it_began_or_not_at_all(change, error, message, tmp_pat
     assert trains(Run(tmp_path / "r", resume=True)).resumed is None
 
 
+@pytest.mark.parametrize("began", [None, "Training", {"Training": {"max_minutes": 5}}])
+def test_what_changes_no_step_may_be_another(began, tmp_path):
+    run = Run(tmp_path / "r")
+    run.begin(documents(config={"seed": 0, "training": began}))
+    run._held.release()
+    now = {"seed": 0, "training": {"Training": {"max_memory": "4GB", "checkpoint_every": "30s"}}}
+    trains(Run(run.folder, resume=True), about=documents(config=now))
+
+
 def test_a_part_that_is_gone_is_another_table(tmp_path):
     begun(tmp_path / "r")
     more = documents()
