@@ -1,7 +1,7 @@
 """A config as the arguments of a `Learner` and the places of its data."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import has_magic
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def load(
         name=_name(source, path.stem),
         data=data,
         root=_root(source, folder),
-        arguments=arguments,
+        arguments=_beside(arguments, folder),
         source=source,
     )
 
@@ -144,6 +144,14 @@ def _learner_arguments(source: Source, own: Mapping[str, Any], folder: Path) -> 
         key: builder.value(hints.get(key, Any), value, (key,), f"'{key}'")
         for key, value in own.items()
     }
+
+
+def _beside(arguments: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """The arguments, where the run to begin with lies relative to a folder, as the data do."""
+    training = arguments.get("training")
+    if training is None or training.start is None:
+        return arguments
+    return {**arguments, "training": replace(training, start=str(folder / training.start))}
 
 
 def _data_sources(source: Source, folder: Path) -> DataSources:

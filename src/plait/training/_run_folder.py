@@ -67,7 +67,7 @@ def begin_documents(
         "config": to_plain(arguments),
         "features": plain["features"],
         "tasks": plain["tasks"],
-        "environment": environment(arguments["seed"], **parts),
+        "environment": environment(arguments["seed"], _start(arguments), **parts),
     }
 
 
@@ -80,8 +80,13 @@ def folds_documents(arguments: Mapping[str, Any], table: Table) -> dict[str, Any
     """
     return {
         "config": to_plain(arguments),
-        "environment": environment(arguments["seed"], table=table),
+        "environment": environment(arguments["seed"], _start(arguments), table=table),
     }
+
+
+def _start(arguments: Mapping[str, Any]) -> str | None:
+    training = arguments["training"]
+    return None if training is None else training.start
 
 
 def outcome_documents(

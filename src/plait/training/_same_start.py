@@ -27,7 +27,7 @@ def demand_same_start(
         program: whether plait's version and the backend have to be the same.
 
     Raises:
-        DataError: other rows.
+        DataError: other rows, or another model to begin with.
         ConfigError: another configuration, features or tasks that were fitted otherwise, another
             program; or the documents of the run cannot be read.
     """
@@ -40,6 +40,11 @@ def demand_same_start(
             f"is plait {here['plait']} on {here['backend']}."
         )
     _demand_same_rows(folder, then["data"], here["data"])
+    if then.get("start") != here["start"]:
+        raise DataError(
+            f"The run '{folder}' began with what another model had learnt, as its {_ENVIRONMENT}.json "
+            "says. Bring that model back, or begin a new run."
+        )
     for documents_of in (was, now):
         documents_of[_CONFIG] = _what_cannot_change(documents_of[_CONFIG])
     for name, said in was.items():
@@ -57,7 +62,9 @@ def demand_same_start(
 def _what_cannot_change(config: Mapping[str, Any]) -> dict[str, Any]:
     training = config.get("training")
     given = training["Training"] if isinstance(training, dict) else {}
-    kept = {name: value for name, value in given.items() if name not in MAY_CHANGE}
+    # Of the model to begin with its content counts, and not its place.
+    leave = (*MAY_CHANGE, "start")
+    kept = {name: value for name, value in given.items() if name not in leave}
     return {**config, "training": {"Training": kept}}
 
 

@@ -128,6 +128,16 @@ def test_arguments_that_do_not_fit_together_are_pointed_at(old, new, message, pa
     assert str(refusal.value).startswith(message)
 
 
+def test_a_run_to_begin_with_lies_where_the_data_do(path, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.csv").write_text("")
+    for start, found in (("runs/a", tmp_path / "data" / "runs" / "a"), ("/runs/a", "/runs/a")):
+        asked = [f"training.start={start}", "data=train.csv", "root=null"]
+        config = load(path, asked, tmp_path / "data")
+        assert config.arguments["training"].start == str(found)
+        assert config.document["training"]["start"] == start
+
+
 def test_a_folder_that_is_not_there(path):
     with pytest.raises(ConfigError, match="There is no folder 'nowhere'"):
         load(path, data_dir=Path("nowhere"))

@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from plait.errors import ConfigError, DataError, PlaitError, StoppedError
+from plait.inference import write_archive
 from plait.table import Table
 from plait.training import Run, environment, held_run
 
@@ -149,6 +150,25 @@ def test_what_changes_no_step_may_be_another(began, tmp_path):
     run._held.release()
     now = {"seed": 0, "training": {"Training": {"max_memory": "4GB", "checkpoint_every": "30s"}}}
     trains(Run(run.folder, resume=True), about=documents(config=now))
+
+
+def test_a_model_to_begin_with_may_have_moved_and_not_changed(tmp_path):
+    def about(name, content):
+        write_archive(tmp_path / name, {"learnt": content}, {})
+        training = {"Training": {"start": str(tmp_path / name)}}
+        rows = Table.read({"age": [1, 2]})
+        began = environment(0, str(tmp_path / name), train=rows)
+        return documents(config={"seed": 0, "training": training}, environment=began)
+
+    run = Run(tmp_path / "r")
+    run.begin(about("one.plait", 1))
+    run._held.release()
+    assert trains(Run(run.folder, resume=True), about=about("moved.plait", 1)).resumed is None
+    run = Run(tmp_path / "s")
+    run.begin(about("one.plait", 1))
+    run._held.release()
+    with pytest.raises(DataError, match="began with what another model had learnt"):
+        trains(Run(run.folder, resume=True), about=about("one.plait", 2))
 
 
 def test_a_part_that_is_gone_is_another_table(tmp_path):
