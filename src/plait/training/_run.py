@@ -145,9 +145,7 @@ class Run:
 
     def end(self) -> None:
         """The run is over and its files are there: nothing is left to go on from."""
-        # With what a process that was killed had not yet renamed, or, of a fold, not yet removed.
-        for checkpoints in (self.checkpoints, *self.folder.glob(f"*/{_CHECKPOINTS}")):
-            shutil.rmtree(checkpoints, ignore_errors=True)
+        _clear(self.folder, over=True)
         self._held.release()
 
     def fail(self) -> bool:
@@ -218,10 +216,21 @@ class Run:
             )
         held = HeldFolder(folder)
         # What is written last.
-        if (folder / (f"{METRICS}.json" if self.of_folds else MODEL_FILE)).exists():
+        over = (folder / (f"{METRICS}.json" if self.of_folds else MODEL_FILE)).exists()
+        _clear(folder, over)
+        if over:
             held.release()
             raise ConfigError(f"The run '{folder}' is over: there is nothing to go on with.")
         return held
+
+
+def _clear(folder: Path, over: bool) -> None:
+    """Removes what processes that were killed, its folds' too, had not yet renamed, or removed."""
+    for part in folder.rglob(".*.part"):
+        part.unlink(missing_ok=True)
+    if over:
+        for checkpoints in (folder / _CHECKPOINTS, *folder.glob(f"*/{_CHECKPOINTS}")):
+            shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def held_run(

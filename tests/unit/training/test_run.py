@@ -212,6 +212,39 @@ def test_documents_that_are_gone_are_told(tmp_path):
         trains(Run(tmp_path / "r", resume=True))
 
 
+PARTS = (".model.plait.7.part", "checkpoints/.000000-000000003.checkpoint.7.part")
+
+
+def killed(folder, *more):
+    begun(folder)
+    for name in (CHECKPOINT, *PARTS, *more):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def hidden(folder):
+    return [path for path in folder.rglob(".*") if path.name != ".running"]
+
+
+def test_what_a_process_that_was_killed_had_half_written_goes(tmp_path):
+    run = Run(killed(tmp_path / "r"), resume=True)
+    assert hidden(run.folder) == []
+    assert (run.folder / CHECKPOINT).exists()
+    folds = Run(tmp_path / "folds", of_folds=True)
+    killed(folds.folder / "fold-a")
+    folds.end()
+    assert hidden(folds.folder) == []
+
+
+def test_of_a_run_that_was_killed_when_it_was_over_no_checkpoint_stays(tmp_path):
+    folder = killed(tmp_path / "r", "model.plait")
+    with pytest.raises(ConfigError, match="is over"):
+        Run(folder, resume=True)
+    assert not (folder / "checkpoints").exists()
+    assert hidden(folder) == []
+
+
 def test_where_a_run_goes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with held_run(False) as none:
