@@ -204,17 +204,17 @@ class Learner:
                 start=start,
             )
             told.choose(trained.best)
-        self._predictor, self._model = trained.predictor, trained.model
-        self.history = trained.history
-        findings = {"train": ready.batches.findings}
-        if ready.validation is not None:
-            findings["validation"] = ready.validation.rows.findings
-        scores = {} if scored_on is None else self.evaluate(scored_on)
-        if run is not None:
-            documents = outcome_documents(trained.best, ready.coverage, findings)
-            if scored_on is not None:
-                documents[SCORES] = scores
-            write_run(run.folder, trained.predictor, trained.history, documents)
+            self._predictor, self._model = trained.predictor, trained.model
+            self.history = trained.history
+            findings = {"train": ready.batches.findings}
+            if ready.validation is not None:
+                findings["validation"] = ready.validation.rows.findings
+            scores = {} if scored_on is None else self.evaluate(scored_on)
+            if run is not None:
+                documents = outcome_documents(trained.best, ready.coverage, findings)
+                if scored_on is not None:
+                    documents[SCORES] = scores
+                write_run(run.folder, trained.predictor, trained.history, documents)
         if verbose:
             tell(outcome(trained.best, trained.history, findings.values(), trained.ended))
         elif trained.ended is not None:

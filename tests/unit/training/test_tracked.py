@@ -65,6 +65,17 @@ def test_a_run_is_told_from_its_start_to_its_end(tmp_path):
     assert told["best.sold.auc"] == best.scores["sold"]["auc"]
 
 
+def test_a_run_that_cannot_be_written_has_failed(tmp_path, monkeypatch):
+    def write(*_):
+        raise PermissionError("not here")
+
+    monkeypatch.setattr("plait.learner.write_run", write)
+    seen = Remembered()
+    with pytest.raises(PermissionError):
+        fitted(seen, run=tmp_path / "run", epochs=1)
+    assert [outcome for what, outcome, *_ in seen.told[1:] if what == "end"] == ["failed"]
+
+
 def test_a_run_without_a_folder_has_its_config_all_the_same():
     seen = Remembered()
     fitted(seen, epochs=1)
