@@ -73,6 +73,9 @@ class WeightAverage:
         # Before the start it is the weights themselves.
         new = ops.where(begun, ops.where(due, new, 0.0), 1.0)
         for mean, variable in zip(self._means, self._of, strict=True):
+            # What is frozen, such as the head of a task that is finished, stays as it was kept.
+            if not variable.trainable:
+                continue
             old, now = ops.convert_to_tensor(mean), ops.convert_to_tensor(variable)
             mean.assign(old + ops.cast(new, old.dtype) * (ops.cast(now, old.dtype) - old))
         self._count.assign(count + ops.cast(ops.logical_and(begun, due), "int32"))

@@ -242,6 +242,20 @@ def test_the_end_of_each_epoch_is_a_sample_whatever_is_accumulated(steps, accumu
     assert average.variables[0].numpy() == pytest.approx(np.mean(samples))
 
 
+@pytest.mark.parametrize("momentum", [0.9, None])
+def test_the_average_of_what_learns_no_more_stays_as_it_is(momentum):
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    layer.build((None, 1))
+    average = WeightAverage(layer.trainable_variables, momentum)
+    layer.kernel.assign([[1.0]])
+    average.update(True)
+    held = float(average.variables[0].numpy()[0, 0])
+    layer.trainable = False
+    layer.kernel.assign([[9.0]])
+    average.update(True)
+    assert float(average.variables[0].numpy()[0, 0]) == held > 0
+
+
 def test_a_loss_that_is_not_finite_in_the_first_epoch_is_an_error():
     settings = replace(THREE_STEPS, learning_rate=1e30, clip_norm=None, epochs=2)
     with pytest.raises(PlaitError, match="learning_rate"):
