@@ -1,5 +1,6 @@
 """`plait fit`: from a config to a run folder."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from plait.cli._runs import Began
 from plait.cli._scores_table import scores_table
 from plait.config import build_learner, load
 from plait.errors import ConfigError
-from plait.training import MAY_CHANGE, RUNS, Run
+from plait.training import MAY_CHANGE, RUNS, START, Run, Training
 
 _WITH_RESUME = tuple(f"training.{name}" for name in MAY_CHANGE)
 
@@ -19,6 +20,7 @@ def fit(
     run: Path | None = None,
     seed: int | None = None,
     overrides: tuple[str, ...] = (),
+    freeze_trunk: bool = False,
     folds: str | None = None,
     resume: Path | None = None,
     quiet: bool = False,
@@ -31,6 +33,7 @@ def fit(
         run: a new folder, else `runs/<the config's name>`.
         seed: replaces the config's.
         overrides: `KEY=VALUE` each.
+        freeze_trunk: whether all that it begins with stays as it is, beside what the config freezes.
         folds: a number of folds or a column of them, for one run of all folds on the training
             table.
         resume: the folder of a run that was killed or stopped, to go on with.
@@ -43,7 +46,7 @@ def fit(
     if resume is not None:
         keys = {assignment.partition("=")[0].strip() for assignment in overrides}
         other = keys - {*_WITH_RESUME}
-        if config or run or other or folds is not None or seed is not None:
+        if config or run or other or freeze_trunk or folds is not None or seed is not None:
             raise ConfigError(
                 "--resume goes on with a run as it began. With it go --data, --quiet, --max-minutes, "
                 f"--max-memory, and --set of {', '.join(_WITH_RESUME)}."
@@ -56,6 +59,11 @@ def fit(
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
     loaded = load(began.config, overrides, began.data_dir, began.code_dir)
+    if freeze_trunk:
+        training = loaded.arguments.get("training") or Training()
+        held = json.dumps([*training.freeze, START])
+        overrides = (*overrides, f"training.freeze={held}")
+        loaded = load(began.config, overrides, began.data_dir, began.code_dir)
     learner = build_learner(loaded)
     files = began.files(loaded)
     folder = resume or run or RUNS / loaded.name

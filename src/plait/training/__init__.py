@@ -23,7 +23,7 @@ from plait.training._run_folder import (
 )
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import MAY_CHANGE, Training
-from plait.training._start import Start
+from plait.training._start import START, Start
 from plait.training._tracked import tracked
 from plait.training._train import Trained, compile_model, train
 from plait.training._trained_rows import trained_rows
@@ -33,6 +33,7 @@ __all__ = [
     "MODEL_FILE",
     "RUNS",
     "SCORES",
+    "START",
     "Epoch",
     "Estimate",
     "Prepared",

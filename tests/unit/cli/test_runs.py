@@ -40,6 +40,22 @@ def test_what_changes_no_step_goes_with_resume(option, message, tmp_path, capsys
     assert message in capsys.readouterr().err
 
 
+def test_what_the_config_freezes_stays_frozen_with_the_trunk(folder, monkeypatch):
+    class Built(Exception):
+        pass
+
+    def build(config):
+        raise Built(config.arguments["training"].freeze)
+
+    monkeypatch.setattr("plait.cli._fit.build_learner", build)
+    config = folder / "code" / "c.yaml"
+    config.write_text(CONFIG.replace("{epochs: 1}", "{freeze: [age]}"))
+    words = ("fit", config, "--data", folder / "data", "--from", "r", "--freeze-trunk")
+    with pytest.raises(Built) as caught:
+        main([*map(str, words)])
+    assert caught.value.args == (("age", "start"),)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A config with a class of the user's own beside it, and the data elsewhere."""
