@@ -239,7 +239,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(shop, whole):
     last.write_bytes(data)
     code, _, err = run(shop, "fit", "--resume", "damaged", "--quiet")
     assert code == 0, err
-    assert f"The checkpoint {last.name} is damaged" in err
+    assert f"{last.name} is refused" in err
     assert "the one before, is used" in err
     assert left(shop / "damaged") == whole
 

@@ -4,10 +4,13 @@ Every member is checked against what the description asks for and against the by
 there before an array is made of it; nothing is unpacked to disk, and nothing in the file is code.
 """
 
+import errno
 import json
 import math
+import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -23,6 +26,8 @@ DESCRIPTION = "model.json"
 # A vocabulary is the largest thing in a description.
 _DESCRIPTION_LIMIT = 2**28
 _HEADER_LIMIT = 4096
+# What `zipfile` raises; a RuntimeError for a member that says it is encrypted.
+_DAMAGE = (zipfile.BadZipFile, ValueError, RuntimeError, struct.error, EOFError)
 
 
 class ArrayForm(NamedTuple):
@@ -70,20 +75,21 @@ class Archive:
 
     Args:
         path: the file, or a run's folder that holds one as `model.plait`.
+        kind: what it is called where it is refused.
 
     Raises:
         ModelFileError: no such file, no zip, cut short, members that are compressed, that overlap
             or that a saved model does not have, or a format this plait does not know.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: str = "saved model") -> None:
+        self.kind = kind
         self.path = path / "model.plait" if path.is_dir() else path
         try:
-            self._zip = zipfile.ZipFile(self.path)
+            with self._refused(f"it is cut short or no {kind}"):
+                self._zip = zipfile.ZipFile(self.path)
         except FileNotFoundError as error:
             raise ModelFileError(f"No saved model at {self.path}.{_near(path)}") from error
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise self._refusal(f"it is cut short or no saved model ({error})") from error
         try:
             self._check_members()
             self.description = self._read_description()
@@ -222,13 +228,22 @@ class Archive:
         return description
 
     def _open(self, name: str) -> IO[bytes]:
-        try:
+        with self._refused(f"{name} is damaged"):
             return self._zip.open(name)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-            raise self._refusal(f"{name} is damaged ({error})") from error
+
+    @contextmanager
+    def _refused(self, reason: str) -> Iterator[None]:
+        """A block in which damage is the reason to refuse the file."""
+        try:
+            yield
+        except (*_DAMAGE, OSError) as error:
+            # That is a place before the file's beginning. Others are of the disk, or of rights.
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise
+            raise self._refusal(f"{reason} ({error})") from error
 
     def _refusal(self, reason: str) -> ModelFileError:
-        return ModelFileError(f"The saved model {self.path} is refused: {reason}.")
+        return ModelFileError(f"The {self.kind} {self.path} is refused: {reason}.")
 
 
 def _near(path: Path) -> str:

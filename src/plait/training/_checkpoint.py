@@ -59,7 +59,7 @@ class Checkpoint:
         Raises:
             ModelFileError: it is cut short or damaged.
         """
-        with Archive(path) as archive:
+        with Archive(path, "checkpoint") as archive:
             try:
                 plain = archive.description
                 forms = {
@@ -149,7 +149,7 @@ def found_in(folder: Path) -> list[Path]:
 
 
 def last_whole(folder: Path, tell: Callable[[str], None]) -> Checkpoint | None:
-    """The latest checkpoint that can be read; those that cannot are told of, and removed.
+    """The latest checkpoint that can be read; those that cannot are told of, and left aside.
 
     What processes that were killed have left of others goes, too.
     """
@@ -160,10 +160,10 @@ def last_whole(folder: Path, tell: Callable[[str], None]) -> Checkpoint | None:
         try:
             return Checkpoint.read(path)
         except ModelFileError as error:
-            path.unlink(missing_ok=True)
+            aside = path.replace(path.with_name(f"{path.name}.damaged"))
             before = found_in(folder)
-            what = f"{before[0].name}, the one before, is used" if before else "the run begins anew"
-            tell(f"The checkpoint {path.name} is damaged ({error}); {what}.")
+            what = f"{before[0].name}, the one before, is used" if before else "The run begins anew"
+            tell(f"{error} {what}. It is kept as {aside.name}.")
     return None
 
 
