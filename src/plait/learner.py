@@ -37,6 +37,7 @@ from plait.training import (
     estimate,
     folds_documents,
     held_run,
+    left_over,
     outcome,
     outcome_documents,
     parted,
@@ -182,6 +183,7 @@ class Learner:
         if verbose:
             sizes = {part: len(rows) for part, rows in ready.parts.items()}
             tell(choices(declaration, settings, sizes, ready.coverage, ready.times))
+            tell(left_over(settings, ready.batches.steps))
             tell(start.told(declaration) if start else ())
         progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
         documents = self._documents(ready)

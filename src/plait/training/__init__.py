@@ -7,7 +7,7 @@ from plait.training._demands import demand_parts
 from plait.training._environment import environment
 from plait.training._estimate import Estimate, Spent, estimate
 from plait.training._folds import check_folds, run_folds
-from plait.training._notes import batch_in_words, choices, outcome, sampling_note, tell
+from plait.training._notes import batch_in_words, choices, left_over, outcome, sampling_note, tell
 from plait.training._parts import counted_parts, counted_rows, parted
 from plait.training._prepared import Prepared
 from plait.training._progress import Progress
@@ -61,6 +61,7 @@ __all__ = [
     "held_run",
     "label_coverage",
     "labelled_rows",
+    "left_over",
     "outcome",
     "outcome_documents",
     "parted",

@@ -54,6 +54,18 @@ def choices(
     return lines
 
 
+def left_over(settings: Training, steps: int) -> list[str]:
+    """A line about the batches at the end of a run that move nothing, if there are some.
+
+    Args:
+        settings: settled.
+        steps: batches an epoch.
+    """
+    batches = steps * (settings.epochs or 1)
+    left = batches % settings.accumulate
+    return [f"accumulate: the last {left} of {batches} batches move no weight"] if left else []
+
+
 def batch_in_words(settings: Training) -> str:
     """Such as "64 rows a step", or "64 rows a step in 4 parts"."""
     rows = f"{settings.batch_rows * settings.accumulate} rows a step"

@@ -271,7 +271,8 @@ class Training:
         """A copy without a None: what is used for so many training rows.
 
         Raises:
-            ConfigError: devices that are not there, or that cannot share `batch_size`.
+            ConfigError: devices that are not there, or that cannot share `batch_size`; fewer batches
+                than `accumulate`.
         """
         devices = counted(self.devices)
         asked = None if self.batch_size == "auto" else self.batch_size
@@ -279,6 +280,12 @@ class Training:
         steps = max(1, math.ceil(rows / batch_size))
         low, high = _EPOCHS
         epochs = self.epochs or min(max(round(_STEPS / steps), low), high)
+        if self.accumulate > steps * epochs:
+            raise ConfigError(
+                f"Training: accumulate={self.accumulate} moves the weights after so many batches, and "
+                f"the run has {epochs} epochs of {steps} batches. Lower it, or batch_size.",
+                ("training", "accumulate"),
+            )
         patience = self.patience or max(3, math.ceil(epochs / 3))
         return replace(
             self,

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from plait.errors import ConfigError
-from plait.training import Training
+from plait.training import Training, left_over
 
 
 @pytest.mark.parametrize("rows", [1, 50, 999, 1_000, 30_000, 10_000_000])
@@ -17,6 +19,15 @@ def test_more_rows_take_larger_batches_and_fewer_epochs():
     assert batches == sorted(batches)
     assert epochs == sorted(epochs, reverse=True)
     assert len(set(batches)) == len(batches)
+
+
+def test_batches_that_would_move_nothing_are_refused_or_told():
+    asked = Training(epochs=2, batch_size=16, accumulate=6)
+    with pytest.raises(ConfigError, match=r"accumulate=6 .* has 2 epochs of 2 batches"):
+        asked.settled(32)
+    settled = asked.settled(64)
+    assert left_over(settled, 4) == ["accumulate: the last 2 of 8 batches move no weight"]
+    assert left_over(replace(settled, accumulate=4), 4) == []
 
 
 def test_what_is_given_is_kept():
