@@ -268,7 +268,7 @@ def test_the_same_run_again_comes_to_the_same(shop, whole):
     assert not (shop / "whole-rerun-2").exists()
     code, _, err = run(shop, "rerun", "nowhere")
     assert code == 2
-    assert "'nowhere' holds no run that is over" in err
+    assert "'nowhere' holds no run that `plait fit` began" in err
 
 
 def test_training_ends_in_time_and_keeps_what_it_learnt(shop):

@@ -83,9 +83,8 @@ def fit(
             file=sys.stderr,
         )
     else:
-        spec = int(folds) if folds.removeprefix("-").isdecimal() else folds
         found = learner.folds(
-            loaded.data.train, spec, run=held, root=loaded.root, verbose=not quiet
+            loaded.data.train, began.spec, run=held, root=loaded.root, verbose=not quiet
         )
         for name, scores in found["folds"].items():
             print(f"fold {name}\n{scores_table(scores)}")

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -10,7 +11,7 @@ from plait.cli._runs import Began
 from plait.config import build_learner, load
 from plait.errors import ConfigError
 from plait.inference import Archive
-from plait.training import MODEL_FILE, Run
+from plait.training import MODEL_FILE, Run, is_over
 
 DIFFERS = 1
 _OF_THE_CLOCK = ("seconds",)
@@ -31,16 +32,29 @@ def rerun(run: Path, *, data_dir: Path | None = None, quiet: bool = False) -> in
         ConfigError: no run of `plait fit` that is over; or its config now means something else.
         DataError: the data are not those that it was trained on.
     """
-    if not (run / MODEL_FILE).is_file():
-        raise ConfigError(f"'{run}' holds no run that is over.")
     began = Began.read(run, data_dir)
+    spec = began.spec
+    of_folds = spec is not None
+    if not is_over(run, of_folds):
+        raise ConfigError(f"'{run}' holds no run that is over.")
     loaded = load(began.config, (), began.data_dir, began.code_dir)
     learner = build_learner(loaded)
     # Beside it, also where it is the folder that one stands in.
     folder = Path(os.path.normpath(run / "..")) / f"{run.resolve().name}-rerun"
-    again = Run(folder, numbered=True, files=began.files(loaded), like=run)
-    learner.fit(loaded.data.tables(), run=again, root=loaded.root, verbose=not quiet)
-    found = differences(run, again.folder)
+    files = began.files(loaded)
+    again = Run(folder, numbered=True, files=files, like=run, of_folds=of_folds)
+    how: dict[str, Any] = {"run": again, "root": loaded.root, "verbose": not quiet}
+    if spec is None:
+        learner.fit(loaded.data.tables(), **how)
+        found = differences(run, again.folder)
+    else:
+        learner.folds(loaded.data.train, spec, **how)
+        folds = sorted(path.parent.name for path in again.folder.glob(f"*/{MODEL_FILE}"))
+        found = [
+            f"{fold}: {line}"
+            for fold in folds
+            for line in differences(run / fold, again.folder / fold)
+        ]
     print(f"{again.folder}: {'the same weights and history' if not found else 'not the same'}")
     for line in found:
         print(f"  {line}", file=sys.stderr)

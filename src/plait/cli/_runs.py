@@ -49,6 +49,11 @@ class Began:
             ) from error
         return cls(folder / _CONFIG, data_dir or was, code, said.get("folds"))
 
+    @property
+    def spec(self) -> int | str | None:
+        """How many folds, or a column of them; None where it is a run of none."""
+        return int(self.folds) if (self.folds or "").removeprefix("-").isdecimal() else self.folds
+
     def files(self, config: Config) -> dict[str, str]:
         """The files from which it is read again.
 

@@ -11,7 +11,7 @@ from plait.training._notes import batch_in_words, choices, left_over, outcome, s
 from plait.training._parts import counted_parts, counted_rows, parted
 from plait.training._prepared import Prepared
 from plait.training._progress import Progress
-from plait.training._run import RUNS, Run, held_run
+from plait.training._run import RUNS, Run, held_run, is_over
 from plait.training._run_folder import (
     MODEL_FILE,
     SCORES,
@@ -59,6 +59,7 @@ __all__ = [
     "estimate",
     "folds_documents",
     "held_run",
+    "is_over",
     "label_coverage",
     "labelled_rows",
     "left_over",

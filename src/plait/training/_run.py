@@ -215,13 +215,17 @@ class Run:
                 f"'{folder}' holds no run that was begun. `plait fit CONFIG` begins one."
             )
         held = HeldFolder(folder)
-        # What is written last.
-        over = (folder / (f"{METRICS}.json" if self.of_folds else MODEL_FILE)).exists()
+        over = is_over(folder, self.of_folds)
         _clear(folder, over)
         if over:
             held.release()
             raise ConfigError(f"The run '{folder}' is over: there is nothing to go on with.")
         return held
+
+
+def is_over(folder: Path, of_folds: bool = False) -> bool:
+    """Whether a run's folder has what is written last."""
+    return (folder / (f"{METRICS}.json" if of_folds else MODEL_FILE)).is_file()
 
 
 def _clear(folder: Path, over: bool) -> None:

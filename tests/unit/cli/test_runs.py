@@ -99,6 +99,24 @@ def test_a_run_holds_no_password_and_a_config_that_is_read_again(folder, monkeyp
     assert again == {"data": {"SQL": {"uri": "postgresql://u:...@h/d", "query": "a"}}}
 
 
+def test_a_run_of_folds_is_repeated_fold_by_fold(folder, capsys):
+    run, config = folder / "run", folder / "code" / "c.yaml"
+    words = ("fit", config, "--data", folder / "data", "--run", run, "--folds", "2", "--quiet")
+    assert main([*map(str, words)]) == 0
+    capsys.readouterr()
+    assert main(["rerun", str(run), "--quiet"]) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out == f"{run}-rerun: the same weights and history\n"
+    assert len([*(folder / "run-rerun").glob("fold-*/model.plait")]) == 2
+    (folder / "run" / "fold-0" / "model.plait").write_bytes(
+        (folder / "run" / "fold-1" / "model.plait").read_bytes()
+    )
+    assert main(["rerun", str(run), "--quiet"]) == 1
+    assert "fold-0: the weights: " in capsys.readouterr().err
+    (run / "metrics.json").unlink()
+    assert main(["rerun", str(run)]) == 2
+    assert "holds no run that is over" in capsys.readouterr().err
+
+
 def test_what_is_no_run_of_a_config_is_told(tmp_path):
     for said in (None, "{", "[]", json.dumps({"data_dir": "."})):
         if said is not None:
