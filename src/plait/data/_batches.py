@@ -52,6 +52,8 @@ class Batches(keras.utils.PyDataset):
 
     Attributes:
         before_next: called once, when a batch is asked for next.
+        last: the last epoch that will be asked for, so that none is read ahead after it; None if more
+            may come.
 
     Raises:
         DataError: a target or an input that cannot be read.
@@ -80,6 +82,7 @@ class Batches(keras.utils.PyDataset):
         self.epoch = epoch
         self.start = start
         self.before_next: Callable[[], None] | None = None
+        self.last: int | None = None
         self.rows = table.num_rows
         self.table = table.name
         self._numbers = table.rows
@@ -107,7 +110,8 @@ class Batches(keras.utils.PyDataset):
             self.before_next = None
         epoch, place = self.epoch, self.start + index
         inside = ((epoch, n) for n in range(place + 1, self.steps))
-        beyond = ((epoch + 1, n) for n in range(self.steps))
+        more = self.last is None or epoch < self.last
+        beyond = ((epoch + 1, n) for n in range(self.steps if more else 0))
         return self._reader.get((epoch, place), chain(inside, beyond))
 
     def at(self, epoch: int, start: int = 0) -> "Batches":
@@ -122,6 +126,10 @@ class Batches(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Goes on to the next epoch's order; Keras calls it."""
         self.epoch += 1
+
+    def close(self) -> None:
+        """Reads nothing more ahead, here and in its copies, until a batch is asked for."""
+        self._reader.close()
 
     @property
     def looked(self) -> FeatureRows:

@@ -25,9 +25,8 @@ class ReadAhead(Generic[Key, Made]):
         self._ahead = ahead
         self._lock = threading.Lock()
         self._begun: dict[Key, Future[Made]] = {}
-        self._pool = (
-            ThreadPoolExecutor(workers, thread_name_prefix="plait-read") if workers else None
-        )
+        self._workers = workers
+        self._pool: ThreadPoolExecutor | None = None
 
     def get(self, key: Key, following: Iterable[Key]) -> Made:
         """What `make` gives for a key, which has begun if it was among those that followed before.
@@ -39,9 +38,11 @@ class ReadAhead(Generic[Key, Made]):
         Raises:
             Exception: whatever `make` raises, for this key.
         """
-        if self._pool is None:
+        if not self._workers:
             return self._make(key)
         with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="plait-read")
             wanted = [key, *(k for _, k in zip(range(self._ahead), following, strict=False))]
             # What was read ahead for somebody who has gone elsewhere since.
             for other in self._begun.keys() - set(wanted):
@@ -51,3 +52,11 @@ class ReadAhead(Generic[Key, Made]):
                     self._begun[each] = self._pool.submit(self._make, each)
             found = self._begun.pop(key)
         return found.result()
+
+    def close(self) -> None:
+        """Makes nothing more but what is asked for from now on, and lets its threads end."""
+        with self._lock:
+            self._begun.clear()
+            if self._pool is not None:
+                self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None

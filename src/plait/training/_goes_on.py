@@ -90,6 +90,7 @@ def fit_through(
             # What learns in the first epoch depends on those before it.
             goes_on.resumed.restore_beside({"selection": selection})
     pauses = _Pauses(learning, selection, settings.epochs or 1)
+    batches.last = _order_of((settings.epochs or 1) - 1)
     with handled(None if keeper is None else keeper.stop):
         for first, last in _stretches(model, pauses, keeper):
             pauses.begin(first.epoch)

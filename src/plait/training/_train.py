@@ -101,6 +101,9 @@ def train(
                     error.bad,
                 ) from error
         finally:
+            batches.close()
+            if watched is not None:
+                watched.close()
             made.learning.end()
             # They belong to this run: whoever fits the model after it has a step of their own.
             made.model.augment = made.model.average = made.model.train_function = None

@@ -24,6 +24,23 @@ def test_somebody_who_goes_elsewhere_gets_what_is_there():
     assert reader.get(1, range(2, 10)) == 2
 
 
+def test_what_is_closed_makes_nothing_more_that_nobody_asked_for():
+    made, go = [], threading.Event()
+
+    def make(key):
+        made.append(key)
+        if key:
+            go.wait(10)
+        return key
+
+    reader = ReadAhead(make, workers=1, ahead=5)
+    assert reader.get(0, range(1, 9)) == 0
+    reader.close()
+    go.set()
+    assert reader.get(8, ()) == 8
+    assert set(made) <= {0, 1, 8}
+
+
 @pytest.mark.parametrize("death", [MemoryError("no memory"), SystemExit(3)])
 def test_a_thread_that_dies_is_told_where_its_work_was_asked_for(death):
     """Not before, and never by waiting for ever."""

@@ -40,6 +40,20 @@ def bits(trained):
     return {path: value.tobytes() for path, value in tiny.values(trained.model).items()}
 
 
+def test_no_batch_is_read_that_no_epoch_has():
+    read = []
+
+    class Noted(Batches):
+        def batch(self, epoch, index):
+            read.append((epoch, index))
+            return super().batch(epoch, index)
+
+    declared, settings = tiny.declaration(), replace(THREE_STEPS, epochs=2, patience=2)
+    table = Table.read(tiny.columns())
+    fitted(declared, Noted(table, declared.features, declared.tasks, batch_size=16), settings)
+    assert max(read) == (2, 2)
+
+
 class Poisoned(Batches):
     """The same batches with something else in the place of what is absent, padded or unlabelled."""
 
