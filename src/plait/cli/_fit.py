@@ -61,22 +61,22 @@ def fit(
     loaded = load(began.config, overrides, began.data_dir, began.code_dir)
     if freeze_trunk:
         training = loaded.arguments.get("training") or Training()
-        held = json.dumps([*training.freeze, START])
-        overrides = (*overrides, f"training.freeze={held}")
+        frozen = json.dumps([*training.freeze, START])
+        overrides = (*overrides, f"training.freeze={frozen}")
         loaded = load(began.config, overrides, began.data_dir, began.code_dir)
     learner = build_learner(loaded)
     files = began.files(loaded)
     folder = resume or run or RUNS / loaded.name
     numbered = resume is None and run is None
-    folds = began.folds
+    spec = began.spec
     held = Run(
         folder,
         resume=resume is not None,
         numbered=numbered,
         files=files,
-        of_folds=folds is not None,
+        of_folds=spec is not None,
     )
-    if folds is None:
+    if spec is None:
         learner.fit(loaded.data.tables(), run=held, root=loaded.root, verbose=not quiet)
         print(
             f"plait evaluate {held.folder} TABLE\nplait predict {held.folder} TABLE -o OUT",
@@ -84,7 +84,7 @@ def fit(
         )
     else:
         found = learner.folds(
-            loaded.data.train, began.spec, run=held, root=loaded.root, verbose=not quiet
+            loaded.data.train, spec, run=held, root=loaded.root, verbose=not quiet
         )
         for name, scores in found["folds"].items():
             print(f"fold {name}\n{scores_table(scores)}")

@@ -52,7 +52,8 @@ class Began:
     @property
     def spec(self) -> int | str | None:
         """How many folds, or a column of them; None where it is a run of none."""
-        return int(self.folds) if (self.folds or "").removeprefix("-").isdecimal() else self.folds
+        folds = self.folds
+        return int(folds) if folds and folds.removeprefix("-").isdecimal() else folds
 
     def files(self, config: Config) -> dict[str, str]:
         """The files from which it is read again.
