@@ -13,6 +13,7 @@ from plait.features import Feature
 from plait.fusion import Fusion
 from plait.inference._check_names import check_names
 from plait.inference._fresh_state import in_fresh_state
+from plait.inference._initial_values import make
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._parts import FUSION, HEADS, TRUNK, names_of, part_of
 from plait.sharing import Sharing
@@ -60,7 +61,15 @@ def connect(
             unknown feature, a name that no Keras layer can have, a name used twice.
     """
     check_names(features, tasks)
-    return in_fresh_state(lambda: graph(features, tasks, fusion, sharing, width, precision), seed)
+
+    def build() -> tuple[Tensors, Tensors]:
+        with keras.StatelessScope(initialize_variables=False) as scope:
+            inputs, outputs = graph(features, tasks, fusion, sharing, width, precision)
+            variables = keras.Model(inputs, outputs).variables
+        make(variables, scope)
+        return inputs, outputs
+
+    return in_fresh_state(build, seed)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,6 @@
 """Names for a model's weights that depend on its declaration alone."""
 
-from collections.abc import Callable
-from typing import Any
-
 import keras
-import numpy as np
 
 from plait.inference._archive import ArrayForm
 
@@ -31,16 +27,6 @@ def forms_of(model: keras.Model) -> dict[str, ArrayForm]:
         name: ArrayForm(tuple(variable.shape), _stored_dtype(variable.dtype))
         for name, variable in weights_of(model).items()
     }
-
-
-def begin_with(variable: keras.Variable, read: Callable[[], np.ndarray]) -> None:
-    """Gives a variable that is not yet made, as in a `StatelessScope`, the values to be made with."""
-
-    def initializer(shape: Any, dtype: Any = None) -> Any:
-        return keras.ops.convert_to_tensor(read(), dtype=dtype)
-
-    # To draw what a variable begins with, only to assign it then, costs a program a shape.
-    variable._initializer = initializer
 
 
 def _stored_dtype(dtype: str) -> str:
