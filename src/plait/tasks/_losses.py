@@ -140,8 +140,8 @@ class ScaledError(keras.losses.Loss):
         return {**super().get_config(), "kind": self.kind, "scale": self.scale}
 
 
-def error_of(error: Any, kind: ErrorKind) -> Any:
-    """The function of `ScaledError`, place by place."""
+def error_of(error: Any, kind: ErrorKind, ops: Any = ops) -> Any:
+    """The function of `ScaledError`, place by place; of NumPy's arrays by `ops=numpy`."""
     if kind == "mse":
         return ops.square(error)
     size = ops.absolute(error)

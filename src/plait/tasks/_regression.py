@@ -88,7 +88,7 @@ class Regression(Task):
         median = weighted_median(values, labelled.weights)
         scaled = scale.forward(values)
         centre = 0.0 if self.error == "mse" else scale.forward(np.array(median))
-        errors = np.asarray(keras.ops.convert_to_numpy(error_of(scaled - centre, self.error)))
+        errors = error_of(scaled - centre, self.error, np)
         return self.with_state(
             {
                 "scale": scale.state(),
