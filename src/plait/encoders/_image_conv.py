@@ -9,6 +9,7 @@ from keras import ops
 from plait._dropout import Dropout
 from plait._ranges import demand_channels, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
+from plait.encoders._patch_conv import PatchConv
 from plait.encoders._residual_block import built_block
 
 # By the picture's shorter side: the size of the patches that the first convolution steps by.
@@ -73,7 +74,8 @@ class ImageConv(Encoder):
         self.steps, self.stages = [], []
         for stage, count in enumerate(channels):
             stride = step if stage == 0 else 2
-            conv = keras.layers.Conv2D(
+            kind = keras.layers.Conv2D if stage else PatchConv
+            conv = kind(
                 count,
                 stride + 1 if stage else stride + 2,
                 strides=stride,
