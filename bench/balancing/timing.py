@@ -1,21 +1,18 @@
 """Ratios of times that hold on a machine which is never quite quiet."""
 
+import sys
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).parents[1]))
+
+from ratios import ratio
+
 Run = Callable[[int], None]
 """Runs so many steps and waits for them."""
-
-
-class Ratio(NamedTuple):
-    """A median of ratios, taken pair by pair, and its 95 % bootstrap interval."""
-
-    median: float
-    low: float
-    high: float
 
 
 def seconds(run: Run, steps: int) -> float:
@@ -23,14 +20,6 @@ def seconds(run: Run, steps: int) -> float:
     started = time.perf_counter()
     run(steps)
     return (time.perf_counter() - started) / steps
-
-
-def ratio(values: np.ndarray, base: np.ndarray, draws: int = 2000) -> Ratio:
-    """Of `values` to `base`, measured in turn."""
-    ratios = values / base
-    draw = np.random.default_rng(0)
-    medians = np.median(draw.choice(ratios, (draws, len(ratios))), axis=1)
-    return Ratio(float(np.median(ratios)), *map(float, np.quantile(medians, [0.025, 0.975])))
 
 
 def beside_plain(times: np.ndarray) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """One job from the start of a process to the saved model: plait beside programs by hand.
 
-    python bench/end_to_end               # times and scores, half an hour on two cores
-    python bench/end_to_end --no-scores   # times alone
+    python bench/end_to_end               # times and scores, an hour and a quarter on two cores
+    python bench/end_to_end --no-scores   # times alone, an hour
     python bench/end_to_end --quick       # a small job, under a minute
 
 The job is that of `job.py`: 2,000 rows of a 64 x 64 PNG, a caption, three numbers and two
@@ -15,13 +15,15 @@ own, in turn, round by round:
 - `plait again`: the same with the cache that the first one left.
 - `same`, `same again`: `same.py`, plait with the very layers of `keras`, from the files.
 
-Ratios are of the rounds' seconds, round by round: the median and the range. The fastest of the
-programs by hand is the one with the lower median. Scores are means over the seeds on 2,000 fresh
-rows, with their standard errors: accuracy, and for price the mean absolute error.
+A ratio is the median of the pairs, one a round, with the 95 % bootstrap interval of that median,
+whose upper end counts. The fastest of the programs by hand is the one with the lower median. Scores
+are means over the seeds on 2,000 fresh rows, with their standard errors: accuracy, and for price the
+mean absolute error.
 
-Then: the CPU seconds of `plait predict` on 500 rows in a fresh process; the milliseconds that a
-warm `Predictor` takes for one row; those of `plait --help`; and the seconds that `import plait`
-adds to `import keras`. The last line is JSON.
+Then: where the time of `plait fit` goes (`phases.py`), nothing compiled and again, medians of three;
+the CPU seconds of `plait predict` on 500 rows in a fresh process; the milliseconds that a warm
+`Predictor` takes for one row; those of `plait --help`; and the seconds that `import plait` adds to
+`import keras`. The last line is JSON.
 
 To be run where plait and torch are installed and TensorFlow is not: Keras imports it wherever it is,
 which takes seconds of every program but torch's.
@@ -42,6 +44,10 @@ from pathlib import Path
 import job
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent))
+
+from ratios import ratio
+
 PROGRAMS = ("torch", "keras", "plait", "plait again", "same", "same again")
 _ONE_ROW = """
 import json, statistics, sys, time
@@ -52,7 +58,7 @@ predictor = Predictor.load(sys.argv[1])
 table = Table.read(sys.argv[2])
 took = []
 for row in range(220):
-    one = table.take([row])
+    one = table.take([row % len(table)])
     began = time.perf_counter()
     predictor.predict(one)
     took.append(time.perf_counter() - began)
@@ -66,6 +72,14 @@ def command(program: str, folder: Path, out: Path, seed: int, score: bool) -> li
     if name == "plait":
         run = [str(Path(sys.executable).with_name("plait")), "fit", str(folder / "default.yaml")]
         return [*run, "--run", str(out), "--seed", str(seed)]
+    if name == "phases":
+        return [
+            sys.executable,
+            str(HERE / "phases.py"),
+            str(folder / "default.yaml"),
+            str(out),
+            str(seed),
+        ]
     script = {"torch": "by_hand_torch.py", "keras": "by_hand_keras.py", "same": "same.py"}[name]
     to = out if name == "same" else out.with_suffix(".keras" if name == "keras" else ".pt")
     return [sys.executable, str(HERE / script), str(folder), str(to), str(seed), *["score"] * score]
@@ -83,7 +97,7 @@ def run(program: str, folder: Path, seed: int, caches: Path, score: bool = False
     began = time.monotonic()
     done = subprocess.run(
         command(program, folder, out, seed, score),
-        env={**os.environ, "XDG_CACHE_HOME": str(cache), "KERAS_BACKEND": "jax"},
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
         capture_output=True,
         text=True,
         check=False,
@@ -114,14 +128,9 @@ def evaluated(model: Path, table: Path) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def ratios(ours: list[float], theirs: list[float]) -> dict[str, float]:
+def compare(ours: list[float], theirs: list[float]) -> dict[str, float]:
     """Round by round."""
-    found = [a / b for a, b in zip(ours, theirs, strict=True)]
-    return {
-        "median": round(statistics.median(found), 3),
-        "low": round(min(found), 3),
-        "high": round(max(found), 3),
-    }
+    return {name: round(value, 3) for name, value in ratio(ours, theirs)._asdict().items()}
 
 
 def cpu_seconds(arguments: list[str]) -> float:
@@ -169,7 +178,7 @@ def answers(folder: Path, model: Path, times: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--no-scores", action="store_true")
     parser.add_argument("--quick", action="store_true")
@@ -177,6 +186,8 @@ def main() -> None:
     rounds, seeds, programs = given.rounds, 0 if given.no_scores else given.seeds, PROGRAMS
     if given.quick:
         rounds, seeds, programs = 1, 0, ("keras", "plait", "plait again")
+    for name in [n for n in os.environ if n.startswith(("PLAIT_", "JAX_", "XLA_"))]:
+        del os.environ[name]
     os.environ["KERAS_BACKEND"] = "jax"
     found: dict[str, list[dict]] = {program: [] for program in programs}
     with tempfile.TemporaryDirectory() as temporary:
@@ -188,6 +199,7 @@ def main() -> None:
                 told = run(program, folder, number, folder / "caches")
                 found[program].append(told)
                 print(f"round {number + 1}  {program:12}{told['seconds']:8.1f} s", flush=True)
+        os.environ["XDG_CACHE_HOME"] = str(folder / "caches" / "plait")
         result = {
             "bench": "end_to_end",
             "cores": os.cpu_count(),
@@ -195,6 +207,8 @@ def main() -> None:
             **compared(found),
             "ask": answers(folder, folder / "out" / "plait", 1 if given.quick else 5),
         }
+        if not given.quick:
+            result["phases"] = phases(folder)
         if seeds:
             result["scores"] = scored(folder, seeds)
     for name, value in result.items():
@@ -208,7 +222,7 @@ def compared(found: dict[str, list[dict]]) -> dict:
     by_hand = [program for program in ("torch", "keras") if program in found]
     fastest = min(by_hand, key=lambda program: statistics.median(seconds[program]))
     whole = {
-        program: ratios(seconds[program], seconds[fastest])
+        program: compare(seconds[program], seconds[fastest])
         for program in found
         if program.startswith("plait")
     }
@@ -224,9 +238,22 @@ def compared(found: dict[str, list[dict]]) -> dict:
         }
         result["epoch_seconds"] = {p: round(statistics.median(s), 2) for p, s in steady.items()}
         for program in ("same", "same again"):
-            result[f"{program}: epoch of keras"] = ratios(steady[program], steady["keras"])
-            result[f"{program}: whole of keras"] = ratios(seconds[program], seconds["keras"])
+            result[f"{program}: epoch of keras"] = compare(steady[program], steady["keras"])
+            result[f"{program}: whole of keras"] = compare(seconds[program], seconds["keras"])
     return result
+
+
+def phases(folder: Path, rounds: int = 3) -> dict[str, dict[str, float]]:
+    """Seconds of each phase of a fit, nothing compiled and again: medians."""
+    told: dict[str, list[dict]] = {"phases": [], "phases again": []}
+    for number in range(rounds):
+        for program, runs in told.items():
+            done = run(program, folder, number, folder / "caches")
+            runs.append({**done["phases"], "whole": done["seconds"]})
+    return {
+        program: {name: round(statistics.median(r[name] for r in runs), 2) for name in runs[0]}
+        for program, runs in told.items()
+    }
 
 
 def scored(folder: Path, seeds: int) -> dict:
