@@ -11,6 +11,8 @@ from plait.backend import uniform
 from plait.encoders._encoder import Encoder
 from plait.errors import ConfigError
 
+_GRAM_DROPOUT = 0.7
+
 
 @keras.saving.register_keras_serializable(package="plait")
 class TextBag(Encoder):
@@ -27,7 +29,8 @@ class TextBag(Encoder):
             moves each entry of an embedding by about the learning rate, whatever its gradient; with
             a gain a few hundred steps suffice for the large weights that a linear model would have.
         gram_dropout: the share of n-grams left out of a row while training; the others are enlarged
-            to make up for it. Tables of rare n-grams overfit early without it.
+            to make up for it. Tables of rare n-grams overfit early without it. If None, 0.7 where there
+            are as many n-grams as training texts, and in proportion where there are fewer.
         dropout: in the deep path.
         seed: of both.
 
@@ -52,7 +55,7 @@ class TextBag(Encoder):
         vocabulary: int | None = None,
         hidden: int = 128,
         gain: float = 8.0,
-        gram_dropout: float = 0.7,
+        gram_dropout: float | None = None,
         dropout: float = 0.1,
         seed: int = 0,
         **kwargs: Any,
@@ -64,7 +67,9 @@ class TextBag(Encoder):
         demand_whole("TextBag", hidden=hidden)
         if not 0 < gain < float("inf"):
             raise ConfigError(f"TextBag: gain is above 0. Received: {gain!r}.")
-        demand_share("TextBag", gram_dropout=gram_dropout, dropout=dropout)
+        demand_share("TextBag", dropout=dropout)
+        if gram_dropout is not None:
+            demand_share("TextBag", gram_dropout=gram_dropout)
         demand_whole("TextBag", least=0, most=MOST_SEED, seed=seed)
         self.vocabulary = vocabulary
         self.hidden = hidden
@@ -73,6 +78,14 @@ class TextBag(Encoder):
         self.dropout = dropout
         self.seed = seed
         self._draws = keras.random.SeedGenerator(seed)
+
+    def for_feature(self, feature: Any) -> Encoder:
+        known = super().for_feature(feature)
+        texts = feature.for_encoder.get("texts")
+        if self.gram_dropout is not None or not texts:
+            return known
+        share = _GRAM_DROPOUT * min(1.0, feature.for_encoder["vocabulary"] / texts)
+        return type(self).from_config({**known.get_config(), "gram_dropout": share})
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         self._demand_fitted("n-grams there are", "Text")
@@ -101,10 +114,11 @@ class TextBag(Encoder):
         if lengths is not None:
             steps = ops.arange(values.shape[1], dtype="int32")
             known = ops.logical_and(known, steps < ops.expand_dims(lengths, -1))
-        if training and self.gram_dropout > 0:
+        left_out = _GRAM_DROPOUT if self.gram_dropout is None else self.gram_dropout
+        if training and left_out > 0:
             draw = uniform(ops.shape(weights), self._draws)
-            known = ops.logical_and(known, draw >= self.gram_dropout)
-            weights = weights / (1.0 - self.gram_dropout)
+            known = ops.logical_and(known, draw >= left_out)
+            weights = weights / (1.0 - left_out)
         weights = ops.where(known, weights, 0.0) * self.gain
         ids = ops.where(known, ids, 0)
         bag = ops.einsum("bl,blw->bw", weights, ops.take(self.table, ids, axis=0))

@@ -83,8 +83,9 @@ class Text(Feature):
         there = np.flatnonzero(~plain(column).is_missing(self.missing))
         if not len(there):
             raise empty_column(column)
-        if len(there) > _MOST_ROWS_READ:
-            there = there[np.linspace(0, len(there) - 1, _MOST_ROWS_READ).astype("int64")]
+        texts = len(there)
+        if texts > _MOST_ROWS_READ:
+            there = there[np.linspace(0, texts - 1, _MOST_ROWS_READ).astype("int64")]
         read, _ = _texts(column.take(there), self.missing)
         how = self._how(read)
         read = [plain_text(text, how["lowercase"]) for text in read]
@@ -98,7 +99,8 @@ class Text(Feature):
             )
         longest = float(np.quantile(form(state).lengths(read), 0.99))
         length = _STEP * max(1, math.ceil(longest / _STEP))
-        return replace(self, state={**state, "length": min(length, self.max_tokens)})
+        learnt = {"length": min(length, self.max_tokens), "texts": texts}
+        return replace(self, state={**state, **learnt})
 
     @property
     def spec(self) -> ArraySpec:
@@ -107,8 +109,12 @@ class Text(Feature):
 
     @property
     def for_encoder(self) -> Mapping[str, Any]:
-        """`vocabulary`: how many ids there are, padding and, among tokens, "unknown" included."""
-        return {"vocabulary": len(self.learnt["vocabulary"]) + FORMS[self.learnt["reads"]].first}
+        """`vocabulary`: how many ids there are, padding and, among tokens, "unknown" included.
+
+        `texts`: how many training rows have one.
+        """
+        size = len(self.learnt["vocabulary"]) + FORMS[self.learnt["reads"]].first
+        return {"vocabulary": size, "texts": self.learnt.get("texts")}
 
     def encode(self, column: Column) -> Encoded:
         texts, present = _texts(column, self.missing)

@@ -7,7 +7,7 @@ from plait.encoders._patch_conv import PatchConv
 
 @pytest.mark.backends
 @pytest.mark.parametrize(
-    "height, width, size, stride",
+    ("height", "width", "size", "stride"),
     [(64, 64, 6, 4), (33, 30, 6, 4), (28, 28, 4, 2), (9, 7, 4, 4), (5, 3, 5, 4), (2, 2, 6, 4)],
 )
 def test_it_is_the_convolution(height, width, size, stride):

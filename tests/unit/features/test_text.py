@@ -101,7 +101,7 @@ def test_tokens_keep_their_order_and_what_is_new_is_1():
     np.testing.assert_array_equal(encoded.values[0, :4], [5, 1, 2, 0])
     assert encoded.lengths[0] == 3
     assert encoded.values.dtype == np.int32
-    assert feature.for_encoder == {"vocabulary": 6}
+    assert feature.for_encoder == {"vocabulary": 6, "texts": 3}
 
 
 def test_tokens_of_strings_without_blanks_are_characters():
@@ -175,3 +175,15 @@ def test_the_default_encoder_knows_the_vocabulary():
     encoder = feature.default_encoder(8).for_feature(feature)
     assert isinstance(encoder, TextBag)
     assert encoder.vocabulary == len(feature.state["vocabulary"]) + 1
+
+
+def test_few_ngrams_in_many_texts_are_hardly_left_out():
+    def left_out(texts, encoder=None):
+        feature = fitted(texts, words=(1, 1))
+        encoder = encoder or feature.default_encoder(8)
+        return encoder.for_feature(feature).gram_dropout
+
+    assert left_out([f"word{n}" for n in range(30)] * 2) == pytest.approx(0.7 * 31 / 60)
+    assert left_out([f"some{n} word{n}" for n in range(30)] * 2) == 0.7
+    assert left_out(["a b", None] * 40) == pytest.approx(0.7 * 3 / 40)
+    assert left_out(["a b"] * 40, TextBag(8, gram_dropout=0.4)) == 0.4

@@ -51,7 +51,8 @@ def made(initializer, shape, assigned=None):
 def test_values_are_spread_as_keras_spreads_them(initializer, shape):
     ours = made(initializer, shape)
     theirs = keras.ops.convert_to_numpy(keras.initializers.get(initializer)(shape))
-    assert ours.dtype == theirs.dtype == np.float32 and ours.shape == shape
+    assert ours.dtype == theirs.dtype == np.float32
+    assert ours.shape == shape
     unit = float(theirs.std())
     assert ours.mean() == pytest.approx(theirs.mean(), abs=0.1 * unit)
     assert ours.std() == pytest.approx(unit, rel=0.05)
