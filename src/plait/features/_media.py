@@ -17,7 +17,7 @@ import pyarrow as pa
 from plait.errors import DataError
 from plait.features._cells import empty_column, is_bytes, plain
 from plait.features._feature import BrokenCell, Feature
-from plait.table import Column, is_address, read_bytes, without_passwords
+from plait.table import Column, address_below, is_address, read_bytes, without_passwords
 
 Decoded = TypeVar("Decoded")
 
@@ -147,7 +147,7 @@ class MediaCells:
     @cached_property
     def _root(self) -> str:
         root = str(self.column.root or Path())
-        return root.rstrip("/") if is_address(root) else os.path.realpath(root)
+        return root if is_address(root) else os.path.realpath(root)
 
     @cached_property
     def _folders(self) -> dict[str, str]:
@@ -160,7 +160,7 @@ class MediaCells:
         if is_address(root):
             # As a server reads it, too: %2e is a dot.
             inside = not is_address(cell) and ".." not in re.split(r"[/\\]", unquote(cell))
-            path = f"{root}/{cell}"
+            path = address_below(root, cell)
         else:
             folder, name = os.path.split(cell)
             path = self._folder(folder) + name

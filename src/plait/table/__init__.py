@@ -7,7 +7,7 @@ from plait.table._leaks import Leak, leaks
 from plait.table._markers import markers
 from plait.table._parts import Parts
 from plait.table._passwords import document_without_passwords, without_passwords
-from plait.table._remote import is_address, read_bytes
+from plait.table._remote import address_below, is_address, read_bytes
 from plait.table._split import Split, folds
 from plait.table._sql import SQL
 from plait.table._table import Table
@@ -20,6 +20,7 @@ __all__ = [
     "Parts",
     "Split",
     "Table",
+    "address_below",
     "document_without_passwords",
     "folds",
     "infer",

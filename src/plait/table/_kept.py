@@ -4,10 +4,11 @@ import errno
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 
 import pyarrow as pa
 
-from plait._cache import cache_folder
+from plait._cache import FOLDER, cache_folder
 from plait.errors import DataError
 from plait.table._mapped import Mapped, write_arrow
 from plait.table._plain import check_names, plain_batch, plain_schema
@@ -75,8 +76,25 @@ def _given_up(held: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield held.pop()
 
 
+def folder_on_disk() -> Path:
+    """Where tables lie that memory does not hold.
+
+    Raises:
+        DataError: nothing can be written there.
+    """
+    try:
+        folder = cache_folder("tables")
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise DataError(
+            f"Nothing can be written into the cache folder: {error}. Name another folder by "
+            f"{FOLDER}."
+        ) from error
+    return folder
+
+
 def _on_disk(schema: pa.Schema, batches: Iterable[pa.RecordBatch], name: str) -> Mapped:
-    folder = cache_folder("tables")
+    folder = folder_on_disk()
     try:
         # It has no name from the beginning on, so that a process that is killed leaves nothing of it.
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -86,6 +104,6 @@ def _on_disk(schema: pa.Schema, batches: Iterable[pa.RecordBatch], name: str) ->
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DataError(
                 f"{name} does not fit into memory, and the disk under '{folder}' is full. Make room "
-                "there, or name another folder by PLAIT_CACHE."
+                f"there, or name another folder by {FOLDER}."
             ) from error
         raise

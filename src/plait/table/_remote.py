@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from plait._cache import cache_folder
 from plait.errors import DataError
 from plait.table._files import is_table
 from plait.table._hive import is_hive
+from plait.table._kept import folder_on_disk
 from plait.table._passwords import without_passwords
 
 
@@ -35,7 +35,9 @@ def fetched(address: str) -> Iterator[tuple[list[Path], Path]]:
         system, path = _system(address)
         start = len(path)
         if _is_pattern(address):
-            found = sorted(system.glob(path))
+            listed = system.glob(path, detail=True)
+            # Of a link some systems say neither "file" nor "directory".
+            found = sorted(p for p, info in listed.items() if info["type"] != "directory")
             start = len(re.split(r"[*[]", path, maxsplit=1)[0].rpartition("/")[0])
         elif not _is_web(address) and system.isdir(path):
             start = len(path.rstrip("/")) + 1
@@ -44,7 +46,7 @@ def fetched(address: str) -> Iterator[tuple[list[Path], Path]]:
             found = [path]
     if not found:
         raise _nothing_at(address)
-    with tempfile.TemporaryDirectory(dir=cache_folder("tables")) as folder:
+    with tempfile.TemporaryDirectory(dir=folder_on_disk()) as folder:
         places = []
         for number, one in enumerate(found):
             within = PurePosixPath(one[start:]).parent.parts
@@ -58,16 +60,32 @@ def fetched(address: str) -> Iterator[tuple[list[Path], Path]]:
 
 def folder_of(address: str) -> str:
     """The address of the folder that a table's media paths are relative to."""
+    address, container = _without_container(address)
     start, _, rest = _bare(address).partition("://")
     parts = rest.split("/")
-    while len(parts) > 1 and (_is_pattern("/".join(parts)) or "." in parts[-1]):
+    # Outside of a container the first is a host or a bucket.
+    least = 0 if container else 1
+    while len(parts) > least and (_is_pattern("/".join(parts)) or "." in parts[-1]):
         parts.pop()
-    return f"{start}://{'/'.join(parts)}"
+    return f"{start}://{'/'.join(parts)}{container}"
+
+
+def address_below(folder: str, path: str) -> str:
+    """The address of what lies in a folder that has one."""
+    folder, container = _without_container(folder)
+    return f"{folder}{'' if folder.endswith('/') else '/'}{path}{container}"
 
 
 def file_name(address: str) -> str:
     """The name of the file, without what an address of the web asks for behind it."""
-    return PurePosixPath(_bare(address)).name
+    return PurePosixPath(_bare(_without_container(address)[0])).name
+
+
+def _without_container(address: str) -> tuple[str, str]:
+    """`zip://a/t.csv::s3://shop/x.zip` as `zip://a/t.csv` and `::s3://shop/x.zip`."""
+    start, slashes, rest = address.partition("://")
+    path, colons, container = rest.partition("::")
+    return start + slashes + path, colons + container
 
 
 def _bare(address: str) -> str:

@@ -1,4 +1,5 @@
 import sqlite3
+import zipfile
 from importlib.util import find_spec
 
 import datasets
@@ -12,7 +13,15 @@ from PIL import Image as Pillow
 
 from plait.errors import ConfigError, DataError
 from plait.features import Image
-from plait.table import SQL, Table, _kept, _rows, document_without_passwords, without_passwords
+from plait.table import (
+    SQL,
+    Table,
+    _kept,
+    _rows,
+    address_below,
+    document_without_passwords,
+    without_passwords,
+)
 
 ROWS = [{"n": 1, "word": "a"}, {"n": 2.5}, {"word": None, "late": [1, 2]}]
 
@@ -175,6 +184,37 @@ def test_an_address_is_a_file_a_pattern_or_a_folder(cloud):
         Table.read(f"{cloud}/*.csv")
     with pytest.raises(DataError, match=r"'nowhere://x/t.csv' cannot be read: .*nowhere"):
         Table.read("nowhere://x/t.csv")
+
+
+def test_a_pattern_of_addresses_is_of_files_only(cloud, tmp_path):
+    assert [row["n"] for row in rows_of(Table.read(f"{cloud}/[ap]*"))] == [1, 2]
+    (tmp_path / "linked.parquet").symlink_to(tmp_path / "t")
+    assert len(Table.read(f"file://{tmp_path}/*.parquet")) == 2
+
+
+def test_a_table_and_its_pictures_in_an_archive(cloud, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("t.csv", "photo\nin/a.png\n")
+        archive.writestr("sub/t.csv", "photo\na.png\n")
+        for path in ("in/a.png", "sub/a.png"):
+            archive.write(tmp_path / "a.png", path)
+    for root, name in (
+        ("zip://", "t.csv"),
+        ("zip://sub", "t.csv"),
+        ("simplecache::zip://sub", "*.csv"),
+    ):
+        within, archive = address_below(root, name), f"::file://{tmp_path}/x.zip"
+        table = Table.read(within + archive)
+        assert (table.name, table.root) == (name, root + archive)
+        photo = Image(size=(2, 3)).fit(table.column("photo"))
+        assert photo.encode(table.column("photo")).values[0, 0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_cache_folder_that_cannot_be_written_is_said(cloud, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PLAIT_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DataError, match=r"Nothing can be written.*PLAIT_CACHE"):
+        Table.read(f"{cloud}/all.parquet")
 
 
 def test_media_lie_beside_an_address(cloud):
