@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from plait.errors import DataError
 from plait.table._kept import IN_MEMORY, kept
+from plait.table._plain import check_names
 from plait.table._stream import Stream, joined
 
 _BLOCK = 1 << 12
@@ -67,6 +68,7 @@ def _columns(block: list[Mapping[str, Any]], start: int, name: str) -> pa.Table:
                 f"{type(row).__name__}."
             )
     columns = dict.fromkeys(chain.from_iterable(block))
+    check_names([str(column) for column in columns], name)
     arrays = {}
     for column in columns:
         cells = [_cell(row.get(column)) for row in block]

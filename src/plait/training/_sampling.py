@@ -139,12 +139,14 @@ def _balanced(tasks: Mapping[str, _Groups]) -> np.ndarray:
     Known", Annals of Mathematical Statistics, 1940).
     """
     wanted = [groups.wanted for groups in tasks.values()]
-    sizes = [len(shares) for shares in wanted]
     # Rows that are alike to all tasks have one weight.
-    cells = np.ravel_multi_index([groups.of for groups in tasks.values()], sizes)
-    kinds, which, rows = np.unique(cells, return_inverse=True, return_counts=True)
-    kind_of = np.unravel_index(kinds, sizes)
-    weights = np.full(len(kinds), 1 / len(cells))
+    which = np.zeros(1, "int64")
+    for groups in tasks.values():
+        # Numbered anew for each task: the product of all their sizes may be beyond 64 bits.
+        which = np.unique(which * len(groups.wanted) + groups.of, return_inverse=True)[1]
+    _, first, rows = np.unique(which, return_index=True, return_counts=True)
+    kind_of = [groups.of[first] for groups in tasks.values()]
+    weights = np.full(len(first), 1 / len(which))
     for _ in range(_ROUNDS):
         worst = 0.0
         for of, shares in zip(kind_of, wanted, strict=True):

@@ -57,6 +57,8 @@ def test_rows_that_are_no_table_are_refused():
         Table.read([{"n": 1}, 3])
     with pytest.raises(DataError, match=r"column 'n' cannot be made one type"):
         Table.read([{"n": 1}, {"n": "x"}])
+    with pytest.raises(DataError, match=r"the column '1' is there 2 times"):
+        Table.read([{1: "a"}, {"1": "b"}])
     with pytest.raises(DataError, match=r"it has no row"):
         Table.read(iter(()))
 

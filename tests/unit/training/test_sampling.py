@@ -61,6 +61,12 @@ def test_the_classes_of_several_tasks_at_once():
     assert found.min() > 0
 
 
+def test_the_classes_of_more_tasks_than_64_bits_hold():
+    tasks = {f"t{n}": Binary(column="sold") for n in range(70)}
+    many = times({"balance": [*tasks]}, table(), **tasks)
+    np.testing.assert_allclose(many, times({"balance": "t0"}, table(), t0=tasks["t0"]))
+
+
 def test_classes_that_cannot_be_balanced_at_once_are_refused():
     breed = [f"{kind}{n % (4 if kind == 'a' else 2)}" for n, kind in enumerate(map(str, KINDS))]
     with pytest.raises(ConfigError, match=r"classes of 'kind' and 'breed' cannot be drawn equally"):
