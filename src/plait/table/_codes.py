@@ -29,13 +29,26 @@ class Codes:
         Raises:
             DataError: cells that are not compared with each other, such as lists.
         """
-        found = cls.of_few(column, len(column) + 1) if is_comparable(column.type) else None
-        if found is None:
+        if not is_comparable(column.type):
             raise DataError(
                 f"column '{column.name}' of {column.source} holds {column.type}, which cannot part "
                 "a table. Use a column of text, whole numbers, yes/no or dates."
             )
-        return found
+        column = _searched(column)
+        found, places = [], []
+        count = 0
+        # Each piece has numbers of its own first: a search among all values so far would hash them
+        # anew for each piece.
+        for piece in column.pieces():
+            new = _distinct(piece, piece.is_missing())
+            place = pc.fill_null(pc.index_in(piece.values, value_set=new), -1).to_numpy()
+            places.append(np.where(place < 0, -1, place.astype("int64") + count))
+            found.append(new)
+            count += len(new)
+        every = pa.chunked_array(found, column.type)
+        values = every.unique()
+        number = np.append(pc.index_in(every, value_set=values).to_numpy(), -1).astype("int64")
+        return cls(values, number[np.concatenate(places)])
 
     @classmethod
     def of_few(cls, column: Column, most: int) -> "Codes | None":
@@ -43,23 +56,16 @@ class Codes:
 
         Of a column that has more, no more is read than tells so.
         """
-        if pa.types.is_float16(column.type):  # Arrow looks nothing up among these.
-            column = column.with_values(column.values.cast(pa.float32()))
+        column = _searched(column)
         known = pa.array([], column.type)
-        places: list[np.ndarray] = []
         gap = 0
         for piece in column.pieces():
             missing = piece.is_missing()
             gap = max(gap, int(missing.any()))
-            new = pc.unique(piece.values.filter(pa.array(~missing)))
-            known = pc.unique(pa.chunked_array([known, new], column.type))
+            known = pc.unique(pa.chunked_array([known, _distinct(piece, missing)]))
             if len(known) + gap > most:
                 return None
-            place = pc.fill_null(pc.index_in(piece.values, value_set=known), -1)
-            place = np.array(place.to_numpy(), "int64")
-            place[missing] = -1
-            places.append(place)
-        return cls(known, np.concatenate(places))
+        return cls.of(column)
 
     def with_empty_last(self) -> np.ndarray:
         """The places, where the empty cells are one more value."""
@@ -76,3 +82,14 @@ def is_comparable(kind: pa.DataType) -> bool:
     return not (
         pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
     )
+
+
+def _distinct(piece: Column, missing: np.ndarray) -> pa.Array:
+    return pc.unique(piece.values.filter(pa.array(~missing)))
+
+
+def _searched(column: Column) -> Column:
+    """The column in a type that Arrow looks cells up in, which it does not in half precision."""
+    if pa.types.is_float16(column.type):
+        return column.with_values(column.values.cast(pa.float32()))
+    return column

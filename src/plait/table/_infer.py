@@ -105,14 +105,14 @@ def _of_values(name: str, values: list[Any], column: Column, whole: Column) -> G
 
 def _differ(column: Column) -> bool:
     """Whether no cell that is there is like another."""
-    known, count = pa.array([], column.type), 0
+    found = []
     for piece in column.pieces():
         cells = piece.values.drop_null()
-        known = pa.chunked_array([known, *cells.chunks], column.type).unique()
-        count += len(cells)
-        if len(known) < count:
+        found.append(cells.unique())
+        if len(found[-1]) < len(cells):
             return False
-    return True
+    every = pa.chunked_array(found, column.type)
+    return len(every.unique()) == len(every)
 
 
 def _count_rows(numbers: pa.ChunkedArray) -> bool:

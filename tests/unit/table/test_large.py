@@ -5,13 +5,25 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.feather as feather
 import pyarrow.parquet as parquet
 import pytest
 from pyarrow.csv import open_csv
 
 from plait.errors import DataError
-from plait.table import Column, Table, _cells, _kept, _mapped, _read, _stream_csv, infer, leaks
+from plait.table import (
+    Column,
+    Table,
+    _cells,
+    _infer,
+    _kept,
+    _mapped,
+    _read,
+    _stream_csv,
+    infer,
+    leaks,
+)
 from plait.table._cells import Cells
 from plait.table._codes import Codes
 from plait.table._mapped import write_arrow
@@ -300,6 +312,37 @@ def test_codes_are_places_in_the_distinct_values(monkeypatch):
     assert found.places.tolist() == [0, 1, -1, 0, -1, 2, -1]
     assert found.with_empty_last().tolist() == [0, 1, 3, 0, 3, 2, 3]
     assert found.with_empty_apart().tolist() == [0, 1, 3, 0, 4, 2, 5]
+
+
+def test_codes_hash_each_value_twice_however_many_pieces_there_are(monkeypatch):
+    monkeypatch.setattr(_cells, "PIECE", 10)
+    hashed, index_in = [], pc.index_in
+
+    def watched(cells, value_set):
+        hashed.append(len(value_set))
+        return index_in(cells, value_set=value_set)
+
+    monkeypatch.setattr(pc, "index_in", watched)
+    column = Table.read({"n": list(range(1000))}).column("n")
+    found = Codes.of(column.take(np.arange(1000) // 2))
+    assert found.places.tolist() == [n // 2 for n in range(1000)]
+    assert sum(hashed) <= 2 * 500
+
+
+@pytest.mark.parametrize("kind", ["null", "string", "float64"])
+def test_codes_of_a_column_that_is_empty(kind):
+    column = Table.read(pa.table({"n": pa.nulls(3, kind)})).column("n")
+    assert Codes.of(column).places.tolist() == [-1, -1, -1]
+    assert len(Codes.of_few(column, 1).values) == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "differ"),
+    [([1, 2, 3, None, None], True), ([1, 1, 2, 3, 4], False), ([1, 2, 3, 4, 1], False)],
+)
+def test_cells_that_all_differ(cells, differ, monkeypatch):
+    monkeypatch.setattr(_cells, "PIECE", 2)
+    assert _infer._differ(Table.read({"n": cells}).column("n")) == differ
 
 
 def test_codes_of_half_precision():
