@@ -1,13 +1,15 @@
 """A data set of Hugging Face's `datasets`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from plait.errors import DataError
+from plait.table._plain import with_items
 from plait.table._remote import is_address, read_bytes
 from plait.table._rows import stream_of_rows
 from plait.table._stream import Stream
@@ -22,7 +24,7 @@ def is_data_set(source: object) -> bool:
 
 
 def stream_of_data_set(source: Any, name: str) -> Stream:
-    """Its rows; classes by their names, pictures and sounds as the bytes of their files.
+    """Its rows; classes, and lists of them, by their names, pictures and sounds as their files' bytes.
 
     A class of -1 is a missing label, as it is there.
 
@@ -55,14 +57,27 @@ def stream_of_data_set(source: Any, name: str) -> Stream:
 
 def _plain(values: pa.ChunkedArray, feature: Any, name: str) -> pa.Array:
     values = values.combine_chunks()
-    names = getattr(feature, "names", None)
-    if names is not None and pa.types.is_integer(values.type):
-        place = values.fill_null(-1).to_numpy()
-        return pa.array([*names, None]).take(pa.array(np.where(place < 0, len(names), place)))
     kind = values.type
+    names = getattr(feature, "names", None)
+    if names is not None and pa.types.is_integer(kind):
+        return _named(values, names)
+    names = getattr(getattr(feature, "feature", None), "names", None)
+    if names is not None and _is_list(kind):
+        return with_items(values, _named(pc.list_flatten(values), names))
     if pa.types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"}:
         return pa.array([_file(cell, name) for cell in values.to_pylist()], pa.binary())
     return values
+
+
+def _named(places: pa.Array, names: Sequence[str]) -> pa.Array:
+    place = places.fill_null(-1).to_numpy()
+    return pa.array([*names, None]).take(pa.array(np.where(place < 0, len(names), place)))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
 
 
 def _file(cell: dict[str, Any] | None, name: str) -> bytes | None:

@@ -101,11 +101,17 @@ def _as_plain(values: Any) -> Any:
         # Arrow casts no dictionary of views, but their values alone.
         return _as_plain(values.dictionary).take(values.indices)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        # Flattened, since a chunk may be a slice whose offsets do not start at 0.
-        sizes = pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False)
-        integer = "int32" if pa.types.is_list(kind) else "int64"
-        offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]).astype(integer))
-        flat = _as_plain(pc.list_flatten(values))
-        whole = pa.ListArray if pa.types.is_list(kind) else pa.LargeListArray
-        return whole.from_arrays(offsets, flat, type=kind, mask=values.is_null())
+        return with_items(values, _as_plain(pc.list_flatten(values)))
     return values.cast(kind)
+
+
+def with_items(lists: Any, items: Any) -> Any:
+    """Lists of the same lengths of other items, which are given flat."""
+    # A chunk may be a slice, whose offsets do not start at 0.
+    sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    large = pa.types.is_large_list(lists.type)
+    offsets = pa.array(
+        np.concatenate([[0], np.cumsum(sizes)]).astype("int64" if large else "int32")
+    )
+    whole = pa.LargeListArray if large else pa.ListArray
+    return whole.from_arrays(offsets, items, mask=lists.is_null())

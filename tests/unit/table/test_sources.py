@@ -256,6 +256,23 @@ def test_a_data_set_of_hugging_face_s(tmp_path):
     assert Table.read(whole.select([2, 0])).column("n").values.to_pylist() == [3, 1]
 
 
+@pytest.mark.parametrize("of", [datasets.List, datasets.LargeList])
+def test_lists_of_classes_in_a_data_set_of_hugging_face_s(of):
+    features = datasets.Features({"kinds": of(datasets.ClassLabel(names=["cat", "dog"]))})
+    cells = {"kinds": [[1], [0, 1], [], None, [0]]}
+    whole = datasets.Dataset.from_dict(cells, features=features)
+    named = [["dog"], ["cat", "dog"], [], None, ["cat"]]
+    assert Table.read(whole).column("kinds").values.to_pylist() == named
+    assert Table.read(whole.select(range(1, 5))).column("kinds").values.to_pylist() == named[1:]
+
+
+def test_lists_of_so_many_classes_in_a_data_set_of_hugging_face_s():
+    pairs = datasets.List(datasets.ClassLabel(names=["a", "b"]), length=2)
+    cells = {"pair": [[1, 0], None, [0, 0]]}
+    whole = datasets.Dataset.from_dict(cells, features=datasets.Features({"pair": pairs}))
+    assert Table.read(whole).column("pair").values.to_pylist() == [["b", "a"], None, ["a", "a"]]
+
+
 def test_a_stream_of_arrow_is_kept_on_disk_if_it_is_large(small_memory):
     arrow = pa.table({"n": np.arange(10), "word": pa.array(list("abcdefghij"), pa.large_string())})
     table = Table.read(pa.RecordBatchReader.from_batches(arrow.schema, arrow.to_batches(3)))
