@@ -16,6 +16,7 @@ from plait.table._kept import IN_MEMORY, kept
 from plait.table._mapped import Mapped
 from plait.table._stream import Stream, Types, joined, with_cells
 from plait.table._stream_csv import stream_csv
+from plait.table._stream_json import stream_json
 
 _BLOCKS = (DEFAULT_BLOCK, 1 << 25, 1 << 30)
 """Bytes read at a time: more where a row is longer."""
@@ -60,9 +61,7 @@ def _whole(path: Path, kind: str) -> pa.Table:
         table = _in_blocks(lambda size: read_csv(path, delimiter, size))
         # Where a comma parts the cells it is in no number.
         return with_decimal_commas(table) if delimiter == ";" else table
-    if kind == "JSON lines":
-        return _in_blocks(lambda size: _read_json(path, size))
-    return feather.read_table(path, memory_map=False)
+    return _in_blocks(lambda size: _read_json(path, size))
 
 
 def _stream(path: Path, kind: str) -> Stream:
@@ -71,17 +70,17 @@ def _stream(path: Path, kind: str) -> Stream:
         found = separator(path)
         delimiter = "\t" if kind == "TSV" else found
         return _in_blocks(lambda size: stream_csv(path, delimiter, size))
+    if kind == "JSON lines":
+        return stream_json(path)
     if kind == "Parquet":
         return Stream(parquet.read_schema(path).remove_metadata(), lambda: _parquet_batches(path))
-    if kind == "Arrow":
-        try:
-            with pa.OSFile(str(path)) as file:
-                return Stream(_ipc_reader(file).schema, lambda: _arrow_batches(path))
-        except pa.ArrowInvalid:
-            pass  # Feather's first version.
-    # Arrow guesses the types of a stream of JSON by its start, and has no way to loosen them.
-    table = _whole(path, kind)
-    return Stream(table.schema, table.to_batches)
+    try:
+        with pa.OSFile(str(path)) as file:
+            return Stream(_ipc_reader(file).schema, lambda: _arrow_batches(path))
+    except pa.ArrowInvalid:
+        # Feather's first version.
+        table = feather.read_table(path, memory_map=False)
+        return Stream(table.schema, table.to_batches)
 
 
 def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:

@@ -1,6 +1,6 @@
 """A source that is read batch by batch, from its beginning as often as need be."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -74,7 +74,8 @@ def joined(streams: Sequence[Stream], name: str, parts: str = "files") -> Stream
     if len(streams) == 1:
         return streams[0]
     try:
-        schema = _unified(streams)
+        own = {name for s in streams if s.typed is None for name in s.schema.names}
+        schema = unified([stream.schema for stream in streams], own)
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
         raise _misfit(error, name, parts) from error
     types = {field.name: field.type for field in schema}
@@ -101,14 +102,22 @@ def _misfit(error: pa.ArrowException, name: str, parts: str) -> DataError:
     )
 
 
-def _unified(streams: Sequence[Stream]) -> pa.Schema:
-    schemas = [plain_schema(stream.schema) for stream in streams]
+def unified(schemas: Sequence[pa.Schema], own: Collection[str] = ()) -> pa.Schema:
+    """Plain types that hold the cells of all schemas; text where there is nothing else in common.
+
+    Args:
+        schemas: at least one.
+        own: columns that do not become text, since their sources say themselves of what types they are.
+
+    Raises:
+        pa.ArrowTypeError, pa.ArrowInvalid: such a column, whose types have none in common.
+    """
+    schemas = [plain_schema(schema) for schema in schemas]
     kinds: dict[str, set[pa.DataType]] = {}
     for schema in schemas:
         for field in schema:
             kinds.setdefault(field.name, set()).add(field.type)
-    own = {name for s in streams if s.typed is None for name in s.schema.names}
-    text = {name for name in kinds.keys() - own if not _have_one_in_common(kinds[name])}
+    text = {name for name in kinds.keys() - set(own) if not _have_one_in_common(kinds[name])}
     schemas = [
         pa.schema([(f.name, pa.string() if f.name in text else f.type) for f in schema])
         for schema in schemas

@@ -21,6 +21,7 @@ from plait.table import (
     _mapped,
     _read,
     _stream_csv,
+    _stream_json,
     infer,
     leaks,
 )
@@ -106,6 +107,29 @@ def test_every_kind_of_file_is_the_same_table_on_disk(tmp_path, monkeypatch, on_
     for path in paths:
         same(*both(path, monkeypatch))
     assert not list((tmp_path / "cache").rglob("*.arrow"))
+
+
+def test_types_of_json_lines_are_those_of_all_blocks(tmp_path, monkeypatch, on_disk):
+    monkeypatch.setattr(_stream_json, "_BLOCK", 64)
+    rows = [
+        *[{"n": None, "day": "2020-01-01", "of": [1], "in": {"a": 1}, "no": None}] * 3,
+        *[{"n": 1, "day": "2020-01-02", "of": [None, 2.5], "in": {"b": "x"}}] * 3,
+        {"n": 2.5, "day": "n/a", "of": None, "late": "longer than a block " * 10},
+        {"n": 3},
+    ]
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n" + "\n".join(map(json.dumps, rows)) + "\n\n")
+    same(*both(path, monkeypatch))
+    path.write_text("\n".join(json.dumps({"n": n}) for n in [*range(20), "x"]))
+    with pytest.raises(DataError, match=r"t.jsonl' cannot be read as JSON lines: .*/n"):
+        Table.read(path)
+    path.write_text("\n \n")
+    with pytest.raises(DataError, match=r"it has no row"):
+        Table.read(path)
+    monkeypatch.setattr(_stream_json, "_LONGEST", 200)
+    path.write_text("[" * 300)
+    with pytest.raises(DataError, match=r"a row has more than 200 bytes"):
+        Table.read(path)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "feather"])

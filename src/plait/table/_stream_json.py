@@ -1,0 +1,57 @@
+"""A file of JSON lines block by block, with the types that all of its rows have."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import json
+
+from plait.table._stream import Stream, unified
+
+_BLOCK = 1 << 24
+_LONGEST = 1 << 30
+"""Bytes of a row."""
+
+
+def stream_json(path: Path) -> Stream:
+    """The batches of a file of JSON lines, in types that hold the cells of all its rows.
+
+    Arrow settles the types of a stream by its first block, and has no way to loosen them. So the file
+    is read through for the types before it is read to be kept.
+
+    Raises:
+        pa.ArrowException: what is no JSON, or a column whose cells have no type in common.
+    """
+    schemas = [_read(block).schema for block in _blocks(path)]
+    if not schemas:
+        raise pa.ArrowInvalid("it has no row")
+    schema = unified(schemas)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for block in _blocks(path):
+            yield from _read(block, schema).to_batches()
+
+    return Stream(schema, batches)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """The file in parts of whole lines."""
+    with pa.input_stream(str(path)) as stream:
+        held = b""
+        while data := stream.read(_BLOCK):
+            lines, newline, rest = data.rpartition(b"\n")
+            if newline and (block := held + lines).strip():
+                yield block
+            held = rest if newline else held + rest
+            if len(held) > _LONGEST:
+                raise pa.ArrowInvalid(f"a row has more than {_LONGEST:,} bytes")
+        if held.strip():
+            yield held
+
+
+def _read(block: bytes, schema: pa.Schema | None = None) -> pa.Table:
+    return json.read_json(
+        pa.BufferReader(block),
+        read_options=json.ReadOptions(block_size=len(block) + 1),
+        parse_options=json.ParseOptions(explicit_schema=schema),
+    )
