@@ -3,6 +3,7 @@
 from plait.model._average import WeightAverage
 from plait.model._modality_dropout import ModalityDropout
 from plait.model._multi_task_model import MultiTaskModel
+from plait.model._regime import Regime
 from plait.model._turns import OBSERVE_EVERY
 
-__all__ = ["OBSERVE_EVERY", "ModalityDropout", "MultiTaskModel", "WeightAverage"]
+__all__ = ["OBSERVE_EVERY", "ModalityDropout", "MultiTaskModel", "Regime", "WeightAverage"]

@@ -1,19 +1,18 @@
 """What Keras' loops do with a batch: a training step or an evaluation, told to the metrics."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from plait.model._alone import losses_by_feature
-from plait.model._average import WeightAverage
 from plait.model._balance import Balance
 from plait.model._class_weight import ByOutput, weigh_classes
 from plait.model._metrics import TaskMetrics
 from plait.model._network import TaskLosses
 from plait.model._objective import Objective, unlabelled, without_holes
 from plait.model._outputs import Outputs
+from plait.model._regime import Regime
 from plait.model._row_key import augmented, without_row_key
 from plait.model._step import take_step
 
@@ -30,11 +29,7 @@ class Loop:
         loss: the metric of the summed loss.
         metrics: the metrics of each task.
         class_weight: by output.
-        augment: what `fit` does to a batch's inputs; None for nothing.
-        average: of the weights; None for none.
-        pace: from the step to the share of it that each weight takes, by the variable's id; all of it
-            where it says nothing.
-        resting: the tasks that take no part.
+        regime: what else a step does.
     """
 
     model: Any
@@ -44,17 +39,15 @@ class Loop:
     loss: keras.metrics.Metric
     metrics: TaskMetrics
     class_weight: ByOutput
-    augment: Callable[[Any, Any], Any] | None
-    average: WeightAverage | None = None
-    pace: Callable[[Any], Mapping[int, Any]] | None = None
-    resting: frozenset[str] = frozenset()
+    regime: Regime
 
     def train(self, data: Any) -> None:
         """One training step on `(x, y, sample_weight)`, reading and assigning variables."""
         x, labels = self._read(data)
-        labels = {n: unlabelled(y) if n in self.resting else y for n, y in labels.items()}
+        regime = self.regime
+        labels = {n: unlabelled(y) if n in regime.resting else y for n, y in labels.items()}
         labels = weigh_classes(labels, self.class_weight, self.outputs.tensors_by_name)
-        x = self._without_holes(augmented(x, self.augment), labels)
+        x = self._without_holes(augmented(x, regime.augment), labels)
         optimizer, balance = self.model.optimizer, self.balance
         # Copies: torch counts on in place.
         step = keras.ops.cast(optimizer.iterations, "int32") + 0
@@ -62,11 +55,12 @@ class Loop:
         # Of several batches that it accumulates, Keras counts each here and the steps there.
         batch = keras.ops.cast(inner._iterations, "int32") + 0
         network = self.model.network
-        asked, shares = balance.asked(network, step, batch), self.pace(step) if self.pace else {}
+        asked = balance.asked(network, step, batch)
+        shares = regime.pace(step) if regime.pace else {}
         done = take_step(network, asked, optimizer, x, labels, shares)
-        if self.average is not None:
+        if regime.average is not None:
             moved = keras.ops.cast(optimizer.iterations, "int32") != step
-            self.average.update(moved)
+            regime.average.update(moved)
         balance.report.update(done.losses, done.added, done.weighed, step)
         if balance.turns is not None:
             balance.turns.count()

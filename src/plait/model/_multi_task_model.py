@@ -18,6 +18,7 @@ from plait.model._network import Network
 from plait.model._network_of import network_of
 from plait.model._objective import Objective
 from plait.model._outputs import Outputs
+from plait.model._regime import Regime
 from plait.model._report import Report
 from plait.model._row_key import without_row_key
 from plait.model._saved_state import PREFIX, restore, saved_state
@@ -70,11 +71,8 @@ class MultiTaskModel(keras.Model):
         # Untracked: none of these is a layer, a metric or a weight of the model.
         self._keep(
             shared=None if shared is None else tuple(named.found(t) for t in shared),
-            augment=None,
-            average=None,
-            pace=None,
-            resting=frozenset(),
             within_epoch=False,
+            _regime=Regime(),
             _named=named,
             balancing=None,
             _balance=Balance.plain(()),
@@ -196,8 +194,19 @@ class MultiTaskModel(keras.Model):
         # A balancer's state lives as long as the metrics' in Keras' training loop, and is reset by
         # nobody. It is no weight of the model: get_weights and clone_model do not see it.
         metrics = [v for metric in self.metrics for v in metric.variables]
-        average = [] if self.average is None else self.average.variables
-        return [*metrics, *self._balance.variables, *average]
+        average = self._regime.average
+        averages = [] if average is None else average.variables
+        return [*metrics, *self._balance.variables, *averages]
+
+    @property
+    def regime(self) -> Regime:
+        """How a run trains it; set, the step is compiled anew."""
+        return self._regime
+
+    @regime.setter
+    def regime(self, regime: Regime) -> None:
+        self._keep(_regime=regime)
+        self.train_function = None
 
     @property
     def report(self) -> Report:
@@ -395,10 +404,7 @@ class MultiTaskModel(keras.Model):
             self._loss_tracker,
             self._compile_metrics,
             self._class_weight,
-            self.augment,
-            self.average,
-            self.pace,
-            self.resting,
+            self._regime,
         )
 
     @property

@@ -160,6 +160,9 @@ class _Begins(keras.callbacks.Callback):
             # To begin an epoch, torch's loader draws a number; in the middle of one it had been drawn.
             self.rows.before_next = self.draws.again if self.rows.start else None
 
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self.model.within_epoch = False
+
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self.keeper is not None:
             self.keeper.before_step(batch)

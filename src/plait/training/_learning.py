@@ -1,7 +1,7 @@
 """Which parts of a model learn in an epoch, and how far a step takes them."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -61,13 +61,11 @@ class Learning:
         self._now = now
         held, finished = now
         self._freeze(held | finished)
-        self.model.resting = finished
-        self.model.train_function = None
+        self.model.regime = replace(self.model.regime, resting=finished)
 
     def end(self) -> None:
         """Leaves the model as it was made."""
         self._freeze(frozenset())
-        self.model.resting, self.model.pace, self.model.train_function = frozenset(), None, None
 
     def changes(self, epoch: int, history: Sequence[Epoch]) -> bool:
         """Whether something else learns in an epoch than in the one before."""

@@ -124,7 +124,7 @@ class Selection(keras.callbacks.Callback):
             self._end(epoch, logs)
 
     def _scored_weights(self) -> AbstractContextManager:
-        average = getattr(self.model, "average", None)
+        average = self.model.regime.average
         return nullcontext() if average is None else average.in_place()
 
     def _end(self, epoch: int, logs: dict[str, Any] | None) -> None:

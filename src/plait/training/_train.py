@@ -10,7 +10,7 @@ from plait.balancing import Balancer, Equal
 from plait.data import Batches
 from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
-from plait.model import OBSERVE_EVERY, ModalityDropout, MultiTaskModel, WeightAverage
+from plait.model import OBSERVE_EVERY, ModalityDropout, MultiTaskModel, Regime, WeightAverage
 from plait.tasks import Task
 from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._learning import Learning
@@ -105,8 +105,8 @@ def train(
             if watched is not None:
                 watched.close()
             made.learning.end()
-            # They belong to this run: whoever fits the model after it has a step of their own.
-            made.model.augment = made.model.average = made.model.train_function = None
+            # Whoever fits the model after this run has a step of their own.
+            made.model.regime = Regime()
         selection.restore()
     return Trained(made.predictor, made.model, tuple(selection.history), selection.best, ended)
 
@@ -147,10 +147,12 @@ def built(
         balancing = Equal()
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
     compile_model(model, declaration.tasks, settings, own, steps=steps, run_steps=run_steps)
-    model.augment = augmentation(declaration, settings)
-    model.average = average_of(model, settings, steps)
     learning = Learning(model, settings, steps, parts)
-    model.pace = learning.pace()
+    model.regime = Regime(
+        augment=augmentation(declaration, settings),
+        average=average_of(model, settings, steps),
+        pace=learning.pace(),
+    )
     # A model of its own over the same layers.
     return Built(model, Predictor(declaration, keras.Model(inputs, outputs)), own, learning)
 

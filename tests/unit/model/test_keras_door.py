@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import plait
+from plait.model import Regime
 
 from .graphs import u_net_with_skips
 
@@ -249,7 +250,7 @@ def test_the_augmentation_stage_sees_the_row_key_and_only_training_does():
     flag = keras.ops.cast(x["v__present"], "float32")[:, None]
     z = keras.layers.Dense(3)(keras.layers.Concatenate()([x["v"], flag]))
     model = plait.MultiTaskModel(x, {t: keras.layers.Dense(1, name=t)(z) for t in "ab"})
-    model.augment = lambda values, key: (seen.append(tuple(key.shape)), values)[1]
+    model.regime = Regime(augment=lambda values, key: (seen.append(tuple(key.shape)), values)[1])
     model.compile("sgd", loss="mse", balancing=plait.PCGrad())
     values = {
         "v": np.ones((4, 2), "float32"),

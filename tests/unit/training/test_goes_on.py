@@ -13,6 +13,7 @@ import pytest
 
 from plait.balancing import PCGrad
 from plait.errors import StoppedError
+from plait.model import Regime
 from plait.sharing import HardSharing
 from plait.table import Table
 from plait.training import Training, Validation, train
@@ -195,4 +196,4 @@ def test_scoring_takes_of_the_time_too_and_the_last_epoch_is_never_cut_by_it():
 
 def test_the_model_is_the_users_own_again():
     model = trained(settings=replace(SETTINGS, epochs=1, ema=0.5)).model
-    assert (model.average, model.augment) == (None, None)
+    assert model.regime == Regime()

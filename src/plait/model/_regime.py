@@ -1,0 +1,25 @@
+"""How a run trains a model, beside what the model was compiled for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from plait.model._average import WeightAverage
+
+
+@dataclass(frozen=True)
+class Regime:
+    """What the training step does beside the losses, the balancer and the optimizer; nothing here.
+
+    Attributes:
+        augment: what becomes of a batch's inputs, from them and the key of each row.
+        average: of the weights.
+        pace: from the step to the share of it that each weight takes, by the variable's id; all of it
+            where it says nothing.
+        resting: the tasks that take no part.
+    """
+
+    augment: Callable[[Any, Any], Any] | None = None
+    average: WeightAverage | None = None
+    pace: Callable[[Any], Mapping[int, Any]] | None = None
+    resting: frozenset[str] = frozenset()
