@@ -36,7 +36,7 @@ class Batches(keras.utils.PyDataset):
 
     Args:
         table: the rows.
-        features: fitted features by name.
+        features: fitted features by name, or the rows as these read them.
         tasks: fitted tasks by name.
         batch_size: rows a batch.
         seed: of the order and of the rows' keys.
@@ -62,7 +62,7 @@ class Batches(keras.utils.PyDataset):
     def __init__(
         self,
         table: Table,
-        features: Mapping[str, Feature],
+        features: Mapping[str, Feature] | FeatureRows,
         tasks: Mapping[str, Task],
         *,
         batch_size: int,
@@ -86,7 +86,11 @@ class Batches(keras.utils.PyDataset):
         self.rows = table.num_rows
         self.table = table.name
         self._numbers = table.rows
-        self._features = FeatureRows(features, table, disk=disk)
+        self._features = (
+            features
+            if isinstance(features, FeatureRows)
+            else FeatureRows(features, table, disk=disk)
+        )
         self._targets: dict[str, Targets] = {
             name: task.targets(table.column(task.column or name)) for name, task in tasks.items()
         }

@@ -75,9 +75,7 @@ class Prepared:
         if "validation" in parts:
             table = parts["validation"]
             labelled_rows(declaration.tasks, table)
-            rows = declaration.rows(table, again=True, disk=disk)
-            weights = None if weight is None else row_weights(table, weight)
-            validation = Validation(table, rows, weights)
+            validation = Validation.of(declaration, table, weight, disk)
         coverage = label_coverage(labelled)
         return cls(
             declaration, settings, taught, validation, coverage, weight, seed, parts, disk, start
@@ -120,13 +118,8 @@ class Prepared:
         """
         validation = self.validation
         if validation is not None:
-            rows = _spread(len(validation.table), validated)
-            table = validation.table.take(rows)
-            validation = Validation(
-                table,
-                self.declaration.rows(table, again=True, disk=disk),
-                None if validation.weights is None else validation.weights[rows],
-            )
+            table = validation.table.take(_spread(len(validation.table), validated))
+            validation = Validation.of(self.declaration, table, self.weight, disk)
         some = self.taught.take(_spread(len(self.taught), taught))
         return replace(self, settings=settings, taught=some, validation=validation, disk=disk)
 

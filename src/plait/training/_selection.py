@@ -4,14 +4,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
 
+from plait._disk_cache import DiskCache
 from plait.backend import lightly_compiled
-from plait.data import FeatureRows
-from plait.inference import Predictor, Scores, gains, mean_gain, score
+from plait.data import Batches, FeatureRows
+from plait.inference import Declaration, Predictor, Scores, gains, mean_gain, row_weights, score
 from plait.table import Table
 
 
@@ -28,6 +29,36 @@ class Validation:
     table: Table
     rows: FeatureRows
     weights: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        declaration: Declaration,
+        table: Table,
+        weight: str | None = None,
+        disk: DiskCache | None = None,
+    ) -> Self:
+        """A table's rows.
+
+        Args:
+            declaration: fitted; reads them.
+            table: the rows, with target columns.
+            weight: the column of each row's weight, if any.
+            disk: where decoded media are kept; None for nowhere.
+        """
+        rows = declaration.rows(table, again=True, disk=disk)
+        return cls(table, rows, None if weight is None else row_weights(table, weight))
+
+    def batches(self, declaration: Declaration, size: int) -> Batches:
+        """The rows in batches, for a balancer that looks at their losses."""
+        return Batches(
+            self.table,
+            self.rows,
+            declaration.tasks,
+            batch_size=size,
+            shuffle=False,
+            weights=self.weights,
+        )
 
 
 @dataclass(frozen=True)

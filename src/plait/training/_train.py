@@ -86,7 +86,9 @@ def train(
         with lightly_compiled():
             made = built(declaration, settings, balancing, batches.steps, seed, start, run_steps)
         selection = Selection(made.predictor, validation, settings.patience or 1, on_epoch)
-        watched = _looked_at(made.balancing, declaration, validation, batches.batch_size)
+        watched = None
+        if validation is not None and made.looks_at_validation:
+            watched = validation.batches(declaration, batches.batch_size)
         how = (settings, selection, callbacks, watched, goes_on, made.learning)
         try:
             with seeded(seed):
@@ -127,6 +129,11 @@ class Built:
     balancing: Balancer | None
     learning: Learning
 
+    @property
+    def looks_at_validation(self) -> bool:
+        """Whether the balancer asks for the losses of validation rows; selection looks by itself."""
+        return self.balancing is not None and "validation_losses" in self.balancing.needs
+
 
 def built(
     declaration: Declaration,
@@ -155,25 +162,6 @@ def built(
     )
     # A model of its own over the same layers.
     return Built(model, Predictor(declaration, keras.Model(inputs, outputs)), own, learning)
-
-
-def _looked_at(
-    balancing: Balancer | None,
-    declaration: Declaration,
-    validation: Validation | None,
-    batch_size: int,
-) -> Batches | None:
-    """The validation rows for a balancer that looks at their losses; selection looks by itself."""
-    if balancing is None or validation is None or "validation_losses" not in balancing.needs:
-        return None
-    return Batches(
-        validation.table,
-        declaration.features,
-        declaration.tasks,
-        batch_size=batch_size,
-        shuffle=False,
-        weights=validation.weights,
-    )
 
 
 def compile_model(

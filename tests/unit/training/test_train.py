@@ -358,3 +358,8 @@ def test_losses_in_float16_are_scaled():
     trained = fitted(declared, settings=replace(THREE_STEPS, precision="float16"))
     assert isinstance(trained.model.optimizer, keras.optimizers.LossScaleOptimizer)
     assert trained.model.optimizer.inner_optimizer.global_clipnorm == THREE_STEPS.clip_norm
+
+
+def test_the_rows_that_select_are_read_once_for_a_balancer_that_looks_at_them_too():
+    validation = Validation.of(tiny.declaration(), Table.read(tiny.columns()))
+    assert validation.batches(tiny.declaration(), 16).looked is validation.rows
