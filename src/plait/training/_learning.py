@@ -95,7 +95,11 @@ class Learning:
                     rates[id(variable)] = rate
                 if first > 1:
                     since[id(variable)] = (first - 1) * self._steps // self.settings.accumulate
-        return Pace(rates, since) if rates or since else None
+        if not rates and not since:
+            return None
+        optimizer: Any = self.model.optimizer
+        adam = getattr(optimizer, "inner_optimizer", optimizer)
+        return Pace(rates, since, adam.beta_1, adam.beta_2)
 
     def _names_of(self, layer: keras.layers.Layer) -> list[str]:
         """The parts that a layer belongs to, the narrowest first."""
@@ -183,8 +187,8 @@ class Pace:
 
     rates: Mapping[int, float]
     since: Mapping[int, int]
-    beta_1: float = 0.9
-    beta_2: float = 0.999
+    beta_1: float
+    beta_2: float
 
     def __call__(self, step: Any) -> dict[int, Any]:
         """Scalars by the variable's id; of all others it is 1."""
