@@ -19,33 +19,26 @@ from plait.sharing import HardSharing, Sharing
 from plait.table import Parts, Split, Table, folds
 from plait.tasks import Task
 from plait.training import (
-    SCORES,
     Epoch,
     Estimate,
     Prepared,
-    Progress,
     Run,
     Spent,
     Start,
+    Trained,
     Training,
     batch_that_fits,
     begin_documents,
     check_folds,
-    choices,
     counted_parts,
     demand_parts,
     estimate,
     folds_documents,
     held_run,
-    left_over,
-    outcome,
-    outcome_documents,
     parted,
     run_folds,
+    run_once,
     tell,
-    tracked,
-    train,
-    write_run,
 )
 
 FilePath = str | Path
@@ -178,50 +171,22 @@ class Learner:
         scored_on: Table | None = None,
     ) -> Scores:
         """`fit`, from the rows of each part on, in the block of the run; the scores on further rows."""
-        ready = self._prepared(parts, run)
-        declaration, settings, start = ready.declaration, ready.settings, ready.start
-        if verbose:
-            sizes = {part: len(rows) for part, rows in ready.parts.items()}
-            tell(choices(declaration, settings, sizes, ready.coverage, ready.times))
-            tell(left_over(settings, ready.batches.steps))
-            tell(start.told(declaration) if start else ())
-        progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
-        documents = self._documents(ready)
-        goes_on = None if run is None else run.begin(documents)
-        with tracked(settings.trackers, run, documents) as told:
-            trained = train(
-                declaration,
-                ready.batches,
-                ready.validation,
-                settings,
-                self.balancing,
-                seed=self.seed,
-                callbacks=[*progress, *callbacks],
-                on_epoch=[
-                    *(line.epoch for line in progress),
-                    *([] if run is None else [run.record]),
-                    told.epoch,
-                ],
-                goes_on=goes_on,
-                start=start,
-            )
-            told.choose(trained.best)
+
+        def scored(trained: Trained) -> Scores:
             self._predictor, self._model = trained.predictor, trained.model
             self.history = trained.history
-            findings = {"train": ready.batches.findings}
-            if ready.validation is not None:
-                findings["validation"] = ready.validation.rows.findings
-            scores = {} if scored_on is None else self.evaluate(scored_on)
-            if run is not None:
-                documents = outcome_documents(trained.best, ready.coverage, findings)
-                if scored_on is not None:
-                    documents[SCORES] = scores
-                write_run(run.folder, trained.predictor, trained.history, documents)
-        if verbose:
-            tell(outcome(trained.best, trained.history, findings.values(), trained.ended))
-        elif trained.ended is not None:
-            tell([trained.ended])
-        return scores
+            return {} if scored_on is None else self.evaluate(scored_on)
+
+        ready = self._prepared(parts, run)
+        return run_once(
+            ready,
+            self.balancing,
+            self._documents(ready),
+            run,
+            scored,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
 
     def estimate(
         self, table: Any, validation: Any = None, root: FilePath | None = None

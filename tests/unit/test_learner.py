@@ -16,6 +16,8 @@ from plait.tasks import Binary, Multiclass, Regression
 from plait.training import Training
 from tests.unit.inference import tiny
 
+TRAIN = "plait.training._run_once.train"
+
 
 def learner(**options):
     options = {"width": 4, "training": Training(epochs=1, batch_size=16), **options}
@@ -83,7 +85,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(ran):
 
 
 def test_it_says_what_it_chose_and_what_came_of_it(capsys, monkeypatch):
-    monkeypatch.setattr("plait.learner.train", lambda *_, **__: (_ for _ in ()).throw(KeyError))
+    monkeypatch.setattr(TRAIN, lambda *_, **__: (_ for _ in ()).throw(KeyError))
     with pytest.raises(KeyError):
         learner(training=None).fit(tiny.columns(), run=False)
     printed = capsys.readouterr().err
@@ -101,7 +103,7 @@ def rows_taught(monkeypatch, made, *args, **options):
         seen.append(batches)
         raise KeyError
 
-    monkeypatch.setattr("plait.learner.train", note)
+    monkeypatch.setattr(TRAIN, note)
     with pytest.raises(KeyError):
         made.fit(*args, run=False, verbose=False, **options)
     return seen[0]
@@ -166,7 +168,7 @@ def test_weights_that_are_all_0_are_told():
 
 
 def test_a_class_that_training_never_saw_is_told_before_the_first_epoch(monkeypatch):
-    monkeypatch.setattr("plait.learner.train", lambda *_, **__: pytest.fail("training began"))
+    monkeypatch.setattr(TRAIN, lambda *_, **__: pytest.fail("training began"))
     with pytest.raises(DataError, match="maybe"):
         learner().fit(tiny.columns(), {**tiny.columns(), "sold": ["maybe"] * tiny.ROWS}, run=False)
 
@@ -205,7 +207,7 @@ def test_a_run_is_not_written_over(tmp_path):
 
 
 def test_a_fit_that_fails_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("plait.learner.train", lambda *_, **__: (_ for _ in ()).throw(KeyError))
+    monkeypatch.setattr(TRAIN, lambda *_, **__: (_ for _ in ()).throw(KeyError))
     with pytest.raises(KeyError):
         learner().fit(tiny.columns(), run=tmp_path / "r", verbose=False)
     assert list(tmp_path.iterdir()) == []

@@ -21,6 +21,7 @@ from plait.training._run_folder import (
     write_documents,
     write_run,
 )
+from plait.training._run_once import run_once
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import MAY_CHANGE, Training
 from plait.training._start import START, Start
@@ -67,6 +68,7 @@ __all__ = [
     "outcome_documents",
     "parted",
     "run_folds",
+    "run_once",
     "sampling_note",
     "tell",
     "tracked",

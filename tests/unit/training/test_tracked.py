@@ -69,7 +69,7 @@ def test_a_run_that_cannot_be_written_has_failed(tmp_path, monkeypatch):
     def write(*_):
         raise PermissionError("not here")
 
-    monkeypatch.setattr("plait.learner.write_run", write)
+    monkeypatch.setattr("plait.training._run_once.write_run", write)
     seen = Remembered()
     with pytest.raises(PermissionError):
         fitted(seen, run=tmp_path / "run", epochs=1)

@@ -1,0 +1,86 @@
+"""One run, from its rows to what it leaves: told, tracked, trained and written."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from plait.balancing import Balancer
+from plait.inference import Scores
+from plait.training._notes import choices, left_over, outcome, tell
+from plait.training._prepared import Prepared
+from plait.training._progress import Progress
+from plait.training._run import Run
+from plait.training._run_folder import SCORES, outcome_documents, write_run
+from plait.training._tracked import tracked
+from plait.training._train import Trained, train
+
+
+def run_once(
+    ready: Prepared,
+    balancing: Balancer | None,
+    documents: Mapping[str, Any],
+    run: Run | None,
+    scored: Callable[[Trained], Scores],
+    *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: bool = True,
+) -> Scores:
+    """Trains in the block of a run, and leaves there what came of it.
+
+    Args:
+        ready: what it trains on.
+        balancing: see `train`.
+        documents: what is known of it before it trains; see `begin_documents`.
+        run: holds its folder; None for none.
+        scored: called when training is over and nothing of it is written yet; gives the scores on
+            further rows, which are written, too; empty without such rows.
+        callbacks: Keras' own.
+        verbose: whether to print the choices made, a progress bar and the outcome.
+
+    Returns:
+        What `scored` gave.
+
+    Raises:
+        PlaitError: see `train` and `Run`.
+    """
+    declaration, settings, start = ready.declaration, ready.settings, ready.start
+    if verbose:
+        sizes = {part: len(rows) for part, rows in ready.parts.items()}
+        tell(choices(declaration, settings, sizes, ready.coverage, ready.times))
+        tell(left_over(settings, ready.batches.steps))
+        tell(start.told(declaration) if start else ())
+    progress = [Progress(declaration.tasks, settings.epochs or 1)] if verbose else []
+    goes_on = None if run is None else run.begin(documents)
+    with tracked(settings.trackers, run, documents) as told:
+        trained = train(
+            declaration,
+            ready.batches,
+            ready.validation,
+            settings,
+            balancing,
+            seed=ready.seed,
+            callbacks=[*progress, *callbacks],
+            on_epoch=[
+                *(line.epoch for line in progress),
+                *([] if run is None else [run.record]),
+                told.epoch,
+            ],
+            goes_on=goes_on,
+            start=start,
+        )
+        told.choose(trained.best)
+        findings = {"train": ready.batches.findings}
+        if ready.validation is not None:
+            findings["validation"] = ready.validation.rows.findings
+        scores = scored(trained)
+        if run is not None:
+            came = outcome_documents(trained.best, ready.coverage, findings)
+            if scores:
+                came[SCORES] = scores
+            write_run(run.folder, trained.predictor, trained.history, came)
+    if verbose:
+        tell(outcome(trained.best, trained.history, findings.values(), trained.ended))
+    elif trained.ended is not None:
+        tell([trained.ended])
+    return scores
