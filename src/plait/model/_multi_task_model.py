@@ -107,7 +107,8 @@ class MultiTaskModel(keras.Model):
             weighted_metrics: over the labelled rows, with the sample weights.
             run_eagerly: as in Keras.
             steps_per_execution: as in Keras.
-            jit_compile: as in Keras; torch runs a training step uncompiled all the same.
+            jit_compile: as in Keras. On torch, True compiles the steps of `evaluate` and `predict`, and
+                none of `fit`, where Dynamo fails if they are balanced.
             auto_scale_loss: as in Keras.
             balancing: how the tasks are weighed against each other; None adds the losses.
             auxiliary: the outputs that only serve the others, for balancers that tell them apart.

@@ -12,7 +12,10 @@ _LEAST = 0.01
 
 
 def learning_rate(settings: Training, steps: int) -> Rate:
-    """The rate for each optimizer step, `steps` of them an epoch."""
+    """The rate by the batch, `steps` of them an epoch.
+
+    Keras' schedules count batches: an optimizer step that accumulates several has the last one's rate.
+    """
     peak, total = settings.learning_rate, steps * (settings.epochs or 1)
     rising = math.ceil(total * settings.warmup)
     if settings.schedule == "constant":
@@ -31,7 +34,7 @@ class RiseAndFall(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         peak: the highest rate.
-        steps: of the run.
+        steps: of the run, each of one batch.
         rising: of these, those in which it rises.
         start: where it begins, as a share of the peak.
         rise: "linear" or "cosine".

@@ -52,7 +52,8 @@ class Training:
         epochs: passes over the training rows; by the number of rows if None.
         batch_size: rows a step; by the number of rows if None. "auto" takes as many, in the largest
             parts that a few steps show to fit into memory, and accumulates their gradients.
-        learning_rate: the highest learning rate of Adam.
+        learning_rate: the highest learning rate of Adam's steps, each of which may be of several
+            batches (`accumulate`).
         schedule: "cosine" and "linear" rise on a line over the first `warmup` of the steps and fall to
             1 % of `learning_rate`; "one_cycle" rises from 4 % and falls to a ten-thousandth, both
             along a cosine; "constant" stays throughout.
@@ -97,7 +98,10 @@ class Training:
         rates: what the learning rate of each of these parts is multiplied by; that of a task goes
             before that of `heads`.
         task_patience: epochs without a better gain of a task on the validation rows before that task
-            is finished: its head stays as it is and its loss counts no more. None for never.
+            is finished: from the next epoch on its head, and whatever else it has for itself, stays
+            as it is then, and its loss counts no more. What it shares goes on to learn from the
+            others, so its answers may still change. Training is over when all are finished. None
+            for never.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
 
