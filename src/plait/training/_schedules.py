@@ -4,6 +4,7 @@ import math
 from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 
 from plait.training._settings import Training
 
@@ -26,6 +27,17 @@ def learning_rate(settings: Training, steps: int) -> Rate:
         "one_cycle": (0.04, "cosine", "cosine", 1e-4),
     }[settings.schedule]
     return RiseAndFall(peak, total, rising, start, rise, fall, end)
+
+
+def rate_of(optimizer: Any) -> float:
+    """The learning rate of an optimizer's next step."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    schedule = optimizer._learning_rate
+    if isinstance(schedule, RiseAndFall):
+        # As Keras' operations, each would be a program to compile.
+        step = keras.ops.convert_to_numpy(optimizer._iterations)
+        return float(schedule.at(step.astype("float32"), np))
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -66,12 +78,14 @@ class RiseAndFall(keras.optimizers.schedules.LearningRateSchedule):
         self.end = end
 
     def __call__(self, step: Any) -> Any:
-        ops = keras.ops
-        step = ops.cast(step, "float32")
+        return self.at(keras.ops.cast(step, "float32"))
+
+    def at(self, step: Any, ops: Any = keras.ops) -> Any:
+        """The rate in a step that is a float32; of NumPy's numbers by `ops=numpy`."""
         up = ops.minimum(step / max(1, self.rising), 1.0)
         down = ops.clip((step - self.rising) / max(1, self.steps - self.rising), 0.0, 1.0)
-        rising = self.start + (1.0 - self.start) * _eased(up, self.rise)
-        falling = 1.0 + (self.end - 1.0) * _eased(down, self.fall)
+        rising = self.start + (1.0 - self.start) * _eased(up, self.rise, ops)
+        falling = 1.0 + (self.end - 1.0) * _eased(down, self.fall, ops)
         return self.peak * ops.where(step < self.rising, rising, falling)
 
     def get_config(self) -> dict[str, Any]:
@@ -79,5 +93,5 @@ class RiseAndFall(keras.optimizers.schedules.LearningRateSchedule):
         return {name: getattr(self, name) for name in names}
 
 
-def _eased(share: Any, how: str) -> Any:
-    return share if how == "linear" else 0.5 * (1.0 - keras.ops.cos(math.pi * share))
+def _eased(share: Any, how: str, ops: Any) -> Any:
+    return share if how == "linear" else 0.5 * (1.0 - ops.cos(math.pi * share))

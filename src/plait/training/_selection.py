@@ -10,10 +10,10 @@ import keras
 import numpy as np
 
 from plait._disk_cache import DiskCache
-from plait.backend import lightly_compiled
 from plait.data import Batches, FeatureRows
 from plait.inference import Declaration, Predictor, Scores, gains, mean_gain, row_weights, score
 from plait.table import Table
+from plait.training._schedules import rate_of
 
 
 @dataclass(frozen=True)
@@ -168,12 +168,10 @@ class Selection(keras.callbacks.Callback):
                 self.predictor.tasks, answers.logits, self.validation.table, self.validation.weights
             )
         reached = mean_gain(self.predictor.tasks, scores) if scores else None
-        with lightly_compiled():
-            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         done = Epoch(
             number=epoch + 1,
             seconds=round(time.monotonic() - self._began, 3),
-            learning_rate=rate,
+            learning_rate=rate_of(self.model.optimizer),
             loss=loss,
             logs=plain,
             scores=scores,

@@ -16,7 +16,8 @@ from plait.table import Table
 from plait.tasks import Regression
 from plait.training import Progress, Training, Validation, label_coverage, labelled_rows, train
 from plait.training._goes_on import rows_of
-from plait.training._train import augmentation, learning_rate
+from plait.training._schedules import RiseAndFall, learning_rate, rate_of
+from plait.training._train import augmentation
 from tests.unit.inference import tiny
 
 THREE_STEPS = Training(epochs=1, batch_size=16, patience=1, modality_dropout=0.3)
@@ -170,6 +171,22 @@ def test_the_learning_rate_rises_and_falls():
     assert found == pytest.approx([4e-4, 0.0052, 0.01, 0.0050005, 1e-6, 1e-6], rel=1e-3)
     again = type(cycle).from_config(cycle.get_config())
     assert float(again(17)) == float(cycle(17))
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "one_cycle", "constant"])
+def test_the_learning_rate_is_told_without_a_program_of_its_own(schedule, monkeypatch):
+    settings = Training(epochs=4, batch_size=16, schedule=schedule, warmup=0.25)
+    adam = keras.optimizers.AdamW(learning_rate(settings, steps=10))
+    steps = [0, 5, 10, 25, 40]
+    used, told = [], []
+    for step in steps:
+        adam.iterations.assign(step)
+        used.append(float(adam.learning_rate))
+    monkeypatch.setattr(RiseAndFall, "__call__", lambda *_: pytest.fail("Keras' operations"))
+    for step in steps:
+        adam.iterations.assign(step)
+        told.append(rate_of(keras.optimizers.LossScaleOptimizer(adam)))
+    assert told == pytest.approx(used, rel=1e-6)
 
 
 def test_gradients_of_several_batches_move_the_weights_once(monkeypatch):
