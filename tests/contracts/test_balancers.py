@@ -11,6 +11,7 @@ import pytest
 
 import plait
 from plait import balancing
+from plait._names import from_plain, to_plain
 from plait.balancing import Evidence, StepContext
 
 CASES = {
@@ -191,6 +192,9 @@ def test_configuration_round_trip(make):
     again = keras.saving.deserialize_keras_object(plain)
     assert type(again) is type(balancer)
     assert again.get_config() == balancer.get_config()
+    # As a run says what it trained with.
+    named = from_plain(json.loads(json.dumps(to_plain(balancer))), balancing)
+    assert named.get_config() == balancer.get_config()
     assert set(balancer.get_config()) == set(inspect.signature(type(balancer)).parameters)
 
 

@@ -25,18 +25,19 @@ class FeatureBalancer(Balancer):
     - "validation_losses": trials, see `TrialBalancer`.
 
     Attributes:
-        features: the features' names, in the order of every `(features,)` axis.
+        model_features: the features' names, in the order of every `(features,)` axis; None before
+            there is a model.
     """
 
     needs = frozenset({"feature_losses"})
 
     def __init__(self) -> None:
         super().__init__()
-        self.features: tuple[str, ...] | None = None
+        self.model_features: tuple[str, ...] | None = None
 
     def build_features(self, features: tuple[str, ...]) -> None:
         """Makes what depends on the features, once; after `build`."""
-        self.features = features
+        self.model_features = features
 
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
         return keras.ops.cast(context.active, "float32"), []

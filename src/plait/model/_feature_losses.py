@@ -113,7 +113,7 @@ def build_for_features(balancer: Balancer, features: Features, scored: Sequence[
             f"{name} needs a task with classes, whose loss is a cross-entropy without label smoothing. "
             f"There is none among those of this model."
         )
-    if balancer.features is None:
+    if balancer.model_features is None:
         balancer.build_features(features.names)
     if scales_encoders(balancer) and not any(features.encoders.values()):
         warnings.warn(

@@ -40,7 +40,7 @@ class GradientBlending(TrialBalancer):
     def __init__(self, super_epoch: int = 10) -> None:
         super().__init__()
         demand_whole("GradientBlending", super_epoch=super_epoch)
-        self.trial_epochs = super_epoch
+        self.super_epoch = self.trial_epochs = super_epoch
 
     def build_features(self, features: tuple[str, ...]) -> None:
         super().build_features(features)
@@ -51,7 +51,7 @@ class GradientBlending(TrialBalancer):
 
     @property
     def variables(self) -> list[keras.Variable]:
-        return [self._blend] if self.features else []
+        return [self._blend] if self.model_features else []
 
     def weights(self, evidence: Evidence, context: StepContext) -> tuple[Any, list[Any]]:
         whole = keras.ops.convert_to_tensor(self._blend)[-1]
@@ -68,7 +68,7 @@ class GradientBlending(TrialBalancer):
         self._blend.assign(blend(before, after))
 
     def get_config(self) -> dict[str, Any]:
-        return {"super_epoch": self.trial_epochs}
+        return {"super_epoch": self.super_epoch}
 
 
 def blend(before: np.ndarray, after: np.ndarray) -> np.ndarray:

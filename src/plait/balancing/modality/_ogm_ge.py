@@ -57,13 +57,13 @@ class OGMGE(FeatureBalancer):
         if features is not None and len(set(features)) != 2:
             raise ValueError(f"OGMGE: features names two. Received: {list(features)}")
         self.alpha = alpha
-        self.chosen = None if features is None else tuple(features)
+        self.features = None if features is None else tuple(features)
         self.epochs = tuple(epochs)
         self.enhancement = enhancement
 
     def build_features(self, features: tuple[str, ...]) -> None:
         super().build_features(features)
-        chosen = self.chosen or features
+        chosen = self.features or features
         for name in chosen:
             if name not in features:
                 raise BalancingError(
@@ -104,7 +104,7 @@ class OGMGE(FeatureBalancer):
     def get_config(self) -> dict[str, Any]:
         return {
             "alpha": self.alpha,
-            "features": None if self.chosen is None else list(self.chosen),
+            "features": None if self.features is None else list(self.features),
             "epochs": list(self.epochs),
             "enhancement": self.enhancement,
         }
