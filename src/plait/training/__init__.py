@@ -7,17 +7,15 @@ from plait.training._demands import demand_parts
 from plait.training._environment import environment
 from plait.training._estimate import Estimate, Spent, estimate
 from plait.training._folds import check_folds, run_folds
-from plait.training._notes import batch_in_words, choices, left_over, outcome, sampling_note, tell
+from plait.training._notes import batch_in_words, left_over, sampling_note, tell
 from plait.training._parts import counted_parts, counted_rows, parted
 from plait.training._prepared import Prepared
 from plait.training._progress import Progress
 from plait.training._run import RUNS, Run, held_run, is_over
 from plait.training._run_folder import (
     MODEL_FILE,
-    SCORES,
     begin_documents,
     folds_documents,
-    outcome_documents,
     write_documents,
     write_run,
 )
@@ -25,7 +23,6 @@ from plait.training._run_once import run_once
 from plait.training._selection import Epoch, Selection, Validation
 from plait.training._settings import MAY_CHANGE, Training
 from plait.training._start import START, Start
-from plait.training._tracked import tracked
 from plait.training._train import Trained, compile_model, train
 from plait.training._trained_rows import trained_rows
 
@@ -33,7 +30,6 @@ __all__ = [
     "MAY_CHANGE",
     "MODEL_FILE",
     "RUNS",
-    "SCORES",
     "START",
     "Epoch",
     "Estimate",
@@ -51,7 +47,6 @@ __all__ = [
     "begin_documents",
     "bytes_in_words",
     "check_folds",
-    "choices",
     "compile_model",
     "counted_parts",
     "counted_rows",
@@ -64,14 +59,11 @@ __all__ = [
     "label_coverage",
     "labelled_rows",
     "left_over",
-    "outcome",
-    "outcome_documents",
     "parted",
     "run_folds",
     "run_once",
     "sampling_note",
     "tell",
-    "tracked",
     "train",
     "trained_rows",
     "write_documents",
