@@ -10,6 +10,7 @@ import soundfile
 
 from plait.errors import ConfigError, DataError
 from plait.features import Audio
+from plait.features._wave import wave_samples
 from plait.table import Column
 
 RATE = 8000
@@ -79,6 +80,37 @@ def test_lossless_kinds_come_unchanged(kind):
 def test_lossy_kinds_come_near(kind):
     heard = read(file_of(tone(), kind=kind))
     assert np.corrcoef(heard, tone()[: len(heard)])[0, 1] > 0.95
+
+
+def with_notes(data):
+    """A WAV file with a chunk of an odd size before its samples."""
+    notes = b"note" + (7).to_bytes(4, "little") + b"abcdefg\0"
+    size = (len(data) - 8 + len(notes)).to_bytes(4, "little")
+    return data[:4] + size + data[8:36] + notes + data[36:]
+
+
+STEREO = file_of(np.random.default_rng(0).normal(0, 0.2, (10, 2)))
+
+
+@pytest.mark.parametrize("data", [STEREO, with_notes(STEREO), file_of(tone(0.01))])
+def test_waves_of_16_bits_are_what_libsndfile_reads_or_left_to_it(data):
+    assert wave_samples(data) is not None
+    read = 0
+    for place in range(50):
+        for bit in range(8):
+            other = bytearray(data)
+            other[place] ^= 1 << bit
+            found = wave_samples(bytes(other))
+            if found is not None:
+                samples, rate = soundfile.read(io.BytesIO(other), dtype="int16", always_2d=True)
+                assert found[0] == rate
+                np.testing.assert_array_equal(found[1], samples)
+                read += 1
+    assert read > 50
+    np.testing.assert_array_equal(
+        fitted().encode(column_of([data])).values[0, :10],
+        soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)[0][:10].mean(axis=1),
+    )
 
 
 def test_channels_are_averaged():
