@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Self
 import keras
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from plait.encoders import CategoryEmbedding, Encoder
 from plait.errors import ConfigError, DataError
@@ -48,14 +47,14 @@ class Category(Feature):
             )
 
     def fit(self, column: Column) -> Self:
-        codes, names, present = self._coded(column)
-        if not present.any():
-            raise empty_column(column)
+        codes, names, there = self._coded(column)
         totals: dict[str, int] = {}
-        counts = np.bincount(codes[present], minlength=len(names))
+        counts = np.bincount(codes, minlength=len(names)) * there
         for name, count in zip(names, counts.tolist(), strict=True):
             if count:
                 totals[name] = totals.get(name, 0) + count
+        if not totals:
+            raise empty_column(column)
         ranked = sorted(totals, key=lambda name: (-totals[name], name))
         # Where every value is single, leaving them all out would leave nothing.
         often = [name for name in ranked if totals[name] > 1] or ranked
@@ -72,9 +71,10 @@ class Category(Feature):
 
     def encode(self, column: Column) -> Encoded:
         ids = {name: n + 1 for n, name in enumerate(self.learnt["categories"])}
-        codes, names, present = self._coded(column)
-        table = np.array([ids.get(name, UNKNOWN) for name in names] or [UNKNOWN], "int32")
-        return Encoded(np.where(present, table[codes], np.int32(UNKNOWN)), present)
+        codes, names, there = self._coded(column)
+        table = np.array([ids.get(name, UNKNOWN) for name in names], "int32") * there
+        # Of all modes "clip" is the fastest.
+        return Encoded(table.take(codes, mode="clip"), there.take(codes, mode="clip"))
 
     def scaling(self) -> keras.layers.Layer | None:
         return None
@@ -83,7 +83,7 @@ class Category(Feature):
         return CategoryEmbedding(width)
 
     def _coded(self, column: Column) -> tuple[np.ndarray, list[str], np.ndarray]:
-        """Each cell's place in the list of distinct values, that list, and which cells are there."""
+        """Each cell's place in the list of distinct values, that list, and which of them are values."""
         column = plain(column)
         kind = column.type
         if pa.types.is_nested(kind) or is_bytes(kind):
@@ -91,12 +91,8 @@ class Category(Feature):
                 f"column '{column.name}' of {column.source}: Category expects text, whole numbers "
                 f"or yes/no. Received {kind}."
             )
-        encoded = column.values.combine_chunks().dictionary_encode()
-        codes = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)
-        there = encoded.is_valid().to_numpy(zero_copy_only=False)
+        encoded = column.values.dictionary_encode("encode").combine_chunks()
         names = [_text(value) for value in encoded.dictionary.to_pylist()]
-        if not names:
-            return codes, names, there
         # What means missing is asked of each distinct value, not of each cell.
         distinct = Column(
             column.name,
@@ -104,7 +100,7 @@ class Category(Feature):
             np.arange(len(names)),
             column.source,
         )
-        return codes, names, there & ~distinct.is_missing(self.missing)[codes]
+        return encoded.indices.to_numpy(), names, ~distinct.is_missing(self.missing)
 
 
 def _text(value: Any) -> str:

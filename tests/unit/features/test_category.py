@@ -26,6 +26,15 @@ def test_one_value_has_one_spelling():
         np.testing.assert_array_equal(feature.encode(column(same)).values, [1, 2])
 
 
+def test_an_empty_cell_is_none_of_the_values_whatever_they_are_called():
+    feature = Category(missing=("n/a",)).fit(column(["None", "None", "n/a", "n/a", None]))
+    assert feature.state == {"categories": ["None"]}
+    encoded = feature.encode(column([None, "None", "n/a", ""]))
+    np.testing.assert_array_equal(encoded.values, [0, 1, 0, 0])
+    np.testing.assert_array_equal(encoded.present, [False, True, False, False])
+    assert not feature.encode(column([None, None])).present.any()
+
+
 def test_state_is_json_and_small_where_asked():
     feature = Category(max_categories=1).fit(column([True, True, False, False, True]))
     assert json.loads(json.dumps(feature.state)) == {"categories": ["true"]}
