@@ -1,7 +1,9 @@
 """Rows of a table as the arrays that a model reads."""
 
+import os
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,6 +20,10 @@ CACHE_BYTES = 1 << 30
 """Decoded media are kept in memory up to this size in all, so that later epochs need not decode."""
 WHOLE_BYTES = 1 << 27
 """Columns of other kinds are turned into arrays whole up to this size in all, and by batch beyond."""
+
+_MANY = 10_000
+"""Rows from which on columns are turned into arrays in threads side by side."""
+_THREADS = 8
 
 
 @dataclass
@@ -164,14 +170,23 @@ class FeatureRows:
     def _encoded_whole(self, spec: ArraySpec, columns: Mapping[str, Column]) -> "_Whole":
         """All cells of features of one form as arrays, some megabytes of them at a time."""
         whole = _Whole(list(columns), _empty(spec, self.rows, len(columns)))
-        for name, column in columns.items():
+
+        def encode(name: str) -> None:
             start = 0
-            for piece in column.pieces():
+            for piece in columns[name].pieces():
                 rows = slice(start, start + len(piece))
                 encoded = self.features[name].encode(piece)
                 self._note(name, encoded, rows)
                 whole.put(name, rows, encoded)
                 start += len(piece)
+
+        if self.rows < _MANY:
+            for name in columns:
+                encode(name)
+        else:
+            # Arrow and NumPy hold up no other thread.
+            with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+                list(pool.map(encode, columns))
         return whole
 
     def _decoded(self, name: str, indices: np.ndarray) -> Encoded:
@@ -204,6 +219,9 @@ class _Whole:
     names: list[str]
     encoded: Encoded
 
+    def __post_init__(self) -> None:
+        self._keys = {suffix: [n + suffix for n in self.names] for suffix in _arrays(self.encoded)}
+
     def put(self, name: str, rows: slice, encoded: Encoded) -> None:
         """Writes rows of one feature."""
         place, arrays = self.names.index(name), _arrays(encoded)
@@ -215,7 +233,7 @@ class _Whole:
         x: Inputs = {}
         for suffix, values in _arrays(_taken(self.encoded, indices, size)).items():
             by_feature = np.ascontiguousarray(values.swapaxes(0, 1))
-            x |= zip((f"{name}{suffix}" for name in self.names), by_feature, strict=True)
+            x |= zip(self._keys[suffix], by_feature, strict=True)
         return x
 
 

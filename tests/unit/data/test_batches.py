@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from plait.data import Batches, FeatureRows, _batches, epoch_order, row_keys
+from plait.data import Batches, FeatureRows, _batches, _feature_rows, epoch_order, row_keys
+from plait.errors import DataError
 from plait.features import ArraySpec, BrokenCell, Category, Encoded, Number, Text
 from plait.table import Table, _cells
 from plait.tasks import Multiclass, Regression
@@ -156,6 +157,17 @@ def test_arrays_that_would_be_large_are_made_by_batch_and_are_the_same(table):
     assert found.keys() == whole.keys()
     for name, values in whole.items():
         np.testing.assert_array_equal(found[name], values)
+
+
+def test_columns_that_are_encoded_side_by_side_are_the_same_and_fail_the_same(table, monkeypatch):
+    features = {name: Category().fit(table.column(name)) for name in ("kind", "m", "price")}
+    one_by_one = FeatureRows(features, table).inputs(np.arange(ROWS))
+    monkeypatch.setattr(_feature_rows, "_MANY", 1)
+    side_by_side = FeatureRows(features, table).inputs(np.arange(ROWS))
+    same([one_by_one], [side_by_side])
+    other = Table.read({"kind": [b"x"], "m": [1], "price": [1.0]})
+    with pytest.raises(DataError, match="column 'kind'"):
+        FeatureRows(features, other)
 
 
 def test_a_feature_without_a_column_is_absent_everywhere(table):
