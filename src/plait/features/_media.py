@@ -21,8 +21,10 @@ from plait.table import Column, address_below, is_address, read_bytes, without_p
 
 Decoded = TypeVar("Decoded")
 
+# A link is looked at before it is followed, since it may lead out of the root.
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 # What is no file, such as a pipe, is not waited for.
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | _NOFOLLOW
 
 _AT_ONCE = 32
 """Paths that are made Python's strings together."""
@@ -84,10 +86,8 @@ class MediaCells:
             DataError: a broken cell where `on_error` is "raise"; a path that leaves the root.
         """
         for row, cell in self._cells(rows):
-            # Parsed outside: a path that climbs out is an attack or a mistake, never a gap.
-            path = None if isinstance(cell, bytes) else self._path(row, cell)
             try:
-                data = cell if path is None else self._file(path)
+                data = cell if isinstance(cell, bytes) else self._file(row, cell)
                 yield row, decode(_not_empty(data), row)
             except UnreadableError as error:
                 reason = f"{_shown(cell)} {error}"
@@ -154,8 +154,12 @@ class MediaCells:
         """The folders met so far, and where each really is."""
         return {}
 
-    def _path(self, row: int, cell: str) -> str:
-        """The resolved path of a cell, inside the root."""
+    def _path(self, row: int, cell: str, *, follow: bool) -> str:
+        """The path of a cell, inside the root; where `follow`, of what a link there leads to.
+
+        Raises:
+            DataError: it climbs out, which is an attack or a mistake, never a gap.
+        """
         root, cell = self._root, cell.replace("\0", "\N{REPLACEMENT CHARACTER}")
         if is_address(root):
             # As a server reads it, too: %2e is a dot.
@@ -164,7 +168,7 @@ class MediaCells:
         else:
             folder, name = os.path.split(cell)
             path = self._folder(folder) + name
-            if name in ("", os.curdir, os.pardir) or os.path.islink(path):
+            if name in ("", os.curdir, os.pardir) or (follow and os.path.islink(path)):
                 path = os.path.realpath(path)
             inside = path.startswith(self._folder(""))
         if not inside:
@@ -182,11 +186,12 @@ class MediaCells:
             self._folders[name] = os.path.join(real, "")
         return self._folders[name]
 
-    def _file(self, path: str) -> bytes:
+    def _file(self, row: int, cell: str) -> bytes:
+        path = self._path(row, cell, follow=not _NOFOLLOW)
         if is_address(path):
             return self._fetched(path)
         try:
-            file = os.open(path, _READ)
+            file = self._open(row, cell, path)
         except OSError as error:
             if os.path.exists(path):
                 raise UnreadableError(f"cannot be opened: {error.strerror}") from error
@@ -200,6 +205,14 @@ class MediaCells:
             raise UnreadableError(f"cannot be read: {error.strerror}") from error
         finally:
             os.close(file)
+
+    def _open(self, row: int, cell: str, path: str) -> int:
+        try:
+            return os.open(path, _READ)
+        except OSError:
+            if not os.path.islink(path):
+                raise
+            return os.open(self._path(row, cell, follow=True), _READ)
 
     def _fetched(self, address: str) -> bytes:
         try:

@@ -248,6 +248,31 @@ def test_broken_training_pictures_teach_nothing():
     np.testing.assert_allclose(means, Image().fit(column_of(cells)).state["mean"])
 
 
+def test_links_within_the_root_are_followed_and_those_to_nowhere_are_broken_cells(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(file_of(RAMP))
+    os.symlink("in/a.png", tmp_path / "one.png")
+    os.symlink("one.png", tmp_path / "two.png")
+    os.symlink("round.png", tmp_path / "round.png")
+    os.symlink("gone.png", tmp_path / "away.png")
+    feature = plain(on_error="absent")
+    cells = ["in/a.png", "two.png", "round.png", "away.png"]
+    encoded = feature.encode(column_of(cells, tmp_path))
+    assert encoded.present.tolist() == [True, True, False, False]
+    np.testing.assert_array_equal(encoded.values[0], encoded.values[1])
+    assert ["does not exist" in cell.reason for cell in encoded.broken] == [True, True]
+
+
+def test_a_file_that_becomes_a_link_while_it_is_opened_does_not_lead_out(tmp_path, monkeypatch):
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "secret.png").write_bytes(file_of(RAMP))
+    os.symlink(tmp_path / "secret.png", root / "a.png")
+    monkeypatch.setattr(os.path, "islink", lambda path: False)
+    with pytest.raises(DataError, match="cannot be opened"):
+        plain().encode(column_of(["a.png"], root))
+
+
 def test_the_root_may_be_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "a.png").write_bytes(file_of(RAMP))
