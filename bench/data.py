@@ -44,6 +44,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from loaders import LOADERS, LONGEST, Pass
+from ratios import ratio
 
 SIZES = {"photos": 2000, "large photos": 300, "clips": 2000, "census": 10**9, "tokens": 20_000}
 # Whole batches, of which two threads take as many each.
@@ -167,14 +168,6 @@ def rates(folder: Path, sizes: dict[str, int], loaders: list[str], rounds: int) 
     return found
 
 
-def ratio(values: np.ndarray, base: np.ndarray) -> tuple[float, float, float]:
-    """The median of the ratios of what was measured in one round, and its interval."""
-    ratios = values / base
-    draw = np.random.default_rng(0)
-    medians = np.median(draw.choice(ratios, (2000, len(ratios))), axis=1)
-    return float(np.median(ratios)), *map(float, np.quantile(medians, [0.025, 0.975]))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "plait-data")
@@ -200,7 +193,7 @@ def main() -> None:
     rows = []
     for job, by_loader in found.items():
         for name, values in by_loader.items():
-            median, low, high = ratio(np.array(values), np.array(by_loader["plait"]))
+            median, low, high = ratio(values, by_loader["plait"])
             rows.append(
                 {"job": job, "loader": name, "a_second": round(float(np.median(values)))}
                 | {"to_plait": round(median, 3), "low": round(low, 3), "high": round(high, 3)}

@@ -100,9 +100,14 @@ class Bare(Loader):
 
 
 class Plait(Loader):
-    """The batches that `fit` reads, of media that are too many to be kept in memory."""
+    """The batches that `fit` reads, of media that are too many to be kept in memory.
+
+    Those of files are made once and a pass is an epoch of them, as with the other loaders; a table is
+    read anew in each pass.
+    """
 
     cache_bytes: int | None = 0
+    one_for_all = ("photos", "large photos", "clips")
 
     def prepared(self, job: str) -> Pass | None:
         from plait.data import _feature_rows
@@ -161,8 +166,13 @@ class Plait(Loader):
         fitted = fit_features(features, Table.read(path))
         first = next(iter(features))
 
+        def made() -> PlaitBatches:
+            return PlaitBatches(Table.read(path), fitted, {}, batch_size=BATCH[job], workers=0)
+
+        once = made() if job in self.one_for_all else None
+
         def read() -> Batches:
-            batches = PlaitBatches(Table.read(path), fitted, {}, batch_size=BATCH[job], workers=0)
+            batches = made() if once is None else once
             # What `Batches` does in a fit, but that nothing is begun of the next epoch.
             reader = ReadAhead(partial(batches.batch, 0), CORES, 8)
             for index in range(len(batches)):
@@ -177,6 +187,7 @@ class PlaitKeeping(Plait):
     """The first epoch of media that are kept in memory, so that later ones need not decode."""
 
     cache_bytes = None
+    one_for_all = ()
 
     def prepared(self, job: str) -> Pass | None:
         return None if job in ("census", "tokens") else super().prepared(job)
