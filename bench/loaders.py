@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -170,11 +171,12 @@ class Plait(Loader):
             return PlaitBatches(Table.read(path), fitted, {}, batch_size=BATCH[job], workers=0)
 
         once = made() if job in self.one_for_all else None
+        epochs = count()
 
         def read() -> Batches:
             batches = made() if once is None else once
             # What `Batches` does in a fit, but that nothing is begun of the next epoch.
-            reader = ReadAhead(partial(batches.batch, 0), CORES, 8)
+            reader = ReadAhead(partial(batches.batch, next(epochs)), CORES, 8)
             for index in range(len(batches)):
                 x, *_ = reader.get(index, range(index + 1, len(batches)))
                 rows = min(BATCH[job], batches.rows - index * BATCH[job])

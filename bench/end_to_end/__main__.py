@@ -207,8 +207,7 @@ def main() -> None:
             **compared(found),
             "ask": answers(folder, folder / "out" / "plait", 1 if given.quick else 5),
         }
-        if not given.quick:
-            result["phases"] = phases(folder)
+        result["phases"] = phases(folder, 1 if given.quick else 3)
         if seeds:
             result["scores"] = scored(folder, seeds)
     for name, value in result.items():
@@ -243,13 +242,13 @@ def compared(found: dict[str, list[dict]]) -> dict:
     return result
 
 
-def phases(folder: Path, rounds: int = 3) -> dict[str, dict[str, float]]:
-    """Seconds of each phase of a fit, nothing compiled and again: medians."""
+def phases(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
+    """Seconds of each phase of a fit and in all, and of CPU, nothing compiled and again: medians."""
     told: dict[str, list[dict]] = {"phases": [], "phases again": []}
     for number in range(rounds):
         for program, runs in told.items():
             done = run(program, folder, number, folder / "caches")
-            runs.append({**done["phases"], "whole": done["seconds"]})
+            runs.append({**done["phases"], "whole": done["seconds"], "cpu": done["cpu"]})
     return {
         program: {name: round(statistics.median(r[name] for r in runs), 2) for name in runs[0]}
         for program, runs in told.items()

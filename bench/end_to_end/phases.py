@@ -2,7 +2,7 @@
 
     python phases.py CONFIG OUT SEED
 
-Prints one line of JSON. CPU seconds, `cpu`, are those of the whole process.
+Prints one line of JSON: `phases`, and the CPU seconds of the process, `cpu`.
 """
 
 import time
@@ -51,7 +51,7 @@ def main(config, out, seed):
     learner.fit(loaded.data.tables(), run=out, root=loaded.root, verbose=False, callbacks=[clock])
     clock.end("save")
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({"phases": {**clock.phases, "cpu": used.ru_utime + used.ru_stime}}))
+    print(json.dumps({"phases": clock.phases, "cpu": used.ru_utime + used.ru_stime}))
 
 
 if __name__ == "__main__":

@@ -169,13 +169,13 @@ class Learner:
         callbacks: Sequence[keras.callbacks.Callback],
         verbose: bool,
         scored_on: Table | None = None,
-    ) -> Scores:
+    ) -> Scores | None:
         """`fit`, from the rows of each part on, in the block of the run; the scores on further rows."""
 
-        def scored(trained: Trained) -> Scores:
+        def when_trained(trained: Trained) -> Scores | None:
             self._predictor, self._model = trained.predictor, trained.model
             self.history = trained.history
-            return {} if scored_on is None else self.evaluate(scored_on)
+            return None if scored_on is None else self.evaluate(scored_on)
 
         ready = self._prepared(parts, run)
         return run_once(
@@ -183,7 +183,7 @@ class Learner:
             self.balancing,
             self._documents(ready),
             run,
-            scored,
+            when_trained,
             callbacks=callbacks,
             verbose=verbose,
         )
@@ -290,7 +290,7 @@ class Learner:
             def scored(rows: Parts, run: Run | None) -> Scores:
                 parts = {"train": table.take(rows.train), "validation": table.take(rows.validation)}
                 learner = Learner(**arguments)
-                return learner._learn(parts, run, (), verbose, table.take(rows.test))
+                return learner._learn(parts, run, (), verbose, table.take(rows.test)) or {}
 
             return run_folds(every, held, scored, verbose)
 

@@ -184,7 +184,7 @@ class FeatureRows:
             for name in columns:
                 encode(name)
         else:
-            # Arrow and NumPy hold up no other thread.
+            # Most of it is Arrow's and NumPy's, which hold up no other thread.
             with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
                 list(pool.map(encode, columns))
         return whole

@@ -9,7 +9,7 @@ from keras import ops
 from plait._dropout import Dropout
 from plait._ranges import demand_channels, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
-from plait.encoders._patch_conv import PatchConv
+from plait.encoders._patch_product import patch_product
 from plait.encoders._residual_block import built_block
 
 # By the picture's shorter side: the size of the patches that the first convolution steps by.
@@ -74,8 +74,7 @@ class ImageConv(Encoder):
         self.steps, self.stages = [], []
         for stage, count in enumerate(channels):
             stride = step if stage == 0 else 2
-            kind = keras.layers.Conv2D if stage else PatchConv
-            conv = kind(
+            conv = keras.layers.Conv2D(
                 count,
                 stride + 1 if stage else stride + 2,
                 strides=stride,
@@ -108,10 +107,10 @@ class ImageConv(Encoder):
     def call(
         self, values: Any, lengths: Any = None, training: bool | None = None
     ) -> dict[str, Any]:
-        maps = []
+        maps: list[Any] = []
         x = values
         for step, blocks in zip(self.steps, self.stages, strict=True):
-            x = step(x)
+            x = step(x) if maps else patch_product(step, x)
             for block in blocks:
                 x = block(x, training=training)
             maps.append(x)

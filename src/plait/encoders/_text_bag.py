@@ -81,11 +81,11 @@ class TextBag(Encoder):
 
     def for_feature(self, feature: Any) -> Encoder:
         known = super().for_feature(feature)
-        texts = feature.for_encoder.get("texts")
-        if self.gram_dropout is not None or not texts:
+        if self.gram_dropout is not None:
             return known
-        share = _GRAM_DROPOUT * min(1.0, feature.for_encoder["vocabulary"] / texts)
-        return type(self).from_config({**known.get_config(), "gram_dropout": share})
+        found, texts = (feature.for_encoder.get(name) for name in ("vocabulary", "texts"))
+        share = min(1.0, found / texts) if found and texts else 1.0
+        return type(self).from_config({**known.get_config(), "gram_dropout": share * _GRAM_DROPOUT})
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         self._demand_fitted("n-grams there are", "Text")

@@ -29,6 +29,8 @@ def wave_samples(data: bytes) -> tuple[int, np.ndarray] | None:
         if kind == b"data":
             return None if form is None else _samples(data, place, size, form)
         if kind == b"fmt " and size >= 16:
+            if form is not None:
+                return None
             form = struct.unpack_from("<HHiIHH", data, place)
         place += size + size % 2
     return None

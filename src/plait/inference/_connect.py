@@ -1,8 +1,9 @@
 """From declared features and tasks to one functional Keras graph."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import keras
@@ -13,7 +14,7 @@ from plait.features import Feature
 from plait.fusion import Fusion
 from plait.inference._check_names import check_names
 from plait.inference._fresh_state import in_fresh_state
-from plait.inference._initial_values import make
+from plait.inference._initial_values import make_variables
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._parts import FUSION, HEADS, TRUNK, names_of, part_of
 from plait.sharing import Sharing
@@ -62,14 +63,29 @@ def connect(
     """
     check_names(features, tasks)
 
-    def build() -> tuple[Tensors, Tensors]:
-        with keras.StatelessScope(initialize_variables=False) as scope:
-            inputs, outputs = graph(features, tasks, fusion, sharing, width, precision)
-            variables = keras.Model(inputs, outputs).variables
-        make(variables, scope)
-        return inputs, outputs
+    declared = partial(graph, features, tasks, fusion, sharing, width, precision)
+    try:
+        made = in_fresh_state(lambda: _drawn_on_host(declared), seed)
+    except Exception:
+        made = None  # Keras' own way has the last word, and says what is wrong.
+    return made or in_fresh_state(declared, seed)
 
-    return in_fresh_state(build, seed)
+
+def _drawn_on_host(
+    declared: Callable[[], tuple[Tensors, Tensors]],
+) -> tuple[Tensors, Tensors] | None:
+    """The graph with weights that NumPy has drawn.
+
+    None where a layer, such as one that brings weights of its own, assigned to a variable while it was
+    built: it may have read others, too, which would have other values later.
+    """
+    with keras.StatelessScope(initialize_variables=False) as scope:
+        inputs, outputs = declared()
+        variables = keras.Model(inputs, outputs).variables
+    if any(scope.get_current_value(variable) is not None for variable in variables):
+        return None
+    make_variables(variables)
+    return inputs, outputs
 
 
 @dataclass(frozen=True)

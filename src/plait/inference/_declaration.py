@@ -25,7 +25,7 @@ from plait.inference._archive import Archive, ArrayForm
 from plait.inference._check_names import check_names
 from plait.inference._connect import Precision, Tensors, connect, graph
 from plait.inference._fresh_state import in_fresh_state
-from plait.inference._initial_values import begin_with, make
+from plait.inference._initial_values import begin_with, make_variables
 from plait.inference._rows import check_columns
 from plait.inference._weights import forms_of, weights_of
 from plait.sharing import Sharing
@@ -113,13 +113,13 @@ class Declaration:
         self._keep_compiled()
 
         def build() -> keras.Model:
-            with keras.StatelessScope(initialize_variables=False) as scope:
+            with keras.StatelessScope(initialize_variables=False):
                 model = keras.Model(*graph(*self._graph))
                 forms = forms_of(model)
             archive.check(forms)
             for name, variable in weights_of(model).items():
                 begin_with(variable, partial(archive.read, name, forms[name]))
-            make(model.variables, scope)
+            make_variables(model.variables)
             return model
 
         return in_fresh_state(build, seed=0)

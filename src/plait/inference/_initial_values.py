@@ -1,4 +1,4 @@
-"""What a model's variables begin with: drawn by NumPy, the same on every backend and device."""
+"""What a model's variables begin with: drawn by NumPy, whatever the backend."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -13,23 +13,27 @@ _Draw = Callable[[Any, tuple[int, ...]], np.ndarray]
 _STD_OF_TRUNCATED = 0.87962566103423978
 
 
+class _Given:
+    """An initializer whose values are there."""
+
+    def __init__(self, values: Callable[[], np.ndarray]) -> None:
+        self.values = values
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        return keras.ops.convert_to_tensor(self.values(), dtype=dtype)
+
+
 def begin_with(variable: keras.Variable, values: Callable[[], np.ndarray]) -> None:
     """Gives a variable that is not yet made, as in a `StatelessScope`, the values to be made with."""
-
-    def initializer(shape: Any, dtype: Any = None) -> Any:
-        return keras.ops.convert_to_tensor(values(), dtype=dtype)
-
-    variable._initializer = initializer
+    variable._initializer = _Given(values)
 
 
-def make(variables: Iterable[keras.Variable], scope: keras.StatelessScope) -> None:
+def make_variables(variables: Iterable[keras.Variable]) -> None:
     """Makes what a `StatelessScope` has left unmade; what Keras' initializers draw, NumPy draws.
 
     JAX compiles a program for each shape that it draws. An initializer of the user's own, or one that
-    shares a `SeedGenerator`, is asked as Keras asks it. What a layer assigned within the scope, as one
-    that brings weights of its own does, is kept.
+    shares a `SeedGenerator`, is asked as Keras asks it.
     """
-    variables = list(variables)
     for variable in variables:
         initializer = variable._initializer
         draw = _DRAWS.get(type(initializer).__call__)
@@ -37,9 +41,6 @@ def make(variables: Iterable[keras.Variable], scope: keras.StatelessScope) -> No
             begin_with(variable, partial(draw, initializer, tuple(variable.shape)))
     with keras.StatelessScope():
         pass  # leaving it makes the variables
-    for variable in variables:
-        if (assigned := scope.get_current_value(variable)) is not None:
-            variable.assign(assigned)
 
 
 def _variance_scaling(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -78,6 +79,8 @@ def _uniform(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _orthogonal(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
+    if len(shape) < 2:
+        raise ValueError(f"Orthogonal is for weights of two axes and more. Received: {shape}.")
     rows, columns = math.prod(shape[:-1]), shape[-1]
     drawn = _standard_normal(initializer.seed, (max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(drawn)
@@ -91,7 +94,7 @@ def _constant(value: float) -> _Draw:
 
 
 def _generator(seed: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(seed))
+    return np.random.Generator(np.random.Philox(seed & 0xFFFFFFFF))
 
 
 def _standard_uniform(seed: int, shape: tuple[int, ...]) -> np.ndarray:

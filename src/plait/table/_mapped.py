@@ -1,6 +1,7 @@
 """Arrow columns in a file that is mapped into memory, of which little is held at a time."""
 
 import mmap
+import threading
 from typing import IO
 
 import pyarrow as pa
@@ -28,13 +29,17 @@ class Mapped:
     def __init__(self, file: IO[bytes]) -> None:
         self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._touched = 0
+        self._counting = threading.Lock()
         self.table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(self._map))).read_all()
 
     def count(self, size: int, cells: int = 0) -> None:
         """Counts what is read of it: so many bytes in a row, and so many cells here and there."""
-        self._touched += size + cells * _PAGES
-        if self._touched > _HELD:
-            self._touched = 0
+        with self._counting:
+            self._touched += size + cells * _PAGES
+            much = self._touched > _HELD
+            if much:
+                self._touched = 0
+        if much:
             self.release()
 
     def release(self) -> None:

@@ -37,16 +37,18 @@ def stream_json(path: Path) -> Stream:
 def _blocks(path: Path) -> Iterator[bytes]:
     """The file in parts of whole lines."""
     with pa.input_stream(str(path)) as stream:
-        held = b""
+        begun: list[bytes] = []
         while data := stream.read(_BLOCK):
             lines, newline, rest = data.rpartition(b"\n")
-            if newline and (block := held + lines).strip():
-                yield block
-            held = rest if newline else held + rest
-            if len(held) > _LONGEST:
+            if newline:
+                if (block := b"".join([*begun, lines])).strip():
+                    yield block
+                begun = []
+            begun.append(rest)
+            if sum(map(len, begun)) > _LONGEST:
                 raise pa.ArrowInvalid(f"a row has more than {_LONGEST:,} bytes")
-        if held.strip():
-            yield held
+        if (block := b"".join(begun)).strip():
+            yield block
 
 
 def _read(block: bytes, schema: pa.Schema | None = None) -> pa.Table:

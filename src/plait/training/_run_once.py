@@ -21,11 +21,11 @@ def run_once(
     balancing: Balancer | None,
     documents: Mapping[str, Any],
     run: Run | None,
-    scored: Callable[[Trained], Scores],
+    when_trained: Callable[[Trained], Scores | None],
     *,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: bool = True,
-) -> Scores:
+) -> Scores | None:
     """Trains in the block of a run, and leaves there what came of it.
 
     Args:
@@ -33,13 +33,13 @@ def run_once(
         balancing: see `train`.
         documents: what is known of it before it trains; see `begin_documents`.
         run: holds its folder; None for none.
-        scored: called when training is over and nothing of it is written yet; gives the scores on
-            further rows, which are written, too; empty without such rows.
+        when_trained: called when training is over and nothing of it is written yet; gives the scores
+            on further rows, which are written, too; None without such rows.
         callbacks: Keras' own.
         verbose: whether to print the choices made, a progress bar and the outcome.
 
     Returns:
-        What `scored` gave.
+        What `when_trained` gave.
 
     Raises:
         PlaitError: see `train` and `Run`.
@@ -73,10 +73,10 @@ def run_once(
         findings = {"train": ready.batches.findings}
         if ready.validation is not None:
             findings["validation"] = ready.validation.rows.findings
-        scores = scored(trained)
+        scores = when_trained(trained)
         if run is not None:
             came = outcome_documents(trained.best, ready.coverage, findings)
-            if scores:
+            if scores is not None:
                 came[SCORES] = scores
             write_run(run.folder, trained.predictor, trained.history, came)
     if verbose:

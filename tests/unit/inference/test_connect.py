@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from plait.encoders import NumberEmbedding
 from plait.errors import ConfigError
 from plait.features import Number
 from plait.inference import Predictor, check_names, connect
@@ -146,3 +147,50 @@ def test_two_tasks_never_answer_in_one_column():
     tasks = {"t": Binary(), "t.probability": Regression()}
     with pytest.raises(ConfigError, match=r"'t' and 't.probability' would both answer"):
         check_names({"a": Number()}, tasks)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Brings(NumberEmbedding):
+    """An encoder that assigns, or makes a variable of an array, while it is built."""
+
+    def __init__(self, width=4, how="assigns", **kwargs):
+        super().__init__(width, **kwargs)
+        self.how = how
+
+    def build(self, values_shape, lengths_shape=None):
+        super().build(values_shape, lengths_shape)
+        if self.how == "assigns":
+            self.twin = self.add_weight(shape=(2, 3), initializer="glorot_uniform")
+            self.first = self.add_weight(shape=(2, 3), initializer="zeros")
+            self.first.assign(self.twin)
+        else:
+            self.first = keras.Variable(np.ones((2, 3), "float32"))
+
+    def get_config(self):
+        return {**super().get_config(), "how": self.how}
+
+
+def bringing(how):
+    features = {**tiny.features(), "age": Number(encoder=Brings(4, how=how))}
+    return Predictor.build(tiny.declaration(features=features))
+
+
+@pytest.mark.backends
+def test_weights_that_a_layer_brings_are_what_it_begins_with(tmp_path):
+    predictor = bringing("assigns")
+    encoder = predictor.model.get_layer("age__encoder")
+    first, twin = (keras.ops.convert_to_numpy(w) for w in (encoder.first, encoder.twin))
+    assert first.any()
+    np.testing.assert_array_equal(first, twin)
+    # What was learnt is not what it began with.
+    encoder.first.assign(np.full((2, 3), 7.0))
+    predictor.save(tmp_path / "m.plait")
+    again = Predictor.load(tmp_path / "m.plait", custom_objects={"Brings": Brings})
+    again = again.model.get_layer("age__encoder")
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(again.first), np.full((2, 3), 7.0))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(again.twin), twin)
+
+
+def test_a_layer_may_make_a_variable_of_an_array():
+    encoder = bringing("of an array").model.get_layer("age__encoder")
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(encoder.first), np.ones((2, 3)))

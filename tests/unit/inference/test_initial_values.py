@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from plait.inference._initial_values import make
+from plait.inference._initial_values import make_variables
 
 KERNEL = (3, 3, 64, 96)
 FLAT = (300, 200)
@@ -10,25 +10,12 @@ BIASES = (20_000,)
 GOLDEN = np.float32([[-0.07638124, -0.18090501], [-0.3356249, -0.64334893]])
 
 
-class Maker(keras.layers.Layer):
-    """A weight, and what it is given once it is there."""
-
-    def __init__(self, initializer, shape, assigned=None):
-        super().__init__()
-        self.initializer, self.shape, self.assigned = initializer, shape, assigned
-
-    def build(self, shape=None):
-        self.weight = self.add_weight(shape=self.shape, initializer=self.initializer)
-        if self.assigned is not None:
-            self.weight.assign(self.assigned)
-
-
-def made(initializer, shape, assigned=None):
-    layer = Maker(initializer, shape, assigned)
-    with keras.StatelessScope(initialize_variables=False) as scope:
-        layer.build()
-    make(layer.variables, scope)
-    return keras.ops.convert_to_numpy(layer.weight)
+def made(initializer, shape):
+    layer = keras.layers.Layer()
+    with keras.StatelessScope(initialize_variables=False):
+        weight = layer.add_weight(shape=shape, initializer=initializer)
+    make_variables([weight])
+    return keras.ops.convert_to_numpy(weight)
 
 
 @pytest.mark.parametrize("shape", [KERNEL, FLAT, BIASES], ids=len)
@@ -87,9 +74,10 @@ def test_the_same_on_every_backend():
     np.testing.assert_allclose(drawn, GOLDEN, rtol=1e-6)
 
 
-@pytest.mark.backends
-def test_what_a_layer_assigns_is_kept():
-    np.testing.assert_array_equal(made("zeros", (2,), assigned=[3.0, 4.0]), [3, 4])
+def test_seeds_are_taken_as_keras_takes_them():
+    drawn = [made(keras.initializers.GlorotUniform(seed=s), (2, 2)) for s in (-1, 2**32 - 1, 1)]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert (drawn[0] != drawn[2]).any()
 
 
 def test_initializers_of_the_users_own_are_asked():

@@ -197,3 +197,4 @@ def test_scoring_takes_of_the_time_too_and_the_last_epoch_is_never_cut_by_it():
 def test_the_model_is_the_users_own_again():
     model = trained(settings=replace(SETTINGS, epochs=1, ema=0.5)).model
     assert model.regime == Regime()
+    assert not model.within_epoch
