@@ -66,7 +66,7 @@ def connect(
     declared = partial(graph, features, tasks, fusion, sharing, width, precision)
     try:
         made = in_fresh_state(lambda: _drawn_on_host(declared), seed)
-    except Exception:
+    except ValueError:  # a variable of an array, which Keras refuses there; or a mistake
         made = None  # Keras' own way has the last word, and says what is wrong.
     return made or in_fresh_state(declared, seed)
 

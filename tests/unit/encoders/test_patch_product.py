@@ -30,10 +30,10 @@ def test_it_is_the_convolution(height, width, size, stride):
     np.testing.assert_allclose(given, wanted, atol=1e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="the other backends convolve")
 def test_its_gradient_is_the_convolutions():
-    jax = pytest.importorskip("jax")
-    if keras.backend.backend() != "jax":
-        pytest.skip("the other backends convolve")
+    import jax
+
     conv, x = convolution(6, 4, (2, 18, 21, 3))
 
     def loss(weights, product):
