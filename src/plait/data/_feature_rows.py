@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from plait._disk_cache import DiskCache
+from plait.data._encoded_rows import absent, arrays_of, filled_up, row_bytes, taken
+from plait.data._kept import Kept
 from plait.data._recycled import Recycled
 from plait.features import ArraySpec, BrokenCell, Encoded, Feature, MediaFeature
 from plait.table import Column, Table
@@ -72,7 +74,7 @@ class FeatureRows:
         self._disk = disk
         self._lock = threading.Lock()
         self._columns: dict[str, Column] = {}
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, Kept] = {}
         self._memory: dict[str, Recycled] = {}
         alike: dict[ArraySpec, dict[str, Column]] = {}
         for name, feature in self.features.items():
@@ -80,7 +82,7 @@ class FeatureRows:
             if where not in table:
                 continue
             column = table.column(where)
-            size = self.rows * _row_bytes(feature)
+            size = self.rows * row_bytes(feature)
             if not feature.lazy and size <= whole_bytes:
                 whole_bytes -= size
                 alike.setdefault(feature.spec, {})[name] = column
@@ -89,7 +91,7 @@ class FeatureRows:
             self._memory[name] = Recycled()
             if feature.lazy and size <= cache_bytes:
                 cache_bytes -= size
-                self._kept[name] = _Kept.empty(feature, self.rows)
+                self._kept[name] = Kept.empty(feature.spec, self.rows)
         self._whole = [self._encoded_whole(spec, columns) for spec, columns in alike.items()]
         self._apart = [n for n in self.features if not any(n in w.names for w in self._whole)]
 
@@ -129,33 +131,33 @@ class FeatureRows:
         for whole in self._whole:
             x |= whole.inputs(indices, size)
         for name in self._apart:
-            arrays = _arrays(self._rows(name, indices, size))
+            arrays = arrays_of(self._rows(name, indices, size))
             x |= {f"{name}{suffix}": values for suffix, values in arrays.items()}
         return x
 
     @property
     def row_bytes(self) -> int:
         """What one row of the inputs takes in memory."""
-        return sum(map(_row_bytes, self.features.values()))
+        return sum(map(row_bytes, self.features.values()))
 
     @property
     def unread_bytes(self) -> int:
         """The memory that rows will take which are kept once they are read, and are not yet."""
         return sum(
-            int((~kept.known).sum()) * _row_bytes(self.features[name])
+            int((~kept.known).sum()) * row_bytes(self.features[name])
             for name, kept in self._kept.items()
         )
 
     def _rows(self, name: str, indices: np.ndarray, size: int) -> Encoded:
         feature = self.features[name]
         if name not in self._columns:
-            return _empty(feature.spec, size)
+            return absent(feature.spec, size)
         kept = self._kept.get(name)
         if kept is not None and kept.known[indices].any():
             new = np.unique(indices[~kept.known[indices]])
             if len(new):
                 kept.keep(new, self._decoded(name, new))
-            return _taken(kept.encoded, indices, size)
+            return kept.taken(indices, size)
         once, places = np.unique(indices, return_inverse=True)
         repeated = len(once) < len(indices)
         rows = once if repeated else indices
@@ -163,13 +165,13 @@ class FeatureRows:
         if kept is not None:
             kept.keep(rows, decoded)
         if repeated:
-            return _taken(decoded, places, size)
+            return taken(decoded, places, size)
         whole = len(indices) == size and decoded.values.dtype == feature.spec.dtype
-        return decoded if whole else _filled_up(feature, decoded, size)
+        return decoded if whole else filled_up(feature.spec, decoded, size)
 
     def _encoded_whole(self, spec: ArraySpec, columns: Mapping[str, Column]) -> "_Whole":
         """All cells of features of one form as arrays, some megabytes of them at a time."""
-        whole = _Whole(list(columns), _empty(spec, self.rows, len(columns)))
+        whole = _Whole(list(columns), absent(spec, self.rows, len(columns)))
 
         def encode(name: str) -> None:
             start = 0
@@ -220,79 +222,18 @@ class _Whole:
     encoded: Encoded
 
     def __post_init__(self) -> None:
-        self._keys = {suffix: [n + suffix for n in self.names] for suffix in _arrays(self.encoded)}
+        self._keys = {suffix: [n + suffix for n in self.names] for suffix in arrays_of(self.encoded)}
 
     def put(self, name: str, rows: slice, encoded: Encoded) -> None:
         """Writes rows of one feature."""
-        place, arrays = self.names.index(name), _arrays(encoded)
-        for suffix, values in _arrays(self.encoded).items():
+        place, arrays = self.names.index(name), arrays_of(encoded)
+        for suffix, values in arrays_of(self.encoded).items():
             values[rows, place] = arrays[suffix]
 
     def inputs(self, indices: np.ndarray, size: int) -> Inputs:
         """Some of the rows as inputs, with absent ones behind them up to `size`."""
         x: Inputs = {}
-        for suffix, values in _arrays(_taken(self.encoded, indices, size)).items():
+        for suffix, values in arrays_of(taken(self.encoded, indices, size)).items():
             by_feature = np.ascontiguousarray(values.swapaxes(0, 1))
             x |= zip(self._keys[suffix], by_feature, strict=True)
         return x
-
-
-@dataclass
-class _Kept:
-    """Decoded rows, and which of them are there."""
-
-    encoded: Encoded
-    known: np.ndarray
-
-    @classmethod
-    def empty(cls, feature: Feature, rows: int) -> "_Kept":
-        return cls(_empty(feature.spec, rows), np.zeros(rows, bool))
-
-    def keep(self, indices: np.ndarray, encoded: Encoded) -> None:
-        # Two threads may decode one row; both write the same values, and `known` comes last.
-        _put(self.encoded, indices, encoded)
-        self.known[indices] = True
-
-
-def _empty(spec: ArraySpec, *rows: int) -> Encoded:
-    """Rows in which a feature of that form is absent."""
-    lengths = np.zeros(rows, "int32") if spec.lengths else None
-    return Encoded(np.zeros((*rows, *spec.shape), spec.dtype), np.zeros(rows, bool), lengths)
-
-
-def _arrays(encoded: Encoded) -> dict[str, np.ndarray]:
-    """The arrays by what is added to a feature's name in the inputs."""
-    arrays = {"": encoded.values, "__present": encoded.present}
-    return arrays if encoded.lengths is None else {**arrays, "__length": encoded.lengths}
-
-
-def _put(into: Encoded, rows: np.ndarray | slice, encoded: Encoded) -> None:
-    arrays = _arrays(encoded)
-    for suffix, values in _arrays(into).items():
-        values[rows] = arrays[suffix]
-
-
-def _filled_up(feature: Feature, encoded: Encoded, size: int) -> Encoded:
-    """The rows, with absent ones behind them up to `size`."""
-    filled = _empty(feature.spec, size)
-    _put(filled, slice(len(encoded.present)), encoded)
-    return filled
-
-
-def _taken(encoded: Encoded, indices: np.ndarray, size: int) -> Encoded:
-    """Some of the rows, with absent ones behind them up to `size`."""
-
-    def some(values: np.ndarray) -> np.ndarray:
-        out = np.empty((size, *values.shape[1:]), values.dtype)
-        # Any other mode than "clip" writes to a copy of `out` first.
-        np.take(values, indices, axis=0, out=out[: len(indices)], mode="clip")
-        out[len(indices) :] = 0
-        return out
-
-    lengths = None if encoded.lengths is None else some(encoded.lengths)
-    return Encoded(some(encoded.values), some(encoded.present), lengths)
-
-
-def _row_bytes(feature: Feature) -> int:
-    spec = feature.spec
-    return int(np.prod(spec.shape, dtype="int64")) * np.dtype(spec.dtype).itemsize
