@@ -3,6 +3,7 @@
     python bench/end_to_end               # times and scores, an hour and a quarter on two cores
     python bench/end_to_end --no-scores   # times alone, an hour
     python bench/end_to_end --quick       # a small job, under a minute
+    python bench/end_to_end --large --rounds 2 --no-scores   # for a GPU
 
 The job is that of `job.py`: 2,000 rows of a 64 x 64 PNG, a caption, three numbers and two
 categories; four things to answer; five epochs in batches of 32. The programs, each a process of its
@@ -14,6 +15,10 @@ own, in turn, round by round:
   programs.
 - `plait again`: the same with the cache that the first one left.
 - `same`, `same again`: `same.py`, plait with the very layers of `keras`, from the files.
+
+The large job is for a GPU: 8,000 rows, JPEGs of 224 x 224, batches of 64, and ResNet-50 as the trunk of
+all but `plait`. What it costs to ask is left out. The share of the steady epochs in which the GPU is
+busy is told, where `pynvml` is installed.
 
 A ratio is the median of the pairs, one a round, with the 95 % bootstrap interval of that median,
 whose upper end counts. The fastest of the programs by hand is the one with the lower median. Scores
@@ -42,12 +47,14 @@ import time
 from pathlib import Path
 
 import job
+from busy import Busy, device
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent))
 
 from ratios import ratio
 
+PLAIT = [str(Path(sys.executable).with_name("plait"))]
 PROGRAMS = ("torch", "keras", "plait", "plait again", "same", "same again")
 _ONE_ROW = """
 import json, statistics, sys, time
@@ -69,17 +76,14 @@ print(json.dumps(1e3 * statistics.median(took[20:])))
 def command(program: str, folder: Path, out: Path, seed: int, score: bool) -> list[str]:
     """What runs a program."""
     name = program.split(maxsplit=1)[0]
+    made = job.Job.of(folder)
+    size = [f"features.picture.Image.size={made.side}", f"training.batch_size={made.batch}"]
     if name == "plait":
-        run = [str(Path(sys.executable).with_name("plait")), "fit", str(folder / "default.yaml")]
-        return [*run, "--run", str(out), "--seed", str(seed)]
+        run = [*PLAIT, "fit", str(folder / "default.yaml"), "--run", str(out), "--seed", str(seed)]
+        return [*run, *(part for each in size for part in ("--set", each))]
     if name == "phases":
-        return [
-            sys.executable,
-            str(HERE / "phases.py"),
-            str(folder / "default.yaml"),
-            str(out),
-            str(seed),
-        ]
+        phases = [sys.executable, str(HERE / "phases.py"), str(folder / "default.yaml")]
+        return [*phases, str(out), str(seed), *size]
     script = {"torch": "by_hand_torch.py", "keras": "by_hand_keras.py", "same": "same.py"}[name]
     to = out if name == "same" else out.with_suffix(".keras" if name == "keras" else ".pt")
     return [sys.executable, str(HERE / script), str(folder), str(to), str(seed), *["score"] * score]
@@ -95,19 +99,21 @@ def run(program: str, folder: Path, seed: int, caches: Path, score: bool = False
         shutil.rmtree(cache, ignore_errors=True)
     out.parent.mkdir(exist_ok=True)
     began = time.monotonic()
-    done = subprocess.run(
-        command(program, folder, out, seed, score),
-        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with Busy() as busy:
+        done = subprocess.run(
+            command(program, folder, out, seed, score),
+            env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     seconds = time.monotonic() - began
     if done.returncode:
         raise SystemExit(f"{program} failed:\n{done.stdout}\n{done.stderr}")
     told = {"seconds": seconds}
     if name != "plait":
         told |= json.loads(done.stdout.splitlines()[-1])
+        told["busy"] = busy.between(told["ends"][0], told["ends"][-1])
     elif score:
         told["scores"] = evaluated(out, folder / "test.csv")
     return told
@@ -153,11 +159,10 @@ def wall_seconds(arguments: list[str], times: int) -> float:
 
 def answers(folder: Path, model: Path, times: int) -> dict[str, float]:
     """What it costs to ask the model, and to start."""
-    plait = str(Path(sys.executable).with_name("plait"))
     lines = (folder / "test.csv").read_text().splitlines(keepends=True)
     few = folder / "few.csv"
     few.write_text("".join(lines[:501]))
-    ask = [plait, "predict", str(model), str(few), "-o", str(folder / "answers.parquet")]
+    ask = [*PLAIT, "predict", str(model), str(few), "-o", str(folder / "answers.parquet")]
     one = subprocess.run(
         [sys.executable, "-c", _ONE_ROW, str(model), str(folder / "test.csv")],
         capture_output=True,
@@ -171,7 +176,7 @@ def answers(folder: Path, model: Path, times: int) -> dict[str, float]:
     return {
         "predict_500_cpu_s": round(statistics.median(cpu_seconds(ask) for _ in range(times)), 2),
         "one_row_ms": round(json.loads(one.stdout.splitlines()[-1]), 2),
-        "help_s": round(wall_seconds([plait, "--help"], times), 3),
+        "help_s": round(wall_seconds([*PLAIT, "--help"], times), 3),
         "import_adds_s": round(imports[0] - imports[1], 3),
     }
 
@@ -181,18 +186,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--no-scores", action="store_true")
+    parser.add_argument("--large", action="store_true", help="the job for a GPU")
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
     rounds, seeds, programs = given.rounds, 0 if given.no_scores else given.seeds, PROGRAMS
+    made = job.LARGE if given.large else job.SMALL
     if given.quick:
         rounds, seeds, programs = 1, 0, ("keras", "plait", "plait again")
+        made = made._replace(rows=200)
     for name in [n for n in os.environ if n.startswith(("PLAIT_", "JAX_", "XLA_"))]:
         del os.environ[name]
     os.environ["KERAS_BACKEND"] = "jax"
     found: dict[str, list[dict]] = {program: [] for program in programs}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        job.make(folder, 200 if given.quick else job.ROWS)
+        job.make(folder, made)
         shutil.copy(HERE / "default.yaml", folder)
         for number in range(rounds):
             for program in programs:
@@ -203,11 +211,14 @@ def main() -> None:
         result = {
             "bench": "end_to_end",
             "cores": os.cpu_count(),
+            "gpu": device(),
+            "job": made._asdict(),
             "quick": given.quick,
             **compared(found),
-            "ask": answers(folder, folder / "out" / "plait", 1 if given.quick else 5),
         }
-        result["phases"] = phases(folder, 1 if given.quick else 3)
+        if not given.large:
+            result["ask"] = answers(folder, folder / "out" / "plait", 1 if given.quick else 5)
+        result["phases"] = phases(folder, 1 if given.quick or given.large else 3)
         if seeds:
             result["scores"] = scored(folder, seeds)
     for name, value in result.items():
@@ -230,6 +241,10 @@ def compared(found: dict[str, list[dict]]) -> dict:
         "fastest_by_hand": fastest,
         "whole_of_fastest": whole,
     }
+    for program, runs in found.items():
+        busy = [told["busy"] for told in runs if told.get("busy") is not None]
+        if busy:
+            result.setdefault("busy", {})[program] = round(statistics.median(busy), 3)
     if "same" in found:
         steady = {
             program: [statistics.mean(told["epochs"][1:]) for told in found[program]]
@@ -248,7 +263,9 @@ def phases(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
     for number in range(rounds):
         for program, runs in told.items():
             done = run(program, folder, number, folder / "caches")
-            runs.append({**done["phases"], "whole": done["seconds"], "cpu": done["cpu"]})
+            busy = {} if done["busy"] is None else {"busy": done["busy"]}
+            phases = {**done["phases"], "whole": done["seconds"], "cpu": done["cpu"], **busy}
+            runs.append(phases)
     return {
         program: {name: round(statistics.median(r[name] for r in runs), 2) for name in runs[0]}
         for program, runs in told.items()

@@ -15,6 +15,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 import keras
 import numpy as np
 import pyarrow.csv as pa_csv
+from job import Job
 from PIL import Image
 
 TASKS = {"shape": 5, "tone": 2, "match": 2}
@@ -50,13 +51,23 @@ def arrays(folder, part, made=None):
     return x, y, made
 
 
-def network():
-    picture = keras.Input((64, 64, 3), name="picture")
-    z = picture
+def trunk(job):
+    """What looks at a picture, up to a vector."""
+    shape = (job.side, job.side, 3)
+    if job.trunk == "resnet":
+        return keras.applications.ResNet50(
+            include_top=False, weights=None, input_shape=shape, pooling="avg"
+        )
+    layers = [keras.Input(shape)]
     for width in (16, 32, 64):
-        z = keras.layers.Conv2D(width, 3, padding="same", activation="relu")(z)
-        z = keras.layers.MaxPooling2D()(z)
-    seen = keras.layers.Dense(64, activation="relu")(keras.layers.Flatten()(z))
+        layers.append(keras.layers.Conv2D(width, 3, padding="same", activation="relu"))
+        layers.append(keras.layers.MaxPooling2D())
+    return keras.Sequential([*layers, keras.layers.Flatten()])
+
+
+def network(job):
+    picture = keras.Input((job.side, job.side, 3), name="picture")
+    seen = keras.layers.Dense(64, activation="relu")(trunk(job)(picture))
     caption = keras.Input((LENGTH,), dtype="int32", name="caption")
     z = keras.layers.Embedding(VOCABULARY, 32, mask_zero=True)(caption)
     said = keras.layers.LSTM(64)(z)
@@ -89,19 +100,21 @@ def network():
 
 class Clock(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
-        self.seconds = []
+        self.seconds, self.ends = [], []
 
     def on_epoch_begin(self, epoch, logs=None):
         self.began = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.seconds.append(time.monotonic() - self.began)
+        self.ends.append(time.monotonic())
+        self.seconds.append(self.ends[-1] - self.began)
 
 
 def main(folder, out, seed, score=None):
     keras.utils.set_random_seed(seed)
     x, y, made = arrays(folder, "train")
-    model = network()
+    job = Job.of(folder)
+    model = network(job)
     model.compile(
         keras.optimizers.Adam(1e-3),
         loss={
@@ -111,9 +124,9 @@ def main(folder, out, seed, score=None):
         metrics={t: ["accuracy"] for t in TASKS} | {"price": ["mae"]},
     )
     clock = Clock()
-    model.fit(x, y, batch_size=32, epochs=5, verbose=0, callbacks=[clock])
+    model.fit(x, y, batch_size=job.batch, epochs=5, verbose=0, callbacks=[clock])
     model.save(out)
-    told = {"epochs": clock.seconds}
+    told = {"epochs": clock.seconds, "ends": clock.ends}
     if score:
         told["scores"] = scores(model, folder, made)
     print(json.dumps(told))

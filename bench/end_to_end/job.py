@@ -1,15 +1,43 @@
 """The job: pictures, captions, numbers and categories with four things to answer, made from a seed."""
 
 import argparse
+import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from PIL import Image, ImageDraw
 
-ROWS = 2_000
-SIDE = 64
+
+class Job(NamedTuple):
+    """How large it is.
+
+    Attributes:
+        rows: to train on; there are as many to test on.
+        side: of a picture, in pixels.
+        batch: rows of a batch.
+        trunk: what looks at a picture: "cnn", three convolutions with max pooling, or "resnet", the 50
+            layers of He et al.
+        ending: of the pictures' files.
+    """
+
+    rows: int = 2_000
+    side: int = 64
+    batch: int = 32
+    trunk: str = "cnn"
+    ending: str = "png"
+
+    @classmethod
+    def of(cls, folder) -> "Job":
+        """The job that was made in a folder."""
+        return cls(**json.loads((Path(folder) / "job.json").read_text()))
+
+
+SMALL = Job()
+LARGE = Job(rows=8_000, side=224, batch=64, trunk="resnet", ending="jpg")
 SHAPES = ("circle", "square", "triangle", "cross", "ring")
 COLOURS = {
     "red": (200, 60, 60),
@@ -35,8 +63,8 @@ _SHOPS = ("north", "south", "east", "west")
 _GRADES = ("A", "B", "C")
 
 
-def make(folder: Path, rows: int = ROWS) -> None:
-    """Writes `train.csv` and `test.csv` of so many rows each, and their pictures.
+def make(folder: Path, job: Job = SMALL) -> None:
+    """Writes `job.json`, `train.csv` and `test.csv`, and their pictures.
 
     - shape (5 classes): what the picture shows.
     - tone (2 classes): whether the caption says more cheerful words than sad ones.
@@ -46,14 +74,16 @@ def make(folder: Path, rows: int = ROWS) -> None:
     """
     for part, seed in (("train", 0), ("test", 1)):
         (folder / part).mkdir(parents=True, exist_ok=True)
-        table = _rows(folder, part, rows, np.random.default_rng(seed))
+        table = _rows(folder, part, job, np.random.default_rng(seed))
         pa_csv.write_csv(table, folder / f"{part}.csv")
+    (folder / "job.json").write_text(json.dumps(job._asdict()))
 
 
-def _rows(folder: Path, part: str, rows: int, draw: np.random.Generator) -> pa.Table:
+def _rows(folder: Path, part: str, job: Job, draw: np.random.Generator) -> pa.Table:
     colours = list(COLOURS)
     columns: dict[str, list] = {name: [] for name in COLUMNS}
-    for n in range(rows):
+    pool = ThreadPoolExecutor()
+    for n in range(job.rows):
         shape, colour = int(draw.integers(5)), colours[int(draw.integers(4))]
         size = int(draw.integers(12, 26))
         match = draw.random() < 0.5
@@ -63,8 +93,9 @@ def _rows(folder: Path, part: str, rows: int, draw: np.random.Generator) -> pa.T
         words = [said, *["happy"] * cheerful, *["sad"] * sad, *draw.choice(_FILLERS, 6)]
         numbers = draw.normal(size=3)
         shop, grade = int(draw.integers(4)), int(draw.integers(3))
-        path = f"{part}/{n}.png"
-        _picture(SHAPES[shape], COLOURS[colour], size, draw).save(folder / path)
+        path = f"{part}/{n}.{job.ending}"
+        picture = _picture(SHAPES[shape], COLOURS[colour], size * job.side // 64, job.side, draw)
+        pool.submit(picture.save, folder / path)
         columns["picture"].append(path)
         columns["caption"].append(" ".join(draw.permutation(words)))
         for i, number in enumerate(numbers):
@@ -76,6 +107,7 @@ def _rows(folder: Path, part: str, rows: int, draw: np.random.Generator) -> pa.T
         columns["match"].append("yes" if match else "no")
         price = 3 * numbers[0] - numbers[1] * numbers[2] + shop + 2 * (grade == 1) + size / 5
         columns["price"].append(float(price + draw.normal() / 2))
+    pool.shutdown()
     return pa.table(columns)
 
 
@@ -95,12 +127,12 @@ COLUMNS = (
 
 
 def _picture(
-    shape: str, colour: tuple[int, int, int], size: int, draw: np.random.Generator
+    shape: str, colour: tuple[int, int, int], size: int, side: int, draw: np.random.Generator
 ) -> Image.Image:
-    noise = draw.integers(100, 156, (SIDE, SIDE, 3), dtype="uint8")
+    noise = draw.integers(100, 156, (side, side, 3), dtype="uint8")
     picture = Image.fromarray(noise)
     pen = ImageDraw.Draw(picture)
-    x, y = (int(v) for v in draw.integers(size, SIDE - size, 2))
+    x, y = (int(v) for v in draw.integers(size, side - size, 2))
     box = (x - size // 2, y - size // 2, x + size // 2, y + size // 2)
     if shape == "circle":
         pen.ellipse(box, fill=colour)
@@ -109,14 +141,16 @@ def _picture(
     elif shape == "triangle":
         pen.polygon([(box[0], box[3]), (box[2], box[3]), (x, box[1])], fill=colour)
     elif shape == "cross":
-        pen.line((x, box[1], x, box[3]), fill=colour, width=5)
-        pen.line((box[0], y, box[2], y), fill=colour, width=5)
+        pen.line((x, box[1], x, box[3]), fill=colour, width=5 * side // 64)
+        pen.line((box[0], y, box[2], y), fill=colour, width=5 * side // 64)
     else:
-        pen.ellipse(box, outline=colour, width=4)
+        pen.ellipse(box, outline=colour, width=4 * side // 64)
     return picture
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    make(parser.parse_args().folder)
+    parser.add_argument("--large", action="store_true", help="for a GPU")
+    given = parser.parse_args()
+    make(given.folder, LARGE if given.large else SMALL)

@@ -1,8 +1,9 @@
 """Where the time of a fit goes, from the start of the process: seconds of each phase.
 
-    python phases.py CONFIG OUT SEED
+    python phases.py CONFIG OUT SEED [KEY=VALUE ...]
 
-Prints one line of JSON: `phases`, and the CPU seconds of the process, `cpu`.
+Prints one line of JSON: `phases`, the CPU seconds of the process, `cpu`, and when each epoch ended, by
+the system's monotonic clock, `ends`.
 """
 
 import time
@@ -24,7 +25,7 @@ class Clock(keras.callbacks.Callback):
 
     def __init__(self):
         super().__init__()
-        self.phases = {}
+        self.phases, self.ends = {}, []
         self.last = BEGAN
 
     def end(self, phase):
@@ -41,17 +42,19 @@ class Clock(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.end("later_epochs" if epoch else "first_epoch")
+        self.ends.append(self.last)
 
 
-def main(config, out, seed):
+def main(config, out, seed, *overrides):
     clock = Clock()
     clock.end("import")
-    loaded = plait.config.load(Path(config), [f"seed={seed}"])
+    loaded = plait.config.load(Path(config), [f"seed={seed}", *overrides])
     learner = plait.config.build_learner(loaded)
     learner.fit(loaded.data.tables(), run=out, root=loaded.root, verbose=False, callbacks=[clock])
     clock.end("save")
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({"phases": clock.phases, "cpu": used.ru_utime + used.ru_stime}))
+    cpu = used.ru_utime + used.ru_stime
+    print(json.dumps({"phases": clock.phases, "cpu": cpu, "ends": clock.ends}))
 
 
 if __name__ == "__main__":

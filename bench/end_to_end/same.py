@@ -15,7 +15,8 @@ from typing import ClassVar
 os.environ["KERAS_BACKEND"] = "jax"
 
 import keras
-from by_hand_keras import Clock
+from by_hand_keras import Clock, trunk
+from job import Job
 from keras import ops
 
 import plait
@@ -32,20 +33,24 @@ def one_token(vector):
 
 @keras.saving.register_keras_serializable(package="bench")
 class Seen(Encoder):
-    """Three convolutions with max pooling, and a layer."""
+    """The trunk, and a layer."""
 
     modality: ClassVar[str | None] = "image"
 
+    def __init__(self, width=64, job=(), **kwargs):
+        super().__init__(width, **kwargs)
+        self.job = Job(*job)
+
     def build(self, values_shape, lengths_shape=None):
-        layers = [keras.Input(values_shape[1:])]
-        for width in (16, 32, 64):
-            layers.append(keras.layers.Conv2D(width, 3, padding="same", activation="relu"))
-            layers.append(keras.layers.MaxPooling2D())
-        layers += [keras.layers.Flatten(), keras.layers.Dense(self.width, activation="relu")]
-        self.net = keras.Sequential(layers)
+        self.trunk = trunk(self.job)
+        self.last = keras.layers.Dense(self.width, activation="relu")
+        self.last.build(self.trunk.output_shape)
 
     def call(self, values, lengths=None, training=None):
-        return one_token(self.net(values))
+        return one_token(self.last(self.trunk(values, training=training)))
+
+    def get_config(self):
+        return {**super().get_config(), "job": tuple(self.job)}
 
 
 @keras.saving.register_keras_serializable(package="bench")
@@ -122,10 +127,10 @@ class Regression(WithoutDropout, plait.Regression):
     pass
 
 
-def learner(seed):
+def learner(job, seed):
     return plait.Learner(
         features={
-            "picture": plait.Image(size=64, encoder=Seen(64)),
+            "picture": plait.Image(size=job.side, encoder=Seen(64, job)),
             "caption": plait.Text(encoder=Said(64)),
             **{name: plait.Number(encoder=AsItIs(1)) for name in NUMBERS},
             **{
@@ -144,7 +149,7 @@ def learner(seed):
         split=plait.Split(fractions=(1, 0, 0)),
         training=plait.Training(
             epochs=5,
-            batch_size=32,
+            batch_size=job.batch,
             schedule="constant",
             warmup=0.0,
             weight_decay=0.0,
@@ -157,8 +162,10 @@ def learner(seed):
 
 def main(folder, out, seed, score=None):
     folder, clock = Path(folder), Clock()
-    made = learner(seed).fit(folder / "train.csv", run=out, callbacks=[clock], verbose=False)
-    told = {"epochs": clock.seconds}
+    made = learner(Job.of(folder), seed).fit(
+        folder / "train.csv", run=out, callbacks=[clock], verbose=False
+    )
+    told = {"epochs": clock.seconds, "ends": clock.ends}
     if score:
         found = made.evaluate(folder / "test.csv")
         told["scores"] = {t: found[t]["accuracy"] for t in ("shape", "tone", "match")}

@@ -222,7 +222,9 @@ class _Whole:
     encoded: Encoded
 
     def __post_init__(self) -> None:
-        self._keys = {suffix: [n + suffix for n in self.names] for suffix in arrays_of(self.encoded)}
+        self._keys = {
+            suffix: [n + suffix for n in self.names] for suffix in arrays_of(self.encoded)
+        }
 
     def put(self, name: str, rows: slice, encoded: Encoded) -> None:
         """Writes rows of one feature."""
