@@ -2,6 +2,7 @@
 
 import keras
 
+from plait.backend._host_memory import host_memory_free, told_by_linux
 from plait.backend._masks import mask_of, set_mask
 
 if keras.backend.backend() == "jax":
@@ -18,6 +19,7 @@ if keras.backend.backend() == "jax":
         keep_compiled,
         lightly_compiled,
         no_gradient,
+        placed,
         read,
         seeded,
         set_draws,
@@ -44,6 +46,7 @@ elif keras.backend.backend() == "torch":
         keep_compiled,
         lightly_compiled,
         no_gradient,
+        placed,
         read,
         seeded,
         set_draws,
@@ -69,6 +72,7 @@ elif keras.backend.backend() == "tensorflow":
         keep_compiled,
         lightly_compiled,
         no_gradient,
+        placed,
         read,
         seeded,
         set_draws,
@@ -94,18 +98,21 @@ __all__ = [
     "device_memory",
     "draws",
     "forget_peak",
+    "host_memory_free",
     "in_float64",
     "in_turns",
     "keep_compiled",
     "lightly_compiled",
     "mask_of",
     "no_gradient",
+    "placed",
     "read",
     "seeded",
     "set_draws",
     "set_mask",
     "spread",
     "test_step",
+    "told_by_linux",
     "train_step",
     "uniform",
     "until",

@@ -151,6 +151,16 @@ def device_memory() -> DeviceMemory | None:
     return DeviceMemory(told["bytes_in_use"], told["peak_bytes_in_use"], told["bytes_limit"])
 
 
+def placed(batch: Any) -> Any:
+    """Nested NumPy arrays, on the device that trains if it has a memory of its own.
+
+    In one transfer: Keras makes one an array, between two steps.
+    """
+    if device_memory() is None or keras.distribution.distribution() is not None:
+        return batch
+    return jax.device_put(batch)
+
+
 def forget_peak() -> None:
     """Nothing: JAX has no way to forget it."""
 

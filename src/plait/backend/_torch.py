@@ -159,6 +159,13 @@ def device_memory() -> DeviceMemory | None:
     return DeviceMemory(torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated(), limit)
 
 
+def placed(batch: Any) -> Any:
+    """Nested NumPy arrays, on the device that trains if it has a memory of its own."""
+    if device_memory() is None:
+        return batch
+    return keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+
+
 def forget_peak() -> None:
     """From here on `DeviceMemory.peak` is of what comes after."""
     if torch.cuda.is_available():

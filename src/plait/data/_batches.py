@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from plait._disk_cache import DiskCache
+from plait.backend import placed
 from plait.data._feature_rows import FeatureRows, Findings, Inputs
 from plait.data._order import drawn_rows, draws_before, epoch_order, row_keys
 from plait.data._read_ahead import ReadAhead
@@ -182,7 +183,7 @@ class Batches(keras.utils.PyDataset):
         return self._numbers[order[start : start + self.batch_size]]
 
     def _read(self, key: tuple[int, int]) -> Batch:
-        return self.batch(*key)
+        return placed(self.batch(*key))
 
     def _rows(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         if not self.shuffle:

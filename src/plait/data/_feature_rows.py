@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from plait._disk_cache import DiskCache
+from plait.backend import host_memory_free
 from plait.data._encoded_rows import absent, arrays_of, filled_up, row_bytes, taken
-from plait.data._kept import Kept
+from plait.data._kept import Kept, device_room
 from plait.data._recycled import Recycled
 from plait.features import ArraySpec, BrokenCell, Encoded, Feature, MediaFeature
 from plait.table import Column, Table
@@ -19,7 +20,10 @@ from plait.table import Column, Table
 Inputs = dict[str, np.ndarray]
 
 CACHE_BYTES = 1 << 30
-"""Decoded media are kept in memory up to this size in all, so that later epochs need not decode."""
+"""Decoded media are kept in memory up to this size in all, so that later epochs need not decode.
+
+Up to what the device that trains has room for, if that is more and a quarter of what is free here.
+"""
 WHOLE_BYTES = 1 << 27
 """Columns of other kinds are turned into arrays whole up to this size in all, and by batch beyond."""
 
@@ -51,7 +55,7 @@ class FeatureRows:
     Args:
         features: fitted features by name; one whose column the table lacks is absent everywhere.
         table: the rows.
-        cache_bytes: how much memory decoded media may take; `CACHE_BYTES` if None.
+        cache_bytes: how much memory decoded media may take; see `CACHE_BYTES` if None.
         whole_bytes: how much memory other columns' arrays may take; `WHOLE_BYTES` if None.
         disk: where decoded media are looked for first, and kept from one run to the next; None for
             nowhere.
@@ -65,7 +69,7 @@ class FeatureRows:
         whole_bytes: int | None = None,
         disk: DiskCache | None = None,
     ) -> None:
-        cache_bytes = CACHE_BYTES if cache_bytes is None else cache_bytes
+        cache_bytes = _cache_bytes() if cache_bytes is None else cache_bytes
         whole_bytes = WHOLE_BYTES if whole_bytes is None else whole_bytes
         self.features = dict(features)
         self.rows = table.num_rows
@@ -207,6 +211,12 @@ class FeatureRows:
                 self._broken[name, cell.row] = cell
             if encoded.cut is not None:
                 self._cut[name][rows] |= encoded.cut
+
+
+def _cache_bytes() -> int:
+    if not CACHE_BYTES:
+        return 0
+    return max(CACHE_BYTES, min(device_room(), (host_memory_free() or 0) // 4))
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Decoded rows that are kept for later epochs, in memory and on the device that trains."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -16,9 +16,9 @@ from plait.features import ArraySpec, Encoded
 class Kept:
     """Decoded rows of one feature, and which of them are there.
 
-    Once all of them are, the values are copied to the device that trains if it has a memory of its
-    own and half of what was never used of it holds them. A batch is put together there from then on,
-    and nothing but its row numbers goes over the bus.
+    Once all of them are, the values move to the device that trains if it has a memory of its own and
+    half of what was never used of it holds them. A batch is put together there from then on, and
+    nothing but its row numbers goes over the bus.
 
     Attributes:
         encoded: the rows, and an absent one behind them.
@@ -38,36 +38,42 @@ class Kept:
 
     def keep(self, indices: np.ndarray, encoded: Encoded) -> None:
         """Keeps rows."""
-        # Two threads may decode one row; both write the same values, and `known` comes last.
-        put(self.encoded, indices, encoded)
-        self.known[indices] = True
+        kept = self.encoded
+        # Two threads may decode one row, and one of them when all rows have moved.
+        if kept.values.size:
+            # Both write the same values, and `known` comes last.
+            put(kept, indices, encoded)
+            self.known[indices] = True
 
     def taken(self, indices: np.ndarray, size: int) -> Encoded:
         """Rows that are there, with absent ones behind them up to `size`.
 
         Their values are a tensor where they are on the device.
         """
+        # Before it is asked whether they have moved: they may as soon as it was.
+        kept = self.encoded
         held = self._held()
         if held is None:
-            return taken(self.encoded, indices, size)
+            return taken(kept, indices, size)
         rows = np.full(size, len(self.known), "int32")
         rows[: len(indices)] = indices
-        lengths = None if self.encoded.lengths is None else self.encoded.lengths[rows]
-        return Encoded(keras.ops.take(held, rows, axis=0), self.encoded.present[rows], lengths)
+        lengths = None if kept.lengths is None else kept.lengths[rows]
+        return Encoded(keras.ops.take(held, rows, axis=0), kept.present[rows], lengths)
 
     def _held(self) -> Any:
         if not self._settled and self.known.all():
             with self._lock:
                 if not self._settled:
-                    if _has_room(self.encoded.values.nbytes):
+                    if self.encoded.values.nbytes <= device_room():
                         self._on_device = keras.ops.convert_to_tensor(self.encoded.values)
+                        self.encoded = replace(self.encoded, values=np.empty(0))
                     self._settled = True
         return self._on_device
 
 
-def _has_room(size: int) -> bool:
-    """Whether the device that trains holds that many bytes beside what a step takes."""
+def device_room() -> int:
+    """The bytes that rows may take on the device that trains, beside what a step takes; 0 if none."""
     memory = device_memory()
     if memory is None or keras.distribution.distribution() is not None:
-        return False
-    return size <= (memory.limit - memory.peak) / 2
+        return 0
+    return (memory.limit - memory.peak) // 2

@@ -299,6 +299,13 @@ class MultiTaskModel(keras.Model):
         if turns is not None:
             turns.read()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_jax_state":
+            # Keras would look at each array of the state, after each step, whether it is a layer.
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def train_step(self, *args: Any) -> Any:
         return backend.train_step(self, *args)
 

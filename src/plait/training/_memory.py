@@ -5,10 +5,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from plait.backend import device_memory, forget_peak
+from plait.backend import device_memory, forget_peak, host_memory_free, told_by_linux
 from plait.errors import ConfigError
-
-_LIMIT, _NOW = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
 
 
 def in_use() -> int:
@@ -17,7 +15,7 @@ def in_use() -> int:
     0 where only the most is told.
     """
     device = device_memory()
-    return _field("self/status", "VmRSS") if device is None else device.used
+    return told_by_linux("self/status", "VmRSS") if device is None else device.used
 
 
 def most_in_use() -> int:
@@ -34,7 +32,9 @@ def most_in_use() -> int:
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # That of macOS is in bytes; that of Linux has more in it than this program's own.
-    return most if sys.platform == "darwin" else _field("self/status", "VmHWM") or 1024 * most
+    return (
+        most if sys.platform == "darwin" else told_by_linux("self/status", "VmHWM") or 1024 * most
+    )
 
 
 def forget_most() -> int:
@@ -56,11 +56,7 @@ def free() -> int | None:
     device = device_memory()
     if device is not None:
         return device.limit - device.used
-    found = [there] if (there := _field("meminfo", "MemAvailable")) else []
-    # The bound of a container, which says "max" where it has none.
-    with suppress(OSError, ValueError):
-        found.append(int(_LIMIT.read_text("ascii")) - int(_NOW.read_text("ascii")))
-    return min(found, default=None)
+    return host_memory_free()
 
 
 def demand_told(what: str, at: tuple[str, ...]) -> None:
@@ -79,12 +75,3 @@ def demand_told(what: str, at: tuple[str, ...]) -> None:
             "not tell. Leave it out.",
             at,
         )
-
-
-def _field(file: str, name: str) -> int:
-    """The bytes in a line of a file below Linux' /proc, such as `VmRSS: 12 kB`; 0 without it."""
-    with suppress(OSError):
-        for line in Path("/proc", file).read_text("ascii").splitlines():
-            if line.startswith(f"{name}:"):
-                return 1024 * int(line.split()[1])
-    return 0
