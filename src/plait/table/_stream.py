@@ -112,23 +112,24 @@ def unified(schemas: Sequence[pa.Schema], own: Collection[str] = ()) -> pa.Schem
     Raises:
         pa.ArrowTypeError, pa.ArrowInvalid: such a column, whose types have none in common.
     """
-    schemas = [plain_schema(schema) for schema in schemas]
-    kinds: dict[str, set[pa.DataType]] = {}
-    for schema in schemas:
+    kinds: dict[str, list[pa.DataType]] = {}
+    for schema in map(plain_schema, schemas):
         for field in schema:
-            kinds.setdefault(field.name, set()).add(field.type)
-    text = {name for name in kinds.keys() - set(own) if not _have_one_in_common(kinds[name])}
-    schemas = [
-        pa.schema([(f.name, pa.string() if f.name in text else f.type) for f in schema])
-        for schema in schemas
-    ]
-    return pa.unify_schemas(schemas, promote_options="permissive")
+            kinds.setdefault(field.name, []).append(field.type)
+    return pa.schema([(name, _common(name, kinds[name], name not in own)) for name in kinds])
 
 
-def _have_one_in_common(kinds: Iterable[pa.DataType]) -> bool:
-    alone = [pa.schema([("column", kind)]) for kind in kinds]
+def _common(name: str, kinds: Sequence[pa.DataType], or_text: bool) -> pa.DataType:
+    """The type that holds the cells of all; within lists and structs, too, what has none is text."""
+    alone = [pa.schema([(name, kind)]) for kind in kinds]
     try:
-        pa.unify_schemas(alone, promote_options="permissive")
+        return pa.unify_schemas(alone, promote_options="permissive").field(0).type
     except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return False
-    return True
+        if not or_text:
+            raise
+    kinds = [kind for kind in kinds if not pa.types.is_null(kind)]
+    if all(map(pa.types.is_list, kinds)):
+        return pa.list_(_common(name, [kind.value_type for kind in kinds], or_text))
+    if all(map(pa.types.is_struct, kinds)):
+        return pa.struct(list(unified([pa.schema(list(kind)) for kind in kinds])))
+    return pa.string()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import json
 
-from plait.table._stream import Stream, unified
+from plait.table._stream import Stream, Types, unified
 
 _BLOCK = 1 << 24
 _LONGEST = 1 << 30
@@ -25,13 +25,17 @@ def stream_json(path: Path) -> Stream:
     schemas = [_read(block).schema for block in _blocks(path)]
     if not schemas:
         raise pa.ArrowInvalid("it has no row")
-    schema = unified(schemas)
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        for block in _blocks(path):
-            yield from _read(block, schema).to_batches()
+    def typed(types: Types) -> Stream:
+        schema = pa.schema(list(types.items()))
+        return Stream(schema, lambda: _batches(path, schema), typed)
 
-    return Stream(schema, batches)
+    return typed({field.name: field.type for field in unified(schemas)})
+
+
+def _batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for block in _blocks(path):
+        yield from _read(block, schema).to_batches()
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -225,6 +225,29 @@ def test_files_of_text_that_disagree_are_read_as_one_file_would_be(tmp_path):
     ]
 
 
+def test_files_of_json_lines_that_disagree_are_read_as_one_file_would_be(tmp_path):
+    rows = [
+        {
+            "day": "2020-01-01",
+            "n": (1 << 53) + 1,
+            "days": ["2020-01-01"],
+            "in": {"day": "2020-01-01"},
+        },
+        {"day": "n/a", "n": 0.5, "days": ["n/a"], "in": {"day": "n/a", "n": 1}, "late": True},
+    ]
+    lines = [json.dumps(row) for row in rows]
+    for order in (lines, lines[::-1]):
+        for name, text in zip(("a", "b", "both"), (*order, "\n".join(order)), strict=True):
+            (tmp_path / f"{name}.jsonl").write_text(text)
+        one, two = Table.read(tmp_path / "both.jsonl"), Table.read(tmp_path / "?.jsonl")
+        assert set(one.arrow.schema) == set(two.arrow.schema)
+        assert one.arrow.to_pylist() == two.arrow.to_pylist()
+        assert one.arrow.schema.field("day").type == pa.string()
+    (tmp_path / "b.jsonl").write_text('{"n": "n/a"}')
+    with pytest.raises(DataError, match=r"cannot be read as JSON lines: .*Column\(/n\) changed"):
+        Table.read(tmp_path / "?.jsonl")
+
+
 def test_files_that_do_not_fit_together_are_refused(tmp_path):
     (tmp_path / "a.csv").write_text("n\nx\n")
     parquet.write_table(pa.table({"n": [1]}), tmp_path / "b.parquet")
