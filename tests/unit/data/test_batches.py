@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 
@@ -165,9 +167,30 @@ def test_columns_that_are_encoded_side_by_side_are_the_same_and_fail_the_same(ta
     monkeypatch.setattr(_feature_rows, "_MANY", 1)
     side_by_side = FeatureRows(features, table).inputs(np.arange(ROWS))
     same([one_by_one], [side_by_side])
-    other = Table.read({"kind": [b"x"], "m": [1], "price": [1.0]})
-    with pytest.raises(DataError, match="column 'kind'"):
+    other = Table.read({"kind": ["a"], "m": [b"x"], "price": [1.0]})
+    with pytest.raises(DataError, match="column 'm'"):
         FeatureRows(features, other)
+
+
+@pytest.mark.parametrize("many", [1, 10])
+def test_of_two_columns_that_fail_the_first_is_named(many, table, monkeypatch):
+    features = {name: Category().fit(table.column(name)) for name in ("kind", "m")}
+    encode, failed = Category.encode, threading.Event()
+
+    def encode_the_first_last(self, column):
+        if column.name == "kind" and many == 1:
+            assert failed.wait(10)
+        try:
+            return encode(self, column)
+        finally:
+            if column.name == "m":
+                failed.set()
+
+    monkeypatch.setattr(Category, "encode", encode_the_first_last)
+    monkeypatch.setattr(_feature_rows, "_MANY", many)
+    monkeypatch.setattr(_feature_rows.os, "cpu_count", lambda: 2)
+    with pytest.raises(DataError, match="column 'kind'"):
+        FeatureRows(features, Table.read({"kind": [b"x"], "m": [b"x"]}))
 
 
 def test_a_feature_without_a_column_is_absent_everywhere(table):
