@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from plait._names import did_you_mean
+from plait._optimizer import inner_optimizer
 from plait.balancing import Aggregator, Balancer, Equal
 from plait.errors import BalancingError
 from plait.model._asked import Asked, Held
@@ -162,9 +163,8 @@ def _turns_of(
     balancer: Balancer, compares: bool, optimizer: Any, observe_every: int
 ) -> Turns | None:
     if balancer.refresh_every > 1:
-        inner = getattr(optimizer, "inner_optimizer", optimizer)
         # Of a step that accumulates several batches all are weighed alike.
-        batches = inner.gradient_accumulation_steps or 1
+        batches = inner_optimizer(optimizer).gradient_accumulation_steps or 1
         return Turns(balancer.refresh_every, of_epoch=False, batches=batches)
     if compares and "gramian" not in balancer.needs and observe_every > 1:
         return Turns(observe_every, of_epoch=True)
@@ -205,7 +205,7 @@ def exclude_from_decay(optimizer: Any, variables: Sequence[keras.Variable]) -> N
 
     No balancer's rule has it.
     """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = inner_optimizer(optimizer)
     # Keras' own method for it would forget what the user has excluded.
     excluded: set[Any] = getattr(optimizer, "_exclude_from_weight_decay", set())
     optimizer._exclude_from_weight_decay = excluded | {optimizer._var_key(v) for v in variables}

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from plait._optimizer import inner_optimizer
 from plait.model._alone import losses_by_feature
 from plait.model._balance import Balance
 from plait.model._class_weight import ByOutput, weigh_classes
@@ -51,9 +52,8 @@ class Loop:
         optimizer, balance = self.model.optimizer, self.balance
         # Copies: torch counts on in place.
         step = keras.ops.cast(optimizer.iterations, "int32") + 0
-        inner = getattr(optimizer, "inner_optimizer", optimizer)
         # Of several batches that it accumulates, Keras counts each here and the steps there.
-        batch = keras.ops.cast(inner._iterations, "int32") + 0
+        batch = keras.ops.cast(inner_optimizer(optimizer)._iterations, "int32") + 0
         network = self.model.network
         asked = balance.asked(network, step, batch)
         shares = regime.pace(step) if regime.pace else {}

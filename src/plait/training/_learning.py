@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from plait._names import did_you_mean
+from plait._optimizer import inner_optimizer
 from plait.balancing import Aggregator
 from plait.errors import BalancingError, ConfigError
 from plait.inference import HEADS, names_of, parts_of
@@ -97,8 +98,7 @@ class Learning:
                     since[id(variable)] = (first - 1) * self._steps // self.settings.accumulate
         if not rates and not since:
             return None
-        optimizer: Any = self.model.optimizer
-        adam = getattr(optimizer, "inner_optimizer", optimizer)
+        adam = inner_optimizer(self.model.optimizer)
         return Pace(rates, since, adam.beta_1, adam.beta_2)
 
     def _names_of(self, layer: keras.layers.Layer) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
+from plait._optimizer import inner_optimizer
 from plait.training._settings import Training
 
 Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
@@ -31,7 +32,7 @@ def learning_rate(settings: Training, steps: int) -> Rate:
 
 def rate_of(optimizer: Any) -> float:
     """The learning rate of an optimizer's next step."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = inner_optimizer(optimizer)
     schedule = optimizer._learning_rate
     if isinstance(schedule, RiseAndFall):
         # As Keras' operations, each would be a program to compile.
