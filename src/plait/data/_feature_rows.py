@@ -37,7 +37,7 @@ class Findings:
     """What was met while rows were read, each cell counted once.
 
     Attributes:
-        broken: cells taken as absent because they could not be read, by row and column.
+        broken: cells taken as absent because they could not be read, by feature and row, in order.
         cut: for each feature, how many rows were longer than its fixed shape.
     """
 
@@ -104,7 +104,8 @@ class FeatureRows:
         """What was met in the rows that were asked for so far."""
         with self._lock:
             cut = {name: int(rows.sum()) for name, rows in self._cut.items() if rows.any()}
-            return Findings(dict(self._broken), cut)
+            # Threads meet them in an order of their own.
+            return Findings(dict(sorted(self._broken.items())), cut)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The findings, with the rows that were cut."""

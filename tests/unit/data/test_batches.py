@@ -145,6 +145,13 @@ def test_findings_go_on_from_a_checkpoint_beside_what_was_read_ahead(table):
     assert list(second.findings.broken) == [("m", 4)]
 
 
+def test_broken_cells_are_told_in_order():
+    rows = FeatureRows({"m": Lazy(state={})}, Table.read({"m": [3, 0, 3]}))
+    rows.inputs(np.array([2, 1]))
+    rows.inputs(np.array([0]))
+    assert list(rows.findings.broken) == [("m", 1), ("m", 3)]
+
+
 def test_arrays_that_would_be_large_are_made_by_batch_and_are_the_same(table):
     features = {
         "n": Number().fit(table.column("n")),
