@@ -30,6 +30,7 @@ def both():
 def test_two_devices_come_to_what_one_comes_to(case, both):
     one, two = both[case]
     assert (one["devices"], two["devices"]) == ([1], [2])
+    assert (two["large"] > 0) == ("large" in CASES[case])
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=2e-5)
     np.testing.assert_allclose(two["gains"], one["gains"], atol=1e-3)
     for path, values in one["weights"].items():
