@@ -13,6 +13,7 @@ from plait._disk_cache import DiskCache
 from plait.data import Batches, FeatureRows
 from plait.inference import Declaration, Predictor, Scores, gains, mean_gain, row_weights, score
 from plait.table import Table
+from plait.tasks import Task
 from plait.training._schedules import rate_of
 
 
@@ -49,12 +50,12 @@ class Validation:
         rows = declaration.rows(table, again=True, disk=disk)
         return cls(table, rows, None if weight is None else row_weights(table, weight))
 
-    def batches(self, declaration: Declaration, size: int) -> Batches:
+    def batches(self, tasks: Mapping[str, Task], size: int) -> Batches:
         """The rows in batches, for a balancer that looks at their losses."""
         return Batches(
             self.table,
             self.rows,
-            declaration.tasks,
+            tasks,
             batch_size=size,
             shuffle=False,
             weights=self.weights,

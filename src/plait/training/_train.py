@@ -88,7 +88,7 @@ def train(
         selection = Selection(made.predictor, validation, settings.patience or 1, on_epoch)
         watched = None
         if validation is not None and made.looks_at_validation:
-            watched = validation.batches(declaration, batches.batch_size)
+            watched = validation.batches(declaration.tasks, batches.batch_size)
         how = (settings, selection, callbacks, watched, goes_on, made.learning)
         try:
             with seeded(seed):

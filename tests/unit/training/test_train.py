@@ -379,4 +379,4 @@ def test_losses_in_float16_are_scaled():
 
 def test_the_rows_that_select_are_read_once_for_a_balancer_that_looks_at_them_too():
     validation = Validation.of(tiny.declaration(), Table.read(tiny.columns()))
-    assert validation.batches(tiny.declaration(), 16).looked is validation.rows
+    assert validation.batches(tiny.declaration().tasks, 16).looked is validation.rows
