@@ -4,12 +4,12 @@ import errno
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from pathlib import Path
 
 import pyarrow as pa
 
-from plait._cache import FOLDER, cache_folder
+from plait._cache import FOLDER
 from plait.errors import DataError
+from plait.table._disk_folder import disk_folder
 from plait.table._mapped import Mapped, write_arrow
 from plait.table._plain import check_names, plain_batch, plain_schema
 
@@ -76,25 +76,8 @@ def _given_up(held: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield held.pop()
 
 
-def folder_on_disk() -> Path:
-    """Where tables lie that memory does not hold.
-
-    Raises:
-        DataError: nothing can be written there.
-    """
-    try:
-        folder = cache_folder("tables")
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise DataError(
-            f"Nothing can be written into the cache folder: {error}. Name another folder by "
-            f"{FOLDER}."
-        ) from error
-    return folder
-
-
 def _on_disk(schema: pa.Schema, batches: Iterable[pa.RecordBatch], name: str) -> Mapped:
-    folder = folder_on_disk()
+    folder = disk_folder()
     try:
         # It has no name from the beginning on, so that a process that is killed leaves nothing of it.
         with tempfile.TemporaryFile(dir=folder) as file:

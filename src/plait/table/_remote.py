@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from plait.errors import DataError
+from plait.table._disk_folder import disk_folder
 from plait.table._files import is_table
 from plait.table._hive import is_hive
-from plait.table._kept import folder_on_disk
 from plait.table._passwords import without_passwords
 
 
@@ -46,7 +46,7 @@ def fetched(address: str) -> Iterator[tuple[list[Path], Path]]:
             found = [path]
     if not found:
         raise _nothing_at(address)
-    with tempfile.TemporaryDirectory(dir=folder_on_disk()) as folder:
+    with tempfile.TemporaryDirectory(dir=disk_folder()) as folder:
         places = []
         for number, one in enumerate(found):
             within = PurePosixPath(one[start:]).parent.parts
