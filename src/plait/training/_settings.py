@@ -3,15 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from plait._cache import cache_folder
 from plait._disk_cache import DiskCache
-from plait._names import demand
-from plait._ranges import demand_whole
 from plait.errors import ConfigError
 from plait.inference import Precision
 from plait.table import Table
@@ -19,7 +16,7 @@ from plait.tasks import Task
 from plait.trackers import Tracker
 from plait.training._bytes import read_bytes
 from plait.training._devices import Devices, counted, shared
-from plait.training._every import Every
+from plait.training._in_range import Schedule, demand_in_range
 from plait.training._sampling import Sampling
 
 # Optimizer steps to aim at, whatever the number of rows, and the bounds on epochs around it.
@@ -27,21 +24,8 @@ _STEPS = 2500
 _EPOCHS = (6, 60)
 _BATCHES = {1_000: 16, 5_000: 32, 20_000: 64, 100_000: 128}
 _LARGEST_BATCH = 256
-_MAY_BE_OPEN = (
-    "epochs",
-    "batch_size",
-    "patience",
-    "task_patience",
-    "clip_norm",
-    "ema",
-    "swa_from",
-    "max_minutes",
-)
-_AUTO = ("batch_size", "auto")
 MAY_CHANGE = ("max_minutes", "max_memory", "disk_cache", "checkpoint_every", "trackers")
 """What a run that goes on may have otherwise than it began: no step comes out otherwise by it."""
-
-Schedule = Literal["cosine", "linear", "constant", "one_cycle"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,106 +120,7 @@ class Training:
     trackers: tuple[Tracker, ...] = ()
 
     def __post_init__(self) -> None:
-        self._check_types()
-        for name in ("epochs", "batch_size", "patience", "accumulate", "task_patience"):
-            value = getattr(self, name)
-            if value is not None and (name, value) != _AUTO and value < 1:
-                raise ConfigError(f"Training: {name} must be at least 1. Received: {value}.")
-        if not self.learning_rate > 0:
-            raise ConfigError(
-                f"Training: learning_rate must be above 0. Received: {self.learning_rate}."
-            )
-        if not self.weight_decay >= 0:
-            raise ConfigError(
-                f"Training: weight_decay must be 0 or more. Received: {self.weight_decay}."
-            )
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ConfigError(
-                f"Training: clip_norm must be above 0, or None. Received: {self.clip_norm}."
-            )
-        for name in ("warmup", "modality_dropout"):
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise ConfigError(f"Training: {name} must be in [0, 1). Received: {value}.")
-        for name, kind, is_open in (("schedule", Schedule, False), ("precision", Precision, True)):
-            value = getattr(self, name)
-            if value not in get_args(kind) and not (is_open and value is None):
-                raise ConfigError(
-                    f"Training: {name} is {' or '.join(map(repr, get_args(kind)))}. "
-                    f"Received: {value!r}."
-                )
-        if self.devices != "all" and self.devices is not None:
-            demand_whole("Training", devices=self.devices)
-        if self.ema is not None and not 0 < self.ema < 1:
-            raise ConfigError(f"Training: ema must be in (0, 1). Received: {self.ema}.")
-        if self.swa_from is not None and not 0 <= self.swa_from < 1:
-            raise ConfigError(f"Training: swa_from must be in [0, 1). Received: {self.swa_from}.")
-        if self.ema is not None and self.swa_from is not None:
-            raise ConfigError("Training: ema and swa_from are two averages; use one of them.")
-
-        if self.max_minutes is not None and not self.max_minutes > 0:
-            raise ConfigError(
-                f"Training: max_minutes must be above 0. Received: {self.max_minutes}."
-            )
-        for name in ("max_memory", "disk_cache"):
-            if getattr(self, name) is not None:
-                read_bytes(name, getattr(self, name))
-        for part, epoch in (self.unfreeze_at or {}).items():
-            if isinstance(epoch, bool) or not isinstance(epoch, Integral) or epoch < 1:
-                raise ConfigError(
-                    f"Training: unfreeze_at gives each part an epoch, counted from 1. Received for "
-                    f"'{part}': {epoch!r}.",
-                    ("unfreeze_at",),
-                )
-        for part, rate in (self.rates or {}).items():
-            if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 < rate < math.inf:
-                raise ConfigError(
-                    f"Training: rates multiply the learning rate by a number above 0; `freeze` stops a "
-                    f"part. Received for '{part}': {rate!r}.",
-                    ("rates",),
-                )
-        Every.read(self.checkpoint_every)
-        if self.sampling is not None:
-            Sampling.read(self.sampling)
-        if not isinstance(self.trackers, list | tuple):
-            raise ConfigError(
-                "Training: trackers is a list, such as [TensorBoard()]. Received: "
-                f"{self.trackers!r}."
-            )
-        for tracker in self.trackers:
-            demand("Training: trackers", tracker, Tracker)
-
-    def _check_types(self) -> None:
-        kinds: dict[str, tuple[type, tuple[str, ...]]] = {
-            "a whole number": (
-                Integral,
-                ("epochs", "batch_size", "patience", "accumulate", "task_patience"),
-            ),
-            "a number": (
-                Real,
-                (
-                    "learning_rate",
-                    "weight_decay",
-                    "clip_norm",
-                    "warmup",
-                    "modality_dropout",
-                    "ema",
-                    "swa_from",
-                    "max_minutes",
-                ),
-            ),
-        }
-        for told, (kind, names) in kinds.items():
-            for name in names:
-                value = getattr(self, name)
-                # None stands for a choice, or for none at all.
-                if (value is None and name in _MAY_BE_OPEN) or (name, value) == _AUTO:
-                    continue
-                if isinstance(value, bool) or not isinstance(value, kind):
-                    also = ', or "auto"' if name == _AUTO[0] else ""
-                    raise ConfigError(
-                        f"Training: {name} is {told}{also}. Received: {value!r}.", (name,)
-                    )
+        demand_in_range(vars(self))
 
     def check(self, tasks: Mapping[str, Task]) -> None:
         """Refuses settings that speak of tasks which are not there, or are of another kind.

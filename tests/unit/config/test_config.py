@@ -93,7 +93,7 @@ def test_paths_are_relative_to_the_data_folder(path, tmp_path):
         ("{by: kind}", "{bye: kind}", "shop.yaml:9:9: Split has no argument 'bye'. Did you mean"),
         ("{by: kind}", "{by: a, after: b}", "shop.yaml:9:1: Split: "),
         ("{by: kind}", "3", "shop.yaml:9:8: expected 'split' to be a mapping of Split's arguments"),
-        ("{epochs: 3}", "{epochs: 0}", "shop.yaml:11:1: Training: "),
+        ("{epochs: 3}", "{epochs: 0}", "shop.yaml:11:12: Training: epochs"),
         ("{epochs: 3}", "cosine", "expected 'training' to be a mapping of Training's arguments"),
         ("age: Number", "age: Numbr", "shop.yaml:4:8: features has no 'Numbr'. Did you mean"),
         ("width: 16", "width: wide", "shop.yaml:12:8: 'width' expects a whole number"),

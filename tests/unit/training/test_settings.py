@@ -54,5 +54,7 @@ def test_what_is_given_is_kept():
     ids=str,
 )
 def test_a_value_out_of_its_range_is_named(wrong):
-    with pytest.raises(ConfigError, match=next(iter(wrong))):
+    (name,) = wrong
+    with pytest.raises(ConfigError, match=name) as error:
         Training(**wrong)
+    assert error.value.at == (name,)
