@@ -1,12 +1,12 @@
 """Where the columns of a table are kept: in memory, or in a mapped file if they are large."""
 
-import errno
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
 import pyarrow as pa
 
+from plait._beside import is_full
 from plait._cache import FOLDER
 from plait.errors import DataError
 from plait.table._disk_folder import disk_folder
@@ -84,7 +84,7 @@ def _on_disk(schema: pa.Schema, batches: Iterable[pa.RecordBatch], name: str) ->
             write_arrow(pa.RecordBatchReader.from_batches(schema, batches), file)
             return Mapped(file)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise DataError(
                 f"{name} does not fit into memory, and the disk under '{folder}' is full. Make room "
                 f"there, or name another folder by {FOLDER}."

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.feather as feather
 import pyarrow.parquet as parquet
 import pytest
-from pyarrow.csv import open_csv
+from pyarrow.csv import open_csv, write_csv
 
 from plait.errors import DataError
 from plait.table import (
@@ -406,6 +406,26 @@ def test_a_file_that_is_gone_when_it_is_read_is_said(tmp_path, on_disk, monkeypa
     monkeypatch.setattr(_read, "kept", lambda *found: path.unlink() or _kept.kept(*found))
     with pytest.raises(DataError, match=rf"'t.{kind}' cannot be read as .*: .*No such file"):
         Table.read(path)
+
+
+@pytest.mark.parametrize("memory", ["large", "small"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "feather"])
+def test_a_table_stays_as_it_was_read_whatever_becomes_of_its_file(tmp_path, kind, memory, request):
+    if memory == "small":
+        request.getfixturevalue("on_disk")
+    path, arrow = tmp_path / f"t.{kind}", pa.table({"n": range(5_000)})
+    write = {
+        "csv": write_csv,
+        "parquet": parquet.write_table,
+        "feather": lambda *given: feather.write_feather(*given, "uncompressed"),
+    }
+    write[kind](arrow, path)
+    table = Table.read(path)
+    with path.open("r+b") as file:
+        file.write(b"7" * path.stat().st_size)
+    assert table.arrow.equals(arrow)
+    path.unlink()
+    assert table.column("n").values.combine_chunks().equals(arrow["n"].combine_chunks())
 
 
 CELLS = {

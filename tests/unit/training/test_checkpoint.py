@@ -37,3 +37,13 @@ def test_one_that_is_damaged_is_called_by_its_name_and_left_aside(tmp_path):
     assert (tmp_path / f"{NEW}.damaged").read_bytes() == b"half"
     assert last_whole(tmp_path, told.append).position.step == 2
     assert len(told) == 1
+
+
+def test_where_none_is_whole_the_run_begins_anew_and_says_so(tmp_path):
+    for name in (OLD, NEW):
+        (tmp_path / name).write_bytes(b"half")
+    told = []
+    assert last_whole(tmp_path, told.append) is None
+    assert [f"{OLD}, the one before" in line for line in told] == [True, False]
+    assert "The run begins anew. It is kept as" in told[1]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".damaged"}
