@@ -210,6 +210,17 @@ def test_a_pattern_and_a_folder_are_all_their_files(tmp_path):
         assert table.root == (tmp_path if "*" in source.parent.name else tmp_path / "parts")
 
 
+def test_a_folder_of_parquet_files_in_folders(tmp_path):
+    for year, cells in ((2023, {"n": [1, 2]}), (2024, {"n": [2.5], "word": ["x"]})):
+        (tmp_path / f"year={year}").mkdir()
+        parquet.write_table(pa.table(cells), tmp_path / f"year={year}" / "part-0.parquet")
+    assert Table.read(tmp_path).arrow.to_pylist() == [
+        {"n": 1.0, "year": 2023, "word": None},
+        {"n": 2.0, "year": 2023, "word": None},
+        {"n": 2.5, "year": 2024, "word": "x"},
+    ]
+
+
 def test_media_lie_beside_a_file_in_a_folder_that_is_called_like_a_pattern(tmp_path):
     (tmp_path / "run[1]").mkdir()
     (tmp_path / "run[1]" / "a.csv").write_text("n\n1\n")
