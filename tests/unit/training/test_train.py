@@ -11,7 +11,7 @@ from plait.data import Batches
 from plait.errors import BadLoss, PlaitError
 from plait.features import Number
 from plait.inference import Predictor, score
-from plait.model import WeightAverage
+from plait.model import MultiTaskModel, WeightAverage
 from plait.table import Table
 from plait.tasks import Regression
 from plait.training import Progress, Training, Validation, label_coverage, labelled_rows, train
@@ -53,6 +53,21 @@ def test_no_batch_is_read_that_no_epoch_has():
     table = Table.read(tiny.columns())
     fitted(declared, Noted(table, declared.features, declared.tasks, batch_size=16), settings)
     assert max(read) == (2, 2)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="counts the traces of JAX")
+def test_a_last_batch_of_fewer_rows_has_no_step_of_its_own(monkeypatch):
+    traced = []
+    step = MultiTaskModel.train_on_data
+    monkeypatch.setattr(
+        MultiTaskModel, "train_on_data", lambda self, data: traced.append(1) or step(self, data)
+    )
+    counts = []
+    for batch_size in (20, 16):
+        fitted(settings=replace(THREE_STEPS, epochs=2, batch_size=batch_size))
+        counts.append(len(traced))
+        traced.clear()
+    assert counts[0] == counts[1] > 0
 
 
 class Poisoned(Batches):
