@@ -4,7 +4,7 @@ import abc
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ _GAIN = 2
 _SECONDS_AN_ENTRY, _SECONDS_A_BYTE = 50e-6, 1e-9
 
 
-@dataclass(frozen=True)
-class Medium:
+class Medium(NamedTuple):
     """What one cell takes of its row.
 
     Attributes:
