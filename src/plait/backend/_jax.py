@@ -96,8 +96,7 @@ def keep_compiled(folder: Callable[[], Path]) -> None:
 def lightly_compiled() -> contextlib.AbstractContextManager:
     """A block whose programs run once or twice each, so that optimizing them costs more than it spares.
 
-    Making a model is such a block: what layers draw by themselves, and the optimizer's zeros, are a
-    program for each shape.
+    Making a model is such a block: what layers draw by themselves is a program for each shape.
     """
     option, block = "jax_disable_most_optimizations", contextlib.ExitStack()
     block.callback(jax.config.update, option, jax.config.read(option))

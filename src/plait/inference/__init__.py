@@ -7,6 +7,7 @@ from plait.inference._archive import FORMAT, Archive, ArrayForm, write_archive
 from plait.inference._check_names import check_names
 from plait.inference._connect import Precision, connect
 from plait.inference._declaration import Declaration
+from plait.inference._initial_values import make_variables
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._parts import FUSION, HEADS, names_of, parts_of
 from plait.inference._predictor import Answers, Predictor
@@ -29,6 +30,7 @@ __all__ = [
     "check_names",
     "connect",
     "gains",
+    "make_variables",
     "mean_gain",
     "mean_scores",
     "names_of",

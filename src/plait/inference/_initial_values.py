@@ -93,6 +93,10 @@ def _constant(value: float) -> _Draw:
     return lambda _, shape: np.full(shape, value, np.float32)
 
 
+def _given(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
+    return np.full(shape, initializer.value)
+
+
 def _generator(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(seed & 0xFFFFFFFF))
 
@@ -125,4 +129,5 @@ _DRAWS: dict[Any, _Draw] = {
     keras.initializers.Orthogonal.__call__: _orthogonal,
     keras.initializers.Zeros.__call__: _constant(0.0),
     keras.initializers.Ones.__call__: _constant(1.0),
+    keras.initializers.Constant.__call__: _given,
 }

@@ -10,7 +10,7 @@ from plait._names import did_you_mean
 from plait._optimizer import inner_optimizer
 from plait.balancing import Aggregator
 from plait.errors import BalancingError, ConfigError
-from plait.inference import HEADS, names_of, parts_of
+from plait.inference import HEADS, make_variables, names_of, parts_of
 from plait.model import MultiTaskModel
 from plait.training._selection import Epoch
 from plait.training._settings import Training
@@ -51,7 +51,9 @@ class Learning:
         self._now: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
         self._check()
         self._freeze(self._held((settings.epochs or 1) - 1))
-        model.build_optimizer()
+        with keras.StatelessScope(initialize_variables=False):
+            model.build_optimizer()
+        make_variables(model.optimizer.variables)
         self._freeze(frozenset())
 
     def begin(self, epoch: int, history: Sequence[Epoch]) -> None:

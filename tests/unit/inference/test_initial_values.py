@@ -32,6 +32,7 @@ def made(initializer, shape):
         keras.initializers.RandomUniform(-1.0, 3.0, seed=6),
         "zeros",
         "ones",
+        keras.initializers.Constant(0.1),
     ],
     ids=lambda i: i if isinstance(i, str) else type(i).__name__,
 )
