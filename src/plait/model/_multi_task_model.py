@@ -329,6 +329,13 @@ class MultiTaskModel(keras.Model):
         """
         return self._loop.evaluate(data)
 
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        """What Keras' loops log of an epoch: what its last step told, which is the metrics' results.
+
+        Keras asks the metrics once more, and JAX compiles each of their operations for it.
+        """
+        return logs or super()._get_metrics_result_or_logs(logs)
+
     def compute_loss(
         self,
         x: Any = None,
