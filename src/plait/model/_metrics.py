@@ -32,14 +32,15 @@ class TaskMetrics(keras.metrics.Metric):
         weighted_metrics: Any = None,
     ) -> None:
         super().__init__(name="task_metrics")
-        # Keras asks whether the metrics' variables exist; some make them in their first update.
-        self.built = False
         several = len(outputs) > 1
         self._tasks = tuple(tasks) if several else ()
         self._losses = Means(len(self._tasks), name="losses")
         self._plain = _by_output(metrics, outputs, "metrics")
         self._weighted = _by_output(weighted_metrics, outputs, "weighted_metrics")
         self._several = several
+        # Keras asks whether the metrics' variables exist, and some make them in their first update. To
+        # have them made it goes through the whole model once more.
+        self.built = not (self._plain or self._weighted)
 
     @property
     def inner(self) -> list[keras.metrics.Metric]:
