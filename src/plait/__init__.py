@@ -112,6 +112,8 @@ __all__ = list(_WHERE)
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
         return getattr(importlib.import_module(_WHERE[name]), name)
+    if f"plait.{name}" in _PUBLIC:
+        return importlib.import_module(f"plait.{name}")
     raise AttributeError(f"module 'plait' has no attribute '{name}'")
 
 
@@ -119,8 +121,9 @@ def __dir__() -> list[str]:
     return sorted({*__all__, "__version__"})
 
 
-# Keras finds a class in a saved model only once the class has been imported. The command line imports
-# what a verb needs itself, so that `plait --help` answers before Keras would have started.
+# Keras finds a class in a saved model only once it is registered. The command line has no use for that:
+# it imports what a verb needs itself, so that `plait --help` answers before Keras would have started.
 if Path(sys.argv[0] if sys.argv else "").stem != "plait":
-    for _module in _PUBLIC:
-        importlib.import_module(_module)
+    from plait import _stand_ins
+
+    _stand_ins.register(_PUBLIC)
