@@ -125,14 +125,14 @@ def rows_of(bad: BadLoss | None, batches: Batches) -> str:
 
 
 def _order_of(epoch: int) -> int:
-    """Which of the data's epochs Keras' epoch is: the first order served to see their form."""
+    """Which of the data's epochs Keras' epoch is: the first order may serve to see their form."""
     return epoch + 1
 
 
 class _Begins(keras.callbacks.Callback):
     """The first callback of a call of `fit`: tells the batches and the keeper what begins.
 
-    Keras reads a first batch to see its form, ends an epoch of the data before the first one begins,
+    Keras may read a first batch to see its form, ends an epoch of the data before the first one begins,
     and reads ahead: what it tells the data cannot be counted on.
     """
 
