@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from plait import __version__
+from plait.cli._uncollected import uncollected
 
 app = typer.Typer(
     name="plait",
@@ -82,7 +83,8 @@ def new(
     root: RootOption = None,
 ) -> None:
     """Look at a table and write a commented config."""
-    from plait.cli._new import new as run
+    with uncollected():
+        from plait.cli._new import new as run
 
     run(table, output=output, targets=tuple(target or ()), root=root)
 
@@ -100,7 +102,8 @@ def check(
     ] = False,
 ) -> None:
     """Read the data; say what is missing, broken, or will not fit, and what a run will take."""
-    from plait.cli._check import check as run
+    with uncollected():
+        from plait.cli._check import check as run
 
     run(config, data_dir=data, overrides=tuple(settings or ()), every=every, quick=quick)
 
@@ -145,7 +148,8 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train; the result is a run folder."""
-    from plait.cli._fit import fit as run
+    with uncollected():
+        from plait.cli._fit import fit as run
 
     run(
         config,
@@ -173,7 +177,8 @@ def rerun(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train a run again, and say whether it came to the same weights."""
-    from plait.cli._rerun import rerun as run
+    with uncollected():
+        from plait.cli._rerun import rerun as run
 
     raise typer.Exit(run(run_folder, data_dir=data, quiet=quiet))
 
@@ -196,7 +201,8 @@ def evaluate(
     root: RootOption = None,
 ) -> None:
     """Score a model on a table that has the labels."""
-    from plait.cli._evaluate import evaluate as run
+    with uncollected():
+        from plait.cli._evaluate import evaluate as run
 
     run(
         run_folder,
@@ -224,7 +230,8 @@ def predict(
     root: RootOption = None,
 ) -> None:
     """Answer each row of a table; label columns are not needed."""
-    from plait.cli._predict import predict as run
+    with uncollected():
+        from plait.cli._predict import predict as run
 
     run(run_folder, table, output=output, key=key, where=where, root=root)
 
@@ -237,7 +244,8 @@ def describe(
     class_name: Annotated[str | None, typer.Argument(metavar="[CLASS]")] = None,
 ) -> None:
     """Explain a run, or what can stand in a section of a config."""
-    from plait.cli._describe import describe as run
+    with uncollected():
+        from plait.cli._describe import describe as run
 
     run(what, class_name)
 
@@ -249,6 +257,7 @@ def demo(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer rows and epochs.")] = False,
 ) -> None:
     """Make a small table, train on it, and show what a plait is good for; 90 seconds."""
-    from plait.cli._demo import demo as run
+    with uncollected():
+        from plait.cli._demo import demo as run
 
     run(folder, seed=seed, quick=quick)
