@@ -17,8 +17,8 @@ own, in turn, round by round:
 - `same`, `same again`: `same.py`, plait with the very layers of `keras`, from the files.
 
 The large job is for a GPU: 8,000 rows, JPEGs of 224 x 224, batches of 64, and ResNet-50 as the trunk of
-all but `plait`. What it costs to ask is left out. The share of the steady epochs in which the GPU is
-busy is told, where `pynvml` is installed.
+all but `plait`. What it costs to ask and the phases are left out, and the share of the steady
+epochs in which the GPU is busy is told, where `pynvml` is installed.
 
 A ratio is the median of the pairs, one a round, with the 95 % bootstrap interval of that median,
 whose upper end counts. The fastest of the programs by hand is the one with the lower median. Scores
@@ -186,10 +186,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--no-scores", action="store_true")
+    parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
     parser.add_argument("--large", action="store_true", help="the job for a GPU")
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
-    rounds, seeds, programs = given.rounds, 0 if given.no_scores else given.seeds, PROGRAMS
+    rounds, seeds, programs = given.rounds, 0 if given.no_scores else given.seeds, given.programs
     made = job.LARGE if given.large else job.SMALL
     if given.quick:
         rounds, seeds, programs = 1, 0, ("keras", "plait", "plait again")
@@ -206,7 +207,8 @@ def main() -> None:
             for program in programs:
                 told = run(program, folder, number, folder / "caches")
                 found[program].append(told)
-                print(f"round {number + 1}  {program:12}{told['seconds']:8.1f} s", flush=True)
+                more = {name: told[name] for name in ("epochs", "busy") if told.get(name)}
+                print(f"round {number + 1}  {program:12}{told['seconds']:8.1f} s", more, flush=True)
         os.environ["XDG_CACHE_HOME"] = str(folder / "caches" / "plait")
         result = {
             "bench": "end_to_end",
@@ -218,7 +220,7 @@ def main() -> None:
         }
         if not given.large:
             result["ask"] = answers(folder, folder / "out" / "plait", 1 if given.quick else 5)
-        result["phases"] = phases(folder, 1 if given.quick or given.large else 3)
+            result["phases"] = phases(folder, 1 if given.quick else 3)
         if seeds:
             result["scores"] = scored(folder, seeds)
     for name, value in result.items():
@@ -245,13 +247,14 @@ def compared(found: dict[str, list[dict]]) -> dict:
         busy = [told["busy"] for told in runs if told.get("busy") is not None]
         if busy:
             result.setdefault("busy", {})[program] = round(statistics.median(busy), 3)
-    if "same" in found:
+    if {"keras", "same"} <= found.keys():
         steady = {
             program: [statistics.mean(told["epochs"][1:]) for told in found[program]]
             for program in ("keras", "same", "same again")
+            if program in found
         }
         result["epoch_seconds"] = {p: round(statistics.median(s), 2) for p, s in steady.items()}
-        for program in ("same", "same again"):
+        for program in [name for name in steady if name != "keras"]:
             result[f"{program}: epoch of keras"] = compare(steady[program], steady["keras"])
             result[f"{program}: whole of keras"] = compare(seconds[program], seconds["keras"])
     return result

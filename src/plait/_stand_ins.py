@@ -25,6 +25,7 @@ _FOLDERS = (
 _PRIVATE = {
     "plait._dropout": ("Dropout",),
     "plait.encoders._residual_block": ("ResidualBlock",),
+    "plait.encoders._smooth_start": ("SmoothHeNormal",),
     "plait.tasks._losses": ("BinaryCrossentropy", "ClassCrossentropy", "ScaledError"),
     "plait.inference._layers": ("AbsentToken", "Blank"),
     "plait.training._schedules": ("RiseAndFall",),

@@ -11,6 +11,7 @@ from plait._ranges import demand_channels, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
 from plait.encoders._patch_product import patch_product
 from plait.encoders._residual_block import built_block
+from plait.encoders._smooth_start import SmoothHeNormal
 
 # By the picture's shorter side: the size of the patches that the first convolution steps by.
 _FINE_SIDE = 40
@@ -22,9 +23,10 @@ _COARSEST = 6
 class ImageConv(Encoder):
     """Strided convolutions and residual blocks; each position of the last map is a token.
 
-    There is no pooling, whose gradient costs as much as a convolution on a CPU: a first convolution
-    steps by 4 pixels (2 in small pictures), later ones by 2, until the map's shorter side is at
-    most 6 or the channels are used up. A learnt place is added to each token.
+    There is no pooling between them, whose gradient costs as much as a convolution on a CPU: a first
+    convolution steps by 4 pixels (2 in small pictures), later ones by 2, until the map's shorter side
+    is at most 6 or the channels are used up. Its kernels begin smooth (`SmoothHeNormal`). A learnt
+    place is added to each token, and one more token holds the most of each channel, wherever it is.
 
     Args:
         width: the size of each token.
@@ -36,8 +38,8 @@ class ImageConv(Encoder):
         values: `(batch, height, width, channels)` float.
 
     Returns:
-        `"tokens"` `(batch, positions, width)`, row by row of the last map; `"mask"`
-        `(batch, positions)`; and `"maps"`, the stages' maps from coarse to fine.
+        `"tokens"` `(batch, 1 + positions, width)`, that of the whole picture and then row by row of the
+        last map; `"mask"` `(batch, 1 + positions)`; and `"maps"`, the stages' maps from coarse to fine.
 
     Raises:
         ConfigError: an argument out of its range.
@@ -79,7 +81,7 @@ class ImageConv(Encoder):
                 stride + 1 if stage else stride + 2,
                 strides=stride,
                 padding="same",
-                kernel_initializer="he_normal",
+                kernel_initializer="he_normal" if stage else SmoothHeNormal(),
                 data_format="channels_last",
                 dtype=self.dtype_policy,
                 name=f"step_{stage}",
@@ -93,11 +95,11 @@ class ImageConv(Encoder):
                     for i in range(self.blocks)
                 ]
             )
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy)
-        self.norm.build(shape)
         self.drop = Dropout(self.dropout, dtype=self.dtype_policy)
         self.project = keras.layers.Dense(self.width, dtype=self.dtype_policy, name="project")
         self.project.build((None, None, shape[-1]))
+        self.whole = keras.layers.Dense(self.width, dtype=self.dtype_policy, name="whole")
+        self.whole.build((None, None, shape[-1]))
         self.places = self.add_weight(
             shape=(shape[1] * shape[2], shape[-1]),
             initializer=keras.initializers.RandomNormal(stddev=0.02),
@@ -114,10 +116,13 @@ class ImageConv(Encoder):
             for block in blocks:
                 x = block(x, training=training)
             maps.append(x)
-        x = ops.reshape(self.norm(x), (-1, *self.places.shape))
+        x = ops.reshape(x, (-1, *self.places.shape))
         # The relu after the place makes what a channel says depend on where it says it.
         x = ops.relu(x + self.places)
+        most = ops.max(x, axis=1, keepdims=True)
+        whole = self.whole(self.drop(most, training=training))
         tokens = self.project(self.drop(x, training=training))
+        tokens = ops.concatenate([whole, tokens], axis=1)
         mask = ops.ones_like(tokens[..., 0], dtype="bool")
         return {"tokens": tokens, "mask": mask, "maps": maps[::-1]}
 
