@@ -1,8 +1,11 @@
 import threading
 
+import keras
 import numpy as np
 import pytest
 
+from plait import backend
+from plait.backend._device_memory import DeviceMemory
 from plait.data import Batches, FeatureRows, _batches, _feature_rows, epoch_order, row_keys
 from plait.errors import DataError
 from plait.features import ArraySpec, BrokenCell, Category, Encoded, Number, Text
@@ -211,6 +214,25 @@ def test_threads_change_nothing(make):
     with_threads = make(workers=3)
     for index in range(3):
         same(with_threads[index], make()[index])
+
+
+@pytest.mark.backends
+def test_a_device_with_a_memory_of_its_own_gets_the_same_batches(make, monkeypatch):
+    expected = [[make().batch(epoch, index) for index in range(3)] for epoch in range(3)]
+    memory = DeviceMemory(used=0, peak=0, limit=1 << 20)
+    for module in ("plait.data._kept", backend.placed.__module__):
+        monkeypatch.setattr(f"{module}.device_memory", lambda: memory)
+    walked = make(workers=4)
+    for epoch in range(3):
+        walked.epoch = epoch
+        for index in range(3):
+            got = walked[index]
+            if keras.backend.backend() != "tensorflow":
+                assert all(map(keras.ops.is_tensor, keras.tree.flatten(got)))
+            same(keras.tree.map_structure(keras.ops.convert_to_numpy, got), expected[epoch][index])
+    # Once all rows are decoded they lie there.
+    assert keras.ops.is_tensor(walked.batch(3, 0)[0]["m"])
+    walked.close()
 
 
 def test_batches_that_are_large_are_not_read_far_ahead(make, monkeypatch):
