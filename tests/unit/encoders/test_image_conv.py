@@ -35,7 +35,7 @@ def test_maps_go_from_coarse_to_fine():
 @pytest.mark.backends
 def test_a_token_knows_where_it_stands():
     """Without places, a picture of one colour would give inner tokens that are all the same."""
-    layer = ImageConv(8, channels=(4,), blocks=0)
+    layer = ImageConv(8, channels=(16,), blocks=0)
     tokens = tokens_of(layer, np.ones((1, 20, 20, 1), "float32"))[0, 1:].reshape(10, 10, 8)
     assert np.abs(tokens[3:6, 3:6] - tokens[4, 4]).max() > 1e-3
 
