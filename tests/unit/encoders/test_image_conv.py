@@ -62,7 +62,7 @@ def test_blocks_deepen_each_stage():
 
 @pytest.mark.backends
 def test_one_token_says_what_is_there_wherever_it_is():
-    layer = ImageConv(8, channels=(4,), blocks=0)
+    layer = ImageConv(8, channels=(16,), blocks=0)
     here, there = np.zeros((2, 1, 40, 40, 1), "float32")
     here[0, 12:20, 12:20] = there[0, 20:28, 12:20] = 1
     layer.build((None, 40, 40, 1))
