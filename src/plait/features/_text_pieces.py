@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,6 +46,14 @@ class Grams:
 
     def of(self, text: str) -> list[str]:
         """The n-grams of a plain text, each as often as it occurs."""
+        found = self.of_words(text)
+        if self.characters is not None:
+            for word in text.split():
+                found += self._within(word)
+        return found
+
+    def of_words(self, text: str) -> list[str]:
+        """Those of them that are of words."""
         found: list[str] = []
         if self.words is not None:
             words = _WORD.findall(text)
@@ -55,9 +63,6 @@ class Grams:
                     found += words
                 else:
                     found += map(" ".join, zip(*(words[i:] for i in range(size)), strict=False))
-        if self.characters is not None:
-            for word in text.split():
-                found += self._within(word)
         return found
 
     def _within(self, word: str) -> tuple[str, ...]:
@@ -69,24 +74,49 @@ class Grams:
         return grams
 
 
-def ngram_rows(
-    grams: Grams, ids: dict[str, int], texts: Iterable[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How often each known n-gram occurs in each text, sparse.
+class KnownGrams:
+    """Counts the n-grams of a vocabulary in plain texts.
 
-    Returns:
-        rows, ids and counts, each `(entries,)`, by row and then id.
+    Args:
+        grams: what texts are cut into.
+        ids: of the n-grams of the vocabulary.
     """
-    known: list[int] = []
-    ends: list[int] = []
-    for text in texts:
-        known += [i for gram in grams.of(text) if (i := ids.get(gram)) is not None]
-        ends.append(len(known))
-    per_row = np.diff(np.array([0, *ends], "int64"))
-    size = max(ids.values(), default=0) + 1
-    keys = np.repeat(np.arange(len(per_row)), per_row) * size + np.array(known, "int64")
-    keys, counts = np.unique(keys, return_counts=True)
-    return keys // size, keys % size, counts
+
+    def __init__(self, grams: Grams, ids: Mapping[str, int]) -> None:
+        self._grams = grams
+        self._ids = ids
+        self._size = max(ids.values(), default=0) + 1
+        self._kept: dict[str, tuple[int, ...]] = {}
+
+    def rows(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """How often each known n-gram occurs in each text, sparse.
+
+        Returns:
+            rows, ids and counts, each `(entries,)`, by row and then id.
+        """
+        known: list[int] = []
+        ends: list[int] = []
+        for text in texts:
+            known += self._known(self._grams.of_words(text))
+            if self._grams.characters is not None:
+                for word in text.split():
+                    known += self._within(word, self._grams.characters)
+            ends.append(len(known))
+        per_row = np.diff(np.array([0, *ends], "int64"))
+        keys = np.repeat(np.arange(len(per_row)), per_row) * self._size + np.array(known, "int64")
+        keys, counts = np.unique(keys, return_counts=True)
+        return keys // self._size, keys % self._size, counts
+
+    def _within(self, word: str, sizes: Sizes) -> tuple[int, ...]:
+        known = self._kept.get(word)
+        if known is None:
+            known = tuple(self._known(_character_grams(word, sizes)))
+            if len(self._kept) < _MOST_WORDS_KEPT:
+                self._kept[word] = known
+        return known
+
+    def _known(self, grams: Iterable[str]) -> list[int]:
+        return [i for gram in grams if (i := self._ids.get(gram)) is not None]
 
 
 def _character_grams(word: str, sizes: Sizes) -> Iterator[str]:
