@@ -82,7 +82,7 @@ def make(folder: Path, job: Job = SMALL) -> None:
 def _rows(folder: Path, part: str, job: Job, draw: np.random.Generator) -> pa.Table:
     colours = list(COLOURS)
     columns: dict[str, list] = {name: [] for name in COLUMNS}
-    pool = ThreadPoolExecutor()
+    pool, saved = ThreadPoolExecutor(), []
     for n in range(job.rows):
         shape, colour = int(draw.integers(5)), colours[int(draw.integers(4))]
         size = int(draw.integers(12, 26))
@@ -95,7 +95,7 @@ def _rows(folder: Path, part: str, job: Job, draw: np.random.Generator) -> pa.Ta
         shop, grade = int(draw.integers(4)), int(draw.integers(3))
         path = f"{part}/{n}.{job.ending}"
         picture = _picture(SHAPES[shape], COLOURS[colour], size * job.side // 64, job.side, draw)
-        pool.submit(picture.save, folder / path)
+        saved.append(pool.submit(picture.save, folder / path))
         columns["picture"].append(path)
         columns["caption"].append(" ".join(draw.permutation(words)))
         for i, number in enumerate(numbers):
@@ -107,7 +107,8 @@ def _rows(folder: Path, part: str, job: Job, draw: np.random.Generator) -> pa.Ta
         columns["match"].append("yes" if match else "no")
         price = 3 * numbers[0] - numbers[1] * numbers[2] + shop + 2 * (grade == 1) + size / 5
         columns["price"].append(float(price + draw.normal() / 2))
-    pool.shutdown()
+    for one in saved:
+        one.result()
     return pa.table(columns)
 
 

@@ -112,8 +112,12 @@ __all__ = list(_WHERE)
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
         return getattr(importlib.import_module(_WHERE[name]), name)
-    if f"plait.{name}" in _PUBLIC:
-        return importlib.import_module(f"plait.{name}")
+    if not name.startswith("_"):
+        try:
+            return importlib.import_module(f"plait.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"plait.{name}":
+                raise
     raise AttributeError(f"module 'plait' has no attribute '{name}'")
 
 

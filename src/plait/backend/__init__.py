@@ -2,7 +2,6 @@
 
 import keras
 
-from plait.backend._host_memory import host_memory_free, told_by_linux
 from plait.backend._masks import mask_of, set_mask
 
 if keras.backend.backend() == "jax":
@@ -98,7 +97,6 @@ __all__ = [
     "device_memory",
     "draws",
     "forget_peak",
-    "host_memory_free",
     "in_float64",
     "in_turns",
     "keep_compiled",
@@ -112,7 +110,6 @@ __all__ = [
     "set_mask",
     "spread",
     "test_step",
-    "told_by_linux",
     "train_step",
     "uniform",
     "until",

@@ -13,9 +13,9 @@ def uncollected() -> Iterator[None]:
     Keras and plait make objects by the hundred thousand that stay to the end of the process. Looking
     through them takes the collector a second of it: while they are made, again and again in
     training, and at the end. Where Keras is loaded already there is little to gain, and what is
-    garbage by now would stay.
+    garbage by then would stay.
     """
-    if "keras" in sys.modules:
+    if "keras" in sys.modules or not gc.isenabled():
         yield
         return
     gc.disable()

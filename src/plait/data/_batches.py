@@ -13,6 +13,7 @@ import numpy as np
 
 from plait._disk_cache import DiskCache
 from plait.backend import placed
+from plait.data._device_room import DeviceRoom
 from plait.data._feature_rows import FeatureRows, Findings, Inputs
 from plait.data._order import drawn_rows, draws_before, epoch_order, row_keys
 from plait.data._read_ahead import ReadAhead
@@ -49,7 +50,8 @@ class Batches(keras.utils.PyDataset):
         start: the batch of that epoch to begin with.
         workers: threads that read ahead, as many as there are cores if None; 0 reads in the calling
             thread.
-        disk: see `FeatureRows`.
+        disk, room: see `FeatureRows`. With room on the device, whole batches are placed there by the
+            threads that read.
 
     Attributes:
         before_next: called once, when a batch is asked for next.
@@ -75,6 +77,7 @@ class Batches(keras.utils.PyDataset):
         start: int = 0,
         workers: int | None = None,
         disk: DiskCache | None = None,
+        room: DeviceRoom | None = None,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.batch_size = batch_size
@@ -87,10 +90,11 @@ class Batches(keras.utils.PyDataset):
         self.rows = table.num_rows
         self.table = table.name
         self._numbers = table.rows
+        self._room = room
         self._features = (
             features
             if isinstance(features, FeatureRows)
-            else FeatureRows(features, table, disk=disk)
+            else FeatureRows(features, table, disk=disk, room=room)
         )
         self._targets: dict[str, Targets] = {
             name: task.targets(table.column(task.column or name)) for name, task in tasks.items()
@@ -155,7 +159,8 @@ class Batches(keras.utils.PyDataset):
 
         Returns:
             Inputs (`f`, `f__present`, `f__length`, `row_key` `(batch, 2)` int32), targets by task,
-            and weights by task `(batch,)` float32, 0 where a label is missing.
+            and weights by task `(batch,)` float32, 0 where a label is missing. NumPy arrays, but for
+            decoded media that have moved to the device that trains.
         """
         start = index * self.batch_size
         order, keyed = self._rows(epoch)
@@ -183,7 +188,8 @@ class Batches(keras.utils.PyDataset):
         return self._numbers[order[start : start + self.batch_size]]
 
     def _read(self, key: tuple[int, int]) -> Batch:
-        return placed(self.batch(*key))
+        batch = self.batch(*key)
+        return batch if self._room is None else placed(batch)
 
     def _rows(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         if not self.shuffle:

@@ -10,20 +10,18 @@ from typing import Any
 import numpy as np
 
 from plait._disk_cache import DiskCache
-from plait.backend import host_memory_free
+from plait.data._device_room import DeviceRoom
 from plait.data._encoded_rows import absent, arrays_of, filled_up, row_bytes, taken
-from plait.data._kept import Kept, device_room
+from plait.data._kept import Kept
 from plait.data._recycled import Recycled
 from plait.features import ArraySpec, BrokenCell, Encoded, Feature, MediaFeature
 from plait.table import Column, Table
 
-Inputs = dict[str, np.ndarray]
+Inputs = dict[str, Any]
+"""NumPy arrays, and tensors where rows lie on the device that trains."""
 
 CACHE_BYTES = 1 << 30
-"""Decoded media are kept in memory up to this size in all, so that later epochs need not decode.
-
-Up to what the device that trains has room for, if that is more and a quarter of what is free here.
-"""
+"""Decoded media are kept in memory up to this size in all, so that later epochs need not decode."""
 WHOLE_BYTES = 1 << 27
 """Columns of other kinds are turned into arrays whole up to this size in all, and by batch beyond."""
 
@@ -55,10 +53,11 @@ class FeatureRows:
     Args:
         features: fitted features by name; one whose column the table lacks is absent everywhere.
         table: the rows.
-        cache_bytes: how much memory decoded media may take; see `CACHE_BYTES` if None.
+        cache_bytes: how much memory decoded media may take; `CACHE_BYTES` if None.
         whole_bytes: how much memory other columns' arrays may take; `WHOLE_BYTES` if None.
         disk: where decoded media are looked for first, and kept from one run to the next; None for
             nowhere.
+        room: on the device that trains, where decoded media that are kept may lie; None for none.
     """
 
     def __init__(
@@ -68,8 +67,9 @@ class FeatureRows:
         cache_bytes: int | None = None,
         whole_bytes: int | None = None,
         disk: DiskCache | None = None,
+        room: DeviceRoom | None = None,
     ) -> None:
-        cache_bytes = _cache_bytes() if cache_bytes is None else cache_bytes
+        cache_bytes = CACHE_BYTES if cache_bytes is None else cache_bytes
         whole_bytes = WHOLE_BYTES if whole_bytes is None else whole_bytes
         self.features = dict(features)
         self.rows = table.num_rows
@@ -93,9 +93,13 @@ class FeatureRows:
                 continue
             self._columns[name] = column
             self._memory[name] = Recycled()
-            if feature.lazy and size <= cache_bytes:
+            if not feature.lazy:
+                continue
+            if size <= cache_bytes:
                 cache_bytes -= size
-                self._kept[name] = Kept.empty(feature.spec, self.rows)
+            elif room is None or not room.claim(size):
+                continue
+            self._kept[name] = Kept.empty(feature.spec, self.rows, room)
         self._whole = [self._encoded_whole(spec, columns) for spec, columns in alike.items()]
         self._apart = [n for n in self.features if not any(n in w.names for w in self._whole)]
 
@@ -162,7 +166,7 @@ class FeatureRows:
             new = np.unique(indices[~kept.known[indices]])
             if len(new):
                 kept.keep(new, self._decoded(name, new))
-            return kept.taken(indices, size)
+            return kept.rows(indices, size)
         once, places = np.unique(indices, return_inverse=True)
         repeated = len(once) < len(indices)
         rows = once if repeated else indices
@@ -212,12 +216,6 @@ class FeatureRows:
                 self._broken[name, cell.row] = cell
             if encoded.cut is not None:
                 self._cut[name][rows] |= encoded.cut
-
-
-def _cache_bytes() -> int:
-    if not CACHE_BYTES:
-        return 0
-    return max(CACHE_BYTES, min(device_room(), (host_memory_free() or 0) // 4))
 
 
 @dataclass

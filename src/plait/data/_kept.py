@@ -1,4 +1,4 @@
-"""Decoded rows that are kept for later epochs, in memory and on the device that trains."""
+"""Decoded rows that are kept for later epochs, in memory or on the device that trains."""
 
 import threading
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from plait.backend import device_memory
+from plait.data._device_room import DeviceRoom
 from plait.data._encoded_rows import absent, put, taken
 from plait.features import ArraySpec, Encoded
 
@@ -16,25 +16,26 @@ from plait.features import ArraySpec, Encoded
 class Kept:
     """Decoded rows of one feature, and which of them are there.
 
-    Once all of them are, the values move to the device that trains if it has a memory of its own and
-    half of what was never used of it holds them. A batch is put together there from then on, and
-    nothing but its row numbers goes over the bus.
+    Once all of them are, the values move to the device that trains, if it has room for them. A batch of
+    them is put together there from then on.
 
     Attributes:
         encoded: the rows, and an absent one behind them.
         known: `(rows,)` bool.
+        room: on the device; None for none.
     """
 
     encoded: Encoded
     known: np.ndarray
+    room: DeviceRoom | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _settled: bool = False
     _on_device: Any = None
 
     @classmethod
-    def empty(cls, spec: ArraySpec, rows: int) -> "Kept":
+    def empty(cls, spec: ArraySpec, rows: int, room: DeviceRoom | None = None) -> "Kept":
         """So many rows, none of them there."""
-        return cls(absent(spec, rows + 1), np.zeros(rows, bool))
+        return cls(absent(spec, rows + 1), np.zeros(rows, bool), room)
 
     def keep(self, indices: np.ndarray, encoded: Encoded) -> None:
         """Keeps rows."""
@@ -45,7 +46,7 @@ class Kept:
             put(kept, indices, encoded)
             self.known[indices] = True
 
-    def taken(self, indices: np.ndarray, size: int) -> Encoded:
+    def rows(self, indices: np.ndarray, size: int) -> Encoded:
         """Rows that are there, with absent ones behind them up to `size`.
 
         Their values are a tensor where they are on the device.
@@ -61,19 +62,11 @@ class Kept:
         return Encoded(keras.ops.take(held, rows, axis=0), kept.present[rows], lengths)
 
     def _held(self) -> Any:
-        if not self._settled and self.known.all():
+        if self.room is not None and not self._settled and self.known.all():
             with self._lock:
                 if not self._settled:
-                    if self.encoded.values.nbytes <= device_room():
-                        self._on_device = keras.ops.convert_to_tensor(self.encoded.values)
+                    self._on_device = self.room.hold(self.encoded.values)
+                    if self._on_device is not None:
                         self.encoded = replace(self.encoded, values=np.empty(0))
                     self._settled = True
         return self._on_device
-
-
-def device_room() -> int:
-    """The bytes that rows may take on the device that trains, beside what a step takes; 0 if none."""
-    memory = device_memory()
-    if memory is None or keras.distribution.distribution() is not None:
-        return 0
-    return (memory.limit - memory.peak) // 2

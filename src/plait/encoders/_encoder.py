@@ -27,9 +27,10 @@ class Encoder(keras.layers.Layer, abc.ABC):
         training: whether dropout is on.
 
     Returns:
-        A dict: `"tokens"` `(batch, tokens, width)`, `"mask"` `(batch, tokens)` bool (True where a
-        token is valid; at least one in each row), and for encoders of pictures `"maps"`, a list of
-        feature maps `(batch, height, width, channels)` from coarse to fine.
+        A dict: `"tokens"` `(batch, tokens, width)`; `"mask"` `(batch, tokens)` bool, True where a
+        token is valid, at least one in each row; and for encoders of pictures `"maps"`, a list of
+        feature maps `(batch, height, width, channels)` from coarse to fine, with or without a token
+        for each position.
     """
 
     modality: ClassVar[str | None] = None

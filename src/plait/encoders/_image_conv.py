@@ -23,10 +23,11 @@ _COARSEST = 6
 class ImageConv(Encoder):
     """Strided convolutions and residual blocks; each position of the last map is a token.
 
-    There is no pooling between them, whose gradient costs as much as a convolution on a CPU: a first
-    convolution steps by 4 pixels (2 in small pictures), later ones by 2, until the map's shorter side
-    is at most 6 or the channels are used up. Its kernels begin smooth (`SmoothHeNormal`). A learnt
-    place is added to each token, and one more token holds the most of each channel, wherever it is.
+    There is no pooling between the convolutions, whose gradient costs as much as one of them on a
+    CPU: a first convolution steps by 4 pixels (2 in small pictures), later ones by 2, until the map's
+    shorter side is at most 6 or the channels are used up. The first one's kernels begin smooth
+    (`SmoothHeNormal`). A learnt place is added to each position of the last map, and one more token
+    is of each channel's maximum over all positions.
 
     Args:
         width: the size of each token.
@@ -119,8 +120,8 @@ class ImageConv(Encoder):
         x = ops.reshape(x, (-1, *self.places.shape))
         # The relu after the place makes what a channel says depend on where it says it.
         x = ops.relu(x + self.places)
-        most = ops.max(x, axis=1, keepdims=True)
-        whole = self.whole(self.drop(most, training=training))
+        maxima = ops.max(x, axis=1, keepdims=True)
+        whole = self.whole(self.drop(maxima, training=training))
         tokens = self.project(self.drop(x, training=training))
         tokens = ops.concatenate([whole, tokens], axis=1)
         mask = ops.ones_like(tokens[..., 0], dtype="bool")

@@ -10,7 +10,7 @@ _SIGMA = 0.25
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class SmoothHeNormal(keras.initializers.HeNormal):
+class SmoothHeNormal(keras.initializers.Initializer):
     """He's normal, blurred over neighbouring pixels and brought back to the size of each filter.
 
     Pictures are smooth and their noise is not: a filter that begins as white noise lets through as much
@@ -18,11 +18,14 @@ class SmoothHeNormal(keras.initializers.HeNormal):
     on every backend.
 
     Args:
-        seed: of the draws; one of its own if None.
+        seed: a whole number; one of its own if None.
 
     Raises:
-        ValueError: a shape that is not `(height, width, channels, filters)`.
+        ValueError: when called with a shape that is not `(height, width, channels, filters)`.
     """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = keras.initializers.HeNormal(seed).seed
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         if len(shape) != 4:
@@ -35,6 +38,9 @@ class SmoothHeNormal(keras.initializers.HeNormal):
         smooth = np.einsum("ah,bw,hwcf->abcf", _blur(height), _blur(width), drawn)
         smooth *= _norm(drawn) / _norm(smooth)
         return keras.ops.convert_to_tensor(smooth.astype("float32"), dtype=dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
 
 
 def _blur(side: int) -> np.ndarray:

@@ -128,7 +128,10 @@ class Archive:
         wanted = {member(name) for name in expected}
         held = set(self._zip.namelist()) - {DESCRIPTION}
         if missing := sorted(wanted - held):
-            raise self._refusal(f"{len(missing)} weights are missing, first {missing[0]!r}")
+            raise self._refusal(
+                f"{len(missing)} weights are missing, first {missing[0]!r}; it is damaged, or another "
+                "version of plait has written it"
+            )
         if extra := sorted(held - wanted):
             raise self._refusal(f"it holds {extra[0]!r}, which belongs to no saved model")
         for name, form in expected.items():

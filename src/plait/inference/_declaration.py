@@ -17,7 +17,7 @@ from plait._cache import cache_folder
 from plait._disk_cache import DiskCache
 from plait._names import from_plain, to_plain
 from plait.backend import keep_compiled
-from plait.data import FeatureRows
+from plait.data import DeviceRoom, FeatureRows
 from plait.errors import ConfigError, ModelFileError
 from plait.features import Feature
 from plait.fusion import Fusion
@@ -124,7 +124,13 @@ class Declaration:
 
         return in_fresh_state(build, seed=0)
 
-    def rows(self, table: Table, again: bool = False, disk: DiskCache | None = None) -> FeatureRows:
+    def rows(
+        self,
+        table: Table,
+        again: bool = False,
+        disk: DiskCache | None = None,
+        room: DeviceRoom | None = None,
+    ) -> FeatureRows:
         """A table's rows as the model reads them.
 
         Args:
@@ -132,12 +138,14 @@ class Declaration:
             again: whether they are read more than once, so that decoded media are kept in
                 memory.
             disk: see `FeatureRows`.
+            room: see `FeatureRows`.
 
         Raises:
             DataError: no column of any feature, or a cell that cannot be read.
         """
         check_columns(self.features, table)
-        return FeatureRows(self.features, table, cache_bytes=None if again else 0, disk=disk)
+        most = None if again else 0
+        return FeatureRows(self.features, table, cache_bytes=most, disk=disk, room=room)
 
     def to_plain(self) -> dict[str, Any]:
         """The declaration as JSON data."""

@@ -93,7 +93,7 @@ def _constant(value: float) -> _Draw:
     return lambda _, shape: np.full(shape, value, np.float32)
 
 
-def _given(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _value_of(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.full(shape, initializer.value)
 
 
@@ -129,5 +129,5 @@ _DRAWS: dict[Any, _Draw] = {
     keras.initializers.Orthogonal.__call__: _orthogonal,
     keras.initializers.Zeros.__call__: _constant(0.0),
     keras.initializers.Ones.__call__: _constant(1.0),
-    keras.initializers.Constant.__call__: _given,
+    keras.initializers.Constant.__call__: _value_of,
 }

@@ -20,7 +20,9 @@ from plait.table._stream_json import stream_json
 
 _BLOCKS = (DEFAULT_BLOCK, 1 << 25, 1 << 30)
 """Bytes read at a time: more where a row is longer."""
-_BATCH = 1 << 14
+_BATCH, _BYTES = 1 << 14, 1 << 24
+"""Rows and bytes of a batch, at most."""
+_BUFFER = 1 << 20
 _UNPACKED = 4
 """How many times its size a compressed file is taken to have."""
 
@@ -84,8 +86,14 @@ def _stream(path: Path, kind: str) -> Stream:
 
 
 def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    with parquet.ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=_BATCH)
+    # As a stream and group by group: by itself Arrow keeps all that it has read of a file, and of a
+    # group, until the last batch.
+    with parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
+        for number in range(file.num_row_groups):
+            group = file.metadata.row_group(number)
+            each = max(1, group.total_byte_size // max(1, group.num_rows))
+            rows = max(1, min(_BATCH, _BYTES // each))
+            yield from file.iter_batches(batch_size=rows, row_groups=[number])
 
 
 def _arrow_batches(path: Path) -> Iterator[pa.RecordBatch]:

@@ -112,11 +112,12 @@ def unified(schemas: Sequence[pa.Schema], own: Collection[str] = ()) -> pa.Schem
     Raises:
         pa.ArrowTypeError, pa.ArrowInvalid: such a column, whose types have none in common.
     """
-    kinds: dict[str, list[pa.DataType]] = {}
+    # Each type once, in order: a large file has thousands of blocks.
+    kinds: dict[str, dict[pa.DataType, None]] = {}
     for schema in map(plain_schema, schemas):
         for field in schema:
-            kinds.setdefault(field.name, []).append(field.type)
-    return pa.schema([(name, _common(name, kinds[name], name not in own)) for name in kinds])
+            kinds.setdefault(field.name, {})[field.type] = None
+    return pa.schema([(name, _common(name, [*kinds[name]], name not in own)) for name in kinds])
 
 
 def _common(name: str, kinds: Sequence[pa.DataType], or_text: bool) -> pa.DataType:

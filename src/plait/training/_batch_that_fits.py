@@ -77,8 +77,7 @@ def _parts(settings: Training) -> dict[int, Training]:
 def _room(ready: Prepared) -> int:
     """Bytes that training may take, without those that media will which are kept once they are read."""
     demand_told("batch_size='auto'", _AT)
-    kept = [ready.batches.looked, *([] if ready.validation is None else [ready.validation.rows])]
-    unread = sum(rows.unread_bytes for rows in kept)
+    unread = ready.unread_bytes
     if ready.settings.max_memory is not None:
         return read_bytes("max_memory", ready.settings.max_memory) - unread
     there = free()

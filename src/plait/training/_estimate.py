@@ -86,9 +86,7 @@ def estimate(
     Raises:
         DataError, ConfigError, BalancingError, DivergedError: as the run would.
     """
-    settings, rows = ready.settings, [ready.batches.looked]
-    if ready.validation is not None:
-        rows.append(ready.validation.rows)
+    settings = ready.settings
     done = trial(ready, balancing, steps=_STEPS, epochs=2)
     start, first, later = _seconds(ready, done)
     every, epochs = Every.read(settings.checkpoint_every), settings.epochs or 1
@@ -114,7 +112,7 @@ def estimate(
         first_epoch=first + saving * written / epochs,
         epoch=later + saving * written / epochs,
         end=end,
-        memory=done.memory + sum(each.unread_bytes for each in rows),
+        memory=done.memory + ready.unread_bytes,
         disk=left + checkpoints,
         disk_left=left,
         cached=cached,

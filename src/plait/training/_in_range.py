@@ -109,7 +109,8 @@ def _demand_of_parts(epochs: Mapping[str, int], rates: Mapping[str, float]) -> N
 def _demand_trackers(trackers: Any) -> None:
     if not isinstance(trackers, list | tuple):
         raise ConfigError(
-            f"Training: trackers is a list, such as [TensorBoard()]. Received: {trackers!r}."
+            f"Training: trackers is a list, such as [TensorBoard()]. Received: {trackers!r}.",
+            ("trackers",),
         )
     for tracker in trackers:
         demand("Training: trackers", tracker, Tracker)

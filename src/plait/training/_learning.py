@@ -51,6 +51,7 @@ class Learning:
         self._now: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
         self._check()
         self._freeze(self._held((settings.epochs or 1) - 1))
+        # Within it Keras makes none of the variables, so that NumPy can draw their values.
         with keras.StatelessScope(initialize_variables=False):
             model.build_optimizer()
         make_variables(model.optimizer.variables)

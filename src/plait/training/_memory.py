@@ -5,7 +5,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from plait.backend import device_memory, forget_peak, host_memory_free, told_by_linux
+from plait._host_memory import host_memory_free, told_by_linux
+from plait.backend import device_memory, forget_peak
 from plait.errors import ConfigError
 
 

@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 
 from plait._disk_cache import DiskCache
-from plait.data import Batches
+from plait.backend import device_memory
+from plait.data import Batches, DeviceRoom
 from plait.inference import Declaration, row_weights
 from plait.table import Table
 from plait.training._coverage import label_coverage, labelled_rows
@@ -32,6 +33,7 @@ class Prepared:
         parts: the rows of each part.
         disk: where decoded media are kept; None for nowhere.
         start: what the model begins with; None for initial weights.
+        room: for decoded media on the device that trains; None for none.
     """
 
     declaration: Declaration
@@ -44,6 +46,7 @@ class Prepared:
     parts: Mapping[str, Table]
     disk: DiskCache | None
     start: Start | None
+    room: DeviceRoom | None = None
 
     @classmethod
     def of(
@@ -72,14 +75,16 @@ class Prepared:
         taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
         settings = settings.settled(len(taught))
         validation, disk = None, settings.disk
+        # Rows that lie on the device would count as what a run with a limit takes.
+        bound = settings.max_memory is not None or settings.shares > 1
+        room = None if bound else DeviceRoom.here()
         if "validation" in parts:
             table = parts["validation"]
             labelled_rows(declaration.tasks, table)
-            validation = Validation.of(declaration, table, weight, disk)
+            validation = Validation.of(declaration, table, weight, disk, room)
         coverage = label_coverage(labelled)
-        return cls(
-            declaration, settings, taught, validation, coverage, weight, seed, parts, disk, start
-        )
+        about = (declaration, settings, taught, validation, coverage, weight, seed, parts)
+        return cls(*about, disk, start, room)
 
     @cached_property
     def times(self) -> np.ndarray | None:
@@ -98,7 +103,19 @@ class Prepared:
             weights=None if self.weight is None else row_weights(self.taught, self.weight),
             times=self.times,
             disk=self.disk,
+            room=self.room,
         )
+
+    @property
+    def unread_bytes(self) -> int:
+        """The memory, where the model trains, that media will take which are kept once they are read.
+
+        None of a device's own: they move there only where a step has left room.
+        """
+        if device_memory() is not None:
+            return 0
+        kept = [self.batches.looked, *([] if self.validation is None else [self.validation.rows])]
+        return sum(rows.unread_bytes for rows in kept)
 
     @property
     def rows(self) -> int:
@@ -121,7 +138,10 @@ class Prepared:
             table = validation.table.take(_spread(len(validation.table), validated))
             validation = Validation.of(self.declaration, table, self.weight, disk)
         some = self.taught.take(_spread(len(self.taught), taught))
-        return replace(self, settings=settings, taught=some, validation=validation, disk=disk)
+        # A few rows always fit on a device; whether all of them do is not to be told from that.
+        return replace(
+            self, settings=settings, taught=some, validation=validation, disk=disk, room=None
+        )
 
 
 def _spread(rows: int, wanted: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from plait._disk_cache import DiskCache
-from plait.data import Batches, FeatureRows
+from plait.data import Batches, DeviceRoom, FeatureRows
 from plait.inference import Declaration, Predictor, Scores, gains, mean_gain, row_weights, score
 from plait.table import Table
 from plait.tasks import Task
@@ -38,6 +38,7 @@ class Validation:
         table: Table,
         weight: str | None = None,
         disk: DiskCache | None = None,
+        room: DeviceRoom | None = None,
     ) -> Self:
         """A table's rows.
 
@@ -46,8 +47,9 @@ class Validation:
             table: the rows, with target columns.
             weight: the column of each row's weight, if any.
             disk: where decoded media are kept; None for nowhere.
+            room: see `FeatureRows`.
         """
-        rows = declaration.rows(table, again=True, disk=disk)
+        rows = declaration.rows(table, again=True, disk=disk, room=room)
         return cls(table, rows, None if weight is None else row_weights(table, weight))
 
     def batches(self, tasks: Mapping[str, Task], size: int) -> Batches:

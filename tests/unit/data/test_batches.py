@@ -4,9 +4,16 @@ import keras
 import numpy as np
 import pytest
 
-from plait import backend
 from plait.backend._device_memory import DeviceMemory
-from plait.data import Batches, FeatureRows, _batches, _feature_rows, epoch_order, row_keys
+from plait.data import (
+    Batches,
+    DeviceRoom,
+    FeatureRows,
+    _batches,
+    _feature_rows,
+    epoch_order,
+    row_keys,
+)
 from plait.errors import DataError
 from plait.features import ArraySpec, BrokenCell, Category, Encoded, Number, Text
 from plait.table import Table, _cells
@@ -220,9 +227,10 @@ def test_threads_change_nothing(make):
 def test_a_device_with_a_memory_of_its_own_gets_the_same_batches(make, monkeypatch):
     expected = [[make().batch(epoch, index) for index in range(3)] for epoch in range(3)]
     memory = DeviceMemory(used=0, peak=0, limit=1 << 20)
-    for module in ("plait.data._kept", backend.placed.__module__):
-        monkeypatch.setattr(f"{module}.device_memory", lambda: memory)
-    walked = make(workers=4)
+    monkeypatch.setattr("plait.data._device_room.device_memory", lambda: memory)
+    # More than is kept in memory otherwise.
+    monkeypatch.setattr(_feature_rows, "CACHE_BYTES", 0)
+    walked = make(workers=4, room=DeviceRoom.here())
     for epoch in range(3):
         walked.epoch = epoch
         for index in range(3):

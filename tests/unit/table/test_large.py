@@ -315,6 +315,26 @@ def test_a_table_on_disk_has_no_name_while_it_is_written(tmp_path, on_disk, monk
     assert seen == []
 
 
+@pytest.mark.parametrize("group", [1_000, 100_000])
+def test_of_a_parquet_file_some_rows_are_in_memory_at_a_time(tmp_path, monkeypatch, group):
+    monkeypatch.setattr(_read, "_BYTES", 1 << 21)
+    path, rows = tmp_path / "t.parquet", 20_000
+    cells = np.random.default_rng(0).bytes(2_000 * rows)
+    photo = [cells[start : start + 2_000] for start in range(0, len(cells), 2_000)]
+    parquet.write_table(
+        pa.table({"n": np.arange(rows), "photo": photo}), path, row_group_size=group
+    )
+    del photo
+    before, most, seen = pa.total_allocated_bytes(), 0, 0
+    for batch in _read._parquet_batches(path):
+        most = max(most, pa.total_allocated_bytes() - before)
+        assert batch["n"][0].as_py() == seen
+        seen += len(batch)
+        del batch
+    assert seen == rows
+    assert most < 0.4 * path.stat().st_size
+
+
 def test_a_late_surprise_has_a_large_file_read_once_more(tmp_path, on_disk, monkeypatch):
     opened = []
     monkeypatch.setattr(
