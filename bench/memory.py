@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +178,7 @@ def main() -> None:
     first, last = rows[0], rows[-1]
     allowed = 1.2 * first["peak_mb"] + 300
     speeds = [row["us_a_row"] for row in rows]
-    sizes = zip(rows, rows[1:], strict=False)
+    sizes = pairwise(rows)
     more = [(b["whole_s"] - a["whole_s"]) / (b["rows"] - a["rows"]) for a, b in sizes]
     verdict = {
         "us_a_row_more": [round(1e6 * seconds) for seconds in more],
