@@ -11,7 +11,9 @@ from plait.features import Image
 @pytest.fixture
 def days(records):
     """Records whose run has a checkpoint early, and decodes every picture when it needs it."""
-    records.configure("epochs: 1, batch_size: 16", "epochs: 8, batch_size: 16, checkpoint_every: 2")
+    records.configure(
+        "epochs: 1, batch_size: 16", "epochs: 8, patience: 8, batch_size: 16, checkpoint_every: 2"
+    )
     return records
 
 
