@@ -35,18 +35,18 @@ class PixelHead(plait.Head):
         self.masks = masks
         self.logits = keras.layers.Conv2D(masks, 1, name="logits")
 
-    def build(self, tokens_shape, mask_shape=None, maps_shape=None):
-        self.logits.build(maps_shape[-1])
+    def build(self, tokens_shape, mask_shape=None, of_shape=None):
+        self.logits.build(of_shape[-1])
 
-    def call(self, tokens, mask=None, training=None, maps=None):
-        return self.logits(maps[-1])
+    def call(self, tokens, mask=None, training=None, of=None):
+        return self.logits(of[-1])
 
     def get_config(self):
         return {**super().get_config(), "masks": self.masks}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Masks(plait.Task):
+class Masks(plait.DenseTask):
     """One yes-or-no mask for each of several kinds of thing, at the picture's size.
 
     A cell holds the mask's bits, `numpy.packbits` of `(size, size, masks)`.
@@ -58,14 +58,11 @@ class Masks(plait.Task):
     """
 
     main_score = "pixel_accuracy"
+    parts = "maps"
+    modalities = ("image",)
 
-    of: str
     size: int
     masks: int
-
-    @property
-    def maps_of(self):
-        return self.of
 
     def fit(self, column, weights=None):
         share = float(np.mean(self.targets(column).values))
@@ -82,6 +79,10 @@ class Masks(plait.Task):
 
     def head(self):
         return PixelHead(self.masks)
+
+    def trivial_logits(self):
+        likely = 1.0 if self.learnt["share"] > 0.5 else -1.0
+        return np.full((1, self.size, self.size, self.masks), likely, "float32")
 
     def loss(self):
         # One loss a pixel; the step takes the mean over a row's pixels, then over labelled rows.

@@ -17,7 +17,7 @@ from plait.fusion import Concat, Fusion
 from plait.inference import Declaration, Predictor, Scores, check_names, row_weights
 from plait.sharing import HardSharing, Sharing
 from plait.table import Parts, Split, Table, folds
-from plait.tasks import Task
+from plait.tasks import Task, fit_tasks
 from plait.training import (
     Epoch,
     Estimate,
@@ -329,13 +329,10 @@ class Learner:
         """Features and tasks that have seen the training rows, with every choice made."""
         weights = None if self.weight is None else row_weights(table, self.weight)
         if start is not None:
-            return self.declared(
-                start.features(self.features, table), start.tasks(self.tasks, table, weights)
-            )
-        return self.declared(
-            fit_features(self.features, table),
-            {n: t.fit(table.column(t.column or n), weights) for n, t in self.tasks.items()},
-        )
+            features = start.features(self.features, table)
+            return self.declared(features, start.tasks(self.tasks, features, table, weights))
+        features = fit_features(self.features, table)
+        return self.declared(features, fit_tasks(self.tasks, features, table, weights))
 
     def declared(self, features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Declaration:
         """What a model of these fitted features and tasks is, with every choice made."""

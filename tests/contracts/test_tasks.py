@@ -74,7 +74,10 @@ def test_cases_are_all_public_tasks():
     public = {
         name
         for name, cls in vars(tasks).items()
-        if name in tasks.__all__ and issubclass(cls, tasks.Task) and not inspect.isabstract(cls)
+        if name in tasks.__all__
+        and inspect.isclass(cls)
+        and issubclass(cls, tasks.Task)
+        and not inspect.isabstract(cls)
     }
     assert set(CASES) == public
     for name, cases in CASES.items():

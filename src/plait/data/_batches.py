@@ -97,7 +97,10 @@ class Batches(keras.utils.PyDataset):
             else FeatureRows(features, table, disk=disk, room=room)
         )
         self._targets: dict[str, Targets] = {
-            name: task.targets(table.column(task.column or name)) for name, task in tasks.items()
+            name: task.beside(self._features.features, table).targets(
+                table.column(task.column or name)
+            )
+            for name, task in tasks.items()
         }
         self._weights = np.ones(self.rows, "float32") if weights is None else weights
         # Of two epochs, since the next one is begun while the last batches of one are trained.

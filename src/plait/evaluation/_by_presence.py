@@ -40,10 +40,11 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
         groups.append((" + ".join(present) or "nothing", np.flatnonzero(which == number)))
     lines: list[dict[str, Any]] = []
     for label, rows in groups:
+        some = table.take(rows)
         scores = score(
-            predictor.tasks,
+            predictor.declaration.tasks_in(some),
             {task: logits[rows] for task, logits in answers.logits.items()},
-            table.take(rows),
+            some,
             None if weights is None else weights[rows],
         )
         if not lines:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from plait.errors import DataError
@@ -25,7 +24,7 @@ def evaluate(predictor: Predictor, table: Any, weights: np.ndarray | None = None
     table = Table.read(table)
     check_targets(predictor, table)
     weights = weights_for(predictor, table) if weights is None else weights
-    scores = score(predictor.tasks, predictor.logits(table), table, weights)
+    scores = score(predictor.declaration.tasks_in(table), predictor.logits(table), table, weights)
     demand_scores(predictor, table, scores)
     return scores
 
@@ -33,20 +32,16 @@ def evaluate(predictor: Predictor, table: Any, weights: np.ndarray | None = None
 def trivial_scores(predictor: Predictor, table: Any, weights: np.ndarray | None = None) -> Scores:
     """The scores of the answer that looks at nothing, to stand beside those of `evaluate`.
 
-    That answer is what a task's new head gives to tokens of zeros: it starts from the training
-    labels' shares or mean.
+    See `Task.trivial_logits`.
 
     Args, Raises: see `evaluate`.
     """
     table = Table.read(table)
     check_targets(predictor, table)
     weights = weights_for(predictor, table) if weights is None else weights
-    nothing = np.zeros((1, 1, 1), "float32")
-    logits = {}
-    for name, task in predictor.tasks.items():
-        answer = keras.ops.convert_to_numpy(task.head()(nothing, np.ones((1, 1), bool)))
-        logits[name] = np.repeat(answer, len(table), axis=0)
-    return score(predictor.tasks, logits, table, weights)
+    tasks = predictor.declaration.tasks_in(table)
+    logits = {n: np.repeat(task.trivial_logits(), len(table), axis=0) for n, task in tasks.items()}
+    return score(tasks, logits, table, weights)
 
 
 def weights_for(predictor: Predictor, table: Table) -> np.ndarray | None:

@@ -13,8 +13,10 @@ class Head(keras.layers.Layer, abc.ABC):
         tokens: `(batch, tokens, width)`.
         mask: `(batch, tokens)` bool.
         training: whether dropout is on.
-        maps: only for a task that names a picture in `maps_of`: its encoder's feature maps
-            `(batch, height, width, channels)`, from coarse to fine.
+        of: only for a task of a feature (`DenseTask`), what it reads of that feature's encoder: for
+            `parts` "maps" a list of feature maps `(batch, height, width, channels)`, from coarse to
+            fine; for "tokens" a dict of `"tokens"` `(batch, tokens, width)` and `"mask"` `(batch,
+            tokens)`, with the learnt absent token in rows that lack the feature.
 
     Returns:
         Logits, `(batch, *answer)`.

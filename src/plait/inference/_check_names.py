@@ -8,7 +8,7 @@ from plait._names import demand, did_you_mean, published
 from plait.encoders import Encoder
 from plait.errors import ConfigError
 from plait.features import Feature
-from plait.tasks import Task
+from plait.tasks import DenseTask, Task
 
 _EXAMPLE = {"feature": "Number()", "task": "Regression()"}
 
@@ -90,12 +90,13 @@ def check_names(
                     f"{did_you_mean(read_one, features)}",
                     ("tasks", name, type(task).__name__, "features"),
                 )
-        if task.maps_of is not None and task.maps_of not in features:
-            raise ConfigError(
-                f"Task '{name}' is of the feature '{task.maps_of}', which is not declared."
-                f"{did_you_mean(task.maps_of, features)}",
-                ("tasks", name),
-            )
+        if isinstance(task, DenseTask):
+            try:
+                task.check_feature(features)
+            except ConfigError as error:
+                raise ConfigError(
+                    f"Task '{name}': {error}", ("tasks", name, type(task).__name__, "of")
+                ) from error
     check_answers(tasks, key)
 
 

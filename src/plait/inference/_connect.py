@@ -18,7 +18,7 @@ from plait.inference._initial_values import make_variables
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._parts import FUSION, HEADS, TRUNK, names_of, part_of
 from plait.sharing import Sharing
-from plait.tasks import Task
+from plait.tasks import DenseTask, Task
 
 Tensors = dict[str, Any]
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -151,15 +151,10 @@ def graph(
             part_of(branch, name, HEADS)
         own = common if branch is None else branch(common, tokens, mask)
         head = part_of(_copy(task.head(), heads[name], policy), name, HEADS)
-        if task.maps_of is None:
-            outputs[name] = head(own, mask)
-        elif maps := strands[task.maps_of].maps:
-            outputs[name] = head(own, mask, maps=maps)
+        if isinstance(task, DenseTask):
+            outputs[name] = head(own, mask, of=_parts(name, task, strands[task.of]))
         else:
-            raise ConfigError(
-                f"Task '{name}' is of '{task.maps_of}', whose encoder gives no feature maps. Choose "
-                "a feature that is a picture."
-            )
+            outputs[name] = head(own, mask)
     return inputs, outputs
 
 
@@ -205,6 +200,19 @@ def _strands(
         read = absent(present, encoded["tokens"], encoded["mask"])
         strands[name] = _Strand(absent, read, list(encoded.get("maps", ())))
     return strands
+
+
+def _parts(name: str, task: DenseTask, strand: _Strand) -> Any:
+    """What a task of a feature reads of it beside the fused tokens."""
+    if task.parts == "tokens":
+        return {"tokens": strand.read["tokens"], "mask": strand.read["mask"]}
+    if not strand.maps:
+        raise ConfigError(
+            f"Task '{name}' is of '{task.of}', whose encoder gives no feature maps. Give that feature "
+            "an encoder that does, such as ImageConv.",
+            ("features", task.of),
+        )
+    return strand.maps
 
 
 def _encoded(name: str, encoder: Encoder, values: Any, lengths: Any) -> Tensors:

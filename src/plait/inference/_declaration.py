@@ -68,6 +68,10 @@ class Declaration:
         }
         return replace(self, features=features)
 
+    def tasks_in(self, table: Table) -> dict[str, Task]:
+        """The tasks as they are asked about a table's rows; see `Task.beside`."""
+        return {name: task.beside(self.features, table) for name, task in self.tasks.items()}
+
     def connect(self, seed: int = 0) -> tuple[Tensors, Tensors]:
         """The inputs and outputs of a model of this declaration; see `connect`.
 

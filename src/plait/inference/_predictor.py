@@ -113,7 +113,8 @@ class Predictor:
     def _check_decoding(self) -> None:
         """Decodes one row of zeros: a task whose state does not fit its head fails here."""
         for name, task in self.tasks.items():
-            task.decode(np.zeros((1, *self.model.output[name].shape[1:]), "float32"))
+            shape = (1, *self.model.output[name].shape[1:])
+            task.beside(self.features).decode(np.zeros(shape, "float32"))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one file of plain JSON and plain arrays, whole or not at all.
@@ -196,7 +197,7 @@ class Predictor:
         for answers in _together(self._answers(self.declaration.rows(table)), _DECODED):
             rows = np.arange(start, start + answers.rows)
             columns: dict[str, Any] = {} if keys is None else {keys.name: keys.take(rows).values}
-            for name, task in self.tasks.items():
+            for name, task in self.declaration.tasks_in(table.take(rows)).items():
                 for suffix, values in task.decode(answers.logits[name]).items():
                     columns[f"{name}.{suffix}" if suffix else name] = values
             yield pa.table(columns)

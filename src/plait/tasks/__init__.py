@@ -1,9 +1,20 @@
 """A target column: its encoding, head, loss, scores and the way back to the user's labels."""
 
 from plait.tasks._binary import Binary
+from plait.tasks._dense_task import DenseTask
 from plait.tasks._multiclass import Multiclass
 from plait.tasks._multilabel import Multilabel
 from plait.tasks._regression import Regression
 from plait.tasks._task import Targets, Task
+from plait.tasks._together import fit_tasks
 
-__all__ = ["Binary", "Multiclass", "Multilabel", "Regression", "Targets", "Task"]
+__all__ = [
+    "Binary",
+    "DenseTask",
+    "Multiclass",
+    "Multilabel",
+    "Regression",
+    "Targets",
+    "Task",
+    "fit_tasks",
+]

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from plait.errors import ConfigError, PlaitError
+from plait.features import Feature
 from plait.heads import Head
-from plait.table import Column
+from plait.table import Column, Table
 from plait.tasks._ones import Ones
 
 
@@ -67,10 +68,22 @@ class Task(abc.ABC):
                 f"{type(self).__name__}: weight is 0 or more. Received: {self.weight}"
             )
 
-    @property
-    def maps_of(self) -> str | None:
-        """The picture whose feature maps the head reads beside the tokens; None for most tasks."""
-        return None
+    def beside(self, features: Mapping[str, Feature], table: Table | None = None) -> Self:
+        """The task as it is asked about rows of a table; see `DenseTask`.
+
+        Args:
+            features: fitted, by name.
+            table: the rows; None where only the form of an answer is asked for.
+        """
+        return self
+
+    def trivial_logits(self) -> np.ndarray:
+        """`(1, *answer)`, what looks at nothing: a new head's answer to tokens of zeros.
+
+        It starts from the training labels' shares or mean.
+        """
+        nothing = np.zeros((1, 1, 1), "float32")
+        return keras.ops.convert_to_numpy(self.head()(nothing, np.ones((1, 1), bool)))
 
     @property
     def learnt(self) -> Mapping[str, Any]:

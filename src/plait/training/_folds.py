@@ -12,7 +12,7 @@ import numpy as np
 from plait.errors import ConfigError, DataError
 from plait.inference import Scores, mean_scores, row_weights
 from plait.table import Parts, Table
-from plait.tasks import Task
+from plait.tasks import DenseTask, Task
 from plait.training._coverage import labelled_rows
 from plait.training._notes import tell
 from plait.training._run import Run, fold_run
@@ -131,10 +131,20 @@ def _check_labels(
     labels: Table, rows: Parts, tasks: Mapping[str, Task], weight: str | None
 ) -> None:
     train, weights = _weighed(labels.take(rows.train), weight)
-    fitted = {n: t.fit(train.column(t.column or n), weights) for n, t in tasks.items()}
+    # One of a feature is fitted beside that feature, which no fold has read yet.
+    alone = {name: task for name, task in tasks.items() if not isinstance(task, DenseTask)}
+    fitted = {n: t.fit(train.column(t.column or n), weights) for n, t in alone.items()}
     labelled_rows(fitted, _weighed(labels.take(rows.validation), weight)[0])
     test, _ = _weighed(labels.take(rows.test), weight)
-    if not any(there.any() for there in labelled_rows(fitted, test).values()):
+    there = [
+        *labelled_rows(fitted, test).values(),
+        *(
+            ~test.column(task.column or name).is_missing(task.missing)
+            for name, task in tasks.items()
+            if name not in alone
+        ),
+    ]
+    if not any(rows.any() for rows in there):
         raise DataError(
             f"none of its {len(test)} rows has a label, so that it cannot be scored. Leave their "
             "cells in the column of folds empty: they then train with every fold."

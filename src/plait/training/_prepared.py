@@ -71,7 +71,7 @@ class Prepared:
         Raises:
             DataError: a label that cannot be read; before the first epoch, also one to validate on.
         """
-        labelled = labelled_rows(declaration.tasks, parts["train"])
+        labelled = labelled_rows(declaration.tasks_in(parts["train"]), parts["train"])
         taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
         settings = settings.settled(len(taught))
         validation, disk = None, settings.disk
@@ -80,7 +80,7 @@ class Prepared:
         room = None if bound else DeviceRoom.here()
         if "validation" in parts:
             table = parts["validation"]
-            labelled_rows(declaration.tasks, table)
+            labelled_rows(declaration.tasks_in(table), table)
             validation = Validation.of(declaration, table, weight, disk, room)
         coverage = label_coverage(labelled)
         about = (declaration, settings, taught, validation, coverage, weight, seed, parts)
@@ -89,7 +89,7 @@ class Prepared:
     @cached_property
     def times(self) -> np.ndarray | None:
         """How often each training row is drawn in an epoch; None for once."""
-        return self.settings.times(self.taught, self.declaration.tasks)
+        return self.settings.times(self.taught, self.declaration.tasks_in(self.taught))
 
     @cached_property
     def batches(self) -> Batches:

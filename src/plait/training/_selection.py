@@ -167,9 +167,9 @@ class Selection(keras.callbacks.Callback):
         scores: Scores = {}
         if self.validation is not None:
             answers = self.predictor.answers(self.validation.rows)
-            scores = score(
-                self.predictor.tasks, answers.logits, self.validation.table, self.validation.weights
-            )
+            table, weights = self.validation.table, self.validation.weights
+            tasks = self.predictor.declaration.tasks_in(table)
+            scores = score(tasks, answers.logits, table, weights)
         reached = mean_gain(self.predictor.tasks, scores) if scores else None
         done = Epoch(
             number=epoch + 1,

@@ -62,17 +62,21 @@ class Start:
         return {name: fitted[name] for name in features}
 
     def tasks(
-        self, tasks: Mapping[str, Task], table: Table, weights: np.ndarray | None
+        self,
+        tasks: Mapping[str, Task],
+        features: Mapping[str, Feature],
+        table: Table,
+        weights: np.ndarray | None,
     ) -> dict[str, Task]:
-        """Every task fitted, likewise."""
+        """Every task fitted, likewise; `features` are."""
         fitted = {}
         for name, task in tasks.items():
             column, old = table.column(task.column or name), self._tasks.get(name)
             if old is not None and _alike(task, old, _OF_A_TASK):
                 fitted[name] = task.with_state(old.learnt)
-                if _reads(fitted[name], column):
+                if _reads(fitted[name].beside(features, table), column):
                     continue
-            fitted[name] = task.fit(column, weights)
+            fitted[name] = task.beside(features, table).fit(column, weights)
         return fitted
 
     def told(self, declaration: Declaration) -> list[str]:

@@ -1,0 +1,32 @@
+"""All tasks of a model, fitted to one table."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from plait.features import Feature
+from plait.table import Table
+from plait.tasks._task import Task
+
+
+def fit_tasks(
+    tasks: Mapping[str, Task],
+    features: Mapping[str, Feature],
+    table: Table,
+    weights: np.ndarray | None = None,
+) -> dict[str, Task]:
+    """Fits each task to its column of the training rows.
+
+    Args:
+        tasks: by name.
+        features: fitted, by name.
+        table: the training rows.
+        weights: `(rows,)`, each row's weight, or None for 1.
+
+    Raises:
+        DataError: no such column, or one that the task cannot learn from.
+    """
+    return {
+        name: task.beside(features, table).fit(table.column(task.column or name), weights)
+        for name, task in tasks.items()
+    }
