@@ -7,6 +7,7 @@ from plait.features._image import Image
 from plait.features._media import UnreadableError
 from plait.features._media_feature import MediaFeature, Medium
 from plait.features._number import Number
+from plait.features._placement import Placement
 from plait.features._text import Text
 from plait.features._together import fit_features
 
@@ -21,6 +22,7 @@ __all__ = [
     "MediaFeature",
     "Medium",
     "Number",
+    "Placement",
     "Text",
     "UnreadableError",
     "fit_features",

@@ -10,7 +10,7 @@ import numpy as np
 
 from plait.encoders import Encoder, ImageConv
 from plait.errors import ConfigError
-from plait.features._feature import ArraySpec
+from plait.features._feature import ArraySpec, BrokenCell
 from plait.features._media import MediaCells
 from plait.features._media_feature import MediaFeature, Medium
 from plait.features._picture import DECODERS, Picture, letterbox
@@ -90,6 +90,21 @@ class Image(MediaFeature):
         pixels = Picture.open(data).pixels((height, width), channels, row)
         letterbox(pixels, row, self._ground)
         return Medium(height)
+
+    def sizes(self, column: Column) -> list[tuple[int, int] | None]:
+        """Each picture's own height and width, as it is to be seen, from its header alone.
+
+        Args:
+            column: paths or bytes.
+
+        Returns:
+            One a row; None where the cell is empty or no picture.
+        """
+        cells = MediaCells(replace(self, on_error="absent"), column, self.noun)
+        found: list[tuple[int, int] | None] = [None] * len(column)
+        for row, size in cells.decoded(range(len(column)), lambda data, _: _size(data)):
+            found[row] = None if isinstance(size, BrokenCell) else size
+        return found
 
     @cached_property
     def _ground(self) -> np.ndarray:

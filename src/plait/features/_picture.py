@@ -15,6 +15,7 @@ import simplejpeg
 from PIL import Image
 
 from plait.features._media import UnreadableError
+from plait.features._placement import Placement
 
 MOST_PIXELS = 100_000_000
 """Larger pictures are refused by their header: a few kilobytes can declare gigabytes of pixels."""
@@ -114,7 +115,7 @@ class Picture(NamedTuple):
         Raises:
             UnreadableError: pixels that are cut short or of 32 bits.
         """
-        height, width = _within((self.height, self.width), size)
+        _, _, height, width = Placement.of((self.height, self.width), size)
         stored = (width, height) if self.orientation >= 5 else (height, width)
         if self.image is None:
             turned = self.orientation in _TURNS
@@ -161,21 +162,9 @@ def letterbox(pixels: np.ndarray, canvas: np.ndarray, fill: np.ndarray) -> None:
     """Lays a picture into the middle of a canvas of the colour `fill`, unless it is that canvas."""
     if pixels is canvas:
         return
-    height, width, _ = pixels.shape
     if pixels.shape != canvas.shape:
         canvas[:] = fill
-    top, left = (canvas.shape[0] - height) // 2, (canvas.shape[1] - width) // 2
-    canvas[top : top + height, left : left + width] = pixels
-
-
-def _within(picture: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    if picture == size:
-        return size
-    scale = min(size[0] / picture[0], size[1] / picture[1])
-    fitted = [min(w, max(1, round(s * scale))) for s, w in zip(picture, size, strict=True)]
-    # A seam of one pixel is rounding, not a proportion to keep.
-    height, width = (w if w - s <= 1 else s for s, w in zip(fitted, size, strict=True))
-    return height, width
+    canvas[Placement.middle(pixels.shape[:2], canvas.shape[:2]).inside] = pixels
 
 
 def _array(image: Image.Image) -> np.ndarray:

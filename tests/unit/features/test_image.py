@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from plait.errors import ConfigError, DataError
-from plait.features import Image
+from plait.features import Image, Placement
 from plait.table import Column
 
 RAMP = (np.add.outer(np.arange(20), np.arange(24))[..., None] * (3, 2, 1)).astype("uint8")
@@ -403,3 +403,21 @@ def test_a_jpeg_that_is_cut_short_is_never_half_a_picture(mode, kept):
     for broken in (cut, cut + b"\xff\xd9"):
         with pytest.raises(DataError, match="corrupt"):
             plain(size=(20, 25)).encode(column_of([broken]))
+
+
+def test_where_a_picture_lies_in_its_frame_is_told_as_it_is_laid():
+    feature = plain(size=(40, 24))
+    # 30 x 12 becomes 40 x 16, with 4 columns at either side.
+    assert Placement.of((30, 12), (40, 24)) == (0, 4, 40, 16)
+    pixels = feature.encode(column_of([file_of(np.full((30, 12, 3), 255, "uint8"))])).values[0]
+    seen = (pixels == 255).all((0, 2))
+    np.testing.assert_array_equal(seen, [False] * 4 + [True] * 16 + [False] * 4)
+
+
+def test_sizes_are_those_of_the_pictures_as_they_are_seen(tmp_path):
+    turned = Pillow.Exif()
+    turned[0x0112] = 6
+    (tmp_path / "a.jpg").write_bytes(file_of(noise(10, 30), "JPEG", exif=turned))
+    (tmp_path / "b.png").write_bytes(file_of(noise(7, 9)))
+    column = column_of(["a.jpg", None, "b.png", "gone.png"], tmp_path)
+    assert plain().sizes(column) == [(30, 10), None, (7, 9), None]
