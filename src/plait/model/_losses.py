@@ -120,8 +120,24 @@ def missing_label(identifier: Any) -> int | None:
     return getattr(loss, "missing_label", None)
 
 
+def takes_rows(identifier: Any) -> bool:
+    """Whether a loss gives one value a row whatever the axes of its targets are.
+
+    Such a loss has a true attribute `takes_rows`. The places of its targets are none of its
+    predictions', as of boxes and the positions that they are found at, or it looks by itself for what
+    is labelled in a row.
+    """
+    loss = identifier if isinstance(identifier, str) else keras.losses.get(identifier)
+    return bool(getattr(loss, "takes_rows", False))
+
+
 def read_labels(
-    targets: Any, predictions: Any, sample_weight: Any, missing: int | None, mask: Any = None
+    targets: Any,
+    predictions: Any,
+    sample_weight: Any,
+    missing: int | None,
+    mask: Any = None,
+    whole: bool = False,
 ) -> Labels:
     """Finds the missing labels and puts a valid constant in their place.
 
@@ -131,6 +147,7 @@ def read_labels(
         sample_weight: None, `(batch,)` or one weight a position; a label is missing where it is 0.
         missing: the target value that means "no label", or None.
         mask: the predictions' Keras mask, `(batch, positions)`, or None.
+        whole: whether a row is labelled or not as a whole: see `takes_rows`.
     """
     ops = keras.ops
     targets = ops.convert_to_tensor(targets)
@@ -142,7 +159,7 @@ def read_labels(
         valid = ops.logical_and(valid, targets != missing)
 
     rank, depth = len(targets.shape), len(predictions.shape)
-    positions_rank = max(1, rank if rank < depth else depth - 1)
+    positions_rank = 1 if whole else max(1, rank if rank < depth else depth - 1)
     if rank > positions_rank:
         # A place whose target is a vector (one-hot, several numbers) is missing if any of it is.
         valid = ops.all(valid, axis=tuple(range(positions_rank, rank)))

@@ -16,6 +16,7 @@ from plait.model._losses import (
     right_share,
     row_losses,
     spread,
+    takes_rows,
     task_loss,
 )
 from plait.model._network import TaskLosses
@@ -40,6 +41,7 @@ class Objective:
         self._functions: dict[str, Callable] = {t: resolve_loss(by_output[t]) for t in self.tasks}
         self._shares = {t: right_share(by_output[t]) for t in self.tasks}
         self._missing = {t: missing_label(by_output[t]) for t in self.tasks}
+        self._whole = {t: takes_rows(by_output[t]) for t in self.tasks}
         weights = _by_output(loss_weights, self.outputs, "loss_weights")
         self._weights = {
             t: 1.0 if weights.get(t) is None else float(weights[t]) for t in self.tasks
@@ -76,28 +78,26 @@ class Objective:
     ) -> dict[str, Labels]:
         """The labels of each output that has targets, with constants in the missing places."""
         return {
-            name: read_labels(
-                targets,
-                predictions[name],
-                weights,
-                self._missing.get(name),
-                mask_of(predictions[name]),
-            )
-            for name, (targets, weights) in given.items()
+            name: self._read(name, labels, predictions[name], mask_of(predictions[name]))
+            for name, labels in given.items()
         }
 
     def labelled_rows(
         self, outputs: Mapping[str, Any], given: Mapping[str, tuple[Any, Any]]
     ) -> Any:
         """`(batch,)` bool: the rows that have a label of any output; only shapes of `outputs` count."""
-        found = [
-            read_labels(targets, outputs[name], weights, self._missing.get(name)).rows > 0
-            for name, (targets, weights) in given.items()
-        ]
+        found = [self._read(name, labels, outputs[name]).rows > 0 for name, labels in given.items()]
         labelled = found[0]
         for more in found[1:]:
             labelled = keras.ops.logical_or(labelled, more)
         return labelled
+
+    def _read(
+        self, name: str, labels: tuple[Any, Any], prediction: Any, mask: Any = None
+    ) -> Labels:
+        targets, weights = labels
+        how = (self._missing.get(name), mask, self._whole.get(name, False))
+        return read_labels(targets, prediction, weights, *how)
 
     def losses(
         self, predictions: Mapping[str, Any], given: Mapping[str, tuple[Any, Any]]

@@ -297,3 +297,24 @@ def test_an_epoch_counts_rows_not_batches():
     uneven = model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)
     for name, value in whole.items():
         np.testing.assert_allclose(uneven[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+class NearestOf(keras.losses.Loss):
+    """How far a row's two targets are from the nearest of its five predictions."""
+
+    takes_rows = True
+
+    def call(self, y_true, y_pred):
+        apart = keras.ops.abs(y_true[:, :, None, 0] - y_pred[:, None, :, 0])
+        return keras.ops.mean(keras.ops.min(apart, axis=2), axis=1)
+
+
+def test_a_loss_that_takes_rows_has_places_of_its_own_in_targets_and_predictions():
+    x = keras.Input((5,))
+    model = plait.MultiTaskModel(x, {"found": keras.layers.Reshape((5, 1))(x)})
+    model.compile("sgd", loss={"found": NearestOf()})
+    at = np.array([[1, 2, 3, 4, 5]] * 3, "float32")
+    targets = np.array([[[1.5], [7.0]], [[2.0], [4.0]], [[9.0], [9.0]]], "float32")
+    # (0.5 + 2) / 2 and 0; the third row has no label.
+    logs = model.test_on_batch(at, targets, np.array([1, 1, 0], "float32"), return_dict=True)
+    assert logs["loss"] == pytest.approx(0.625)
