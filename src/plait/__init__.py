@@ -101,6 +101,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "DenseTask",
         "Targets",
         "Binary",
+        "Boxes",
         "Multiclass",
         "Multilabel",
         "Regression",

@@ -1,6 +1,9 @@
 """From a task's tokens to its logits."""
 
+from plait.heads._boxes_head import BoxesHead
 from plait.heads._head import Head
 from plait.heads._linear_head import LinearHead
+from plait.heads._sightings import Sightings
+from plait.heads._strongest_boxes import StrongestBoxes
 
-__all__ = ["Head", "LinearHead"]
+__all__ = ["BoxesHead", "Head", "LinearHead", "Sightings", "StrongestBoxes"]

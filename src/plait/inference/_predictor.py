@@ -19,6 +19,7 @@ from plait.inference._declaration import Declaration
 from plait.inference._rows import batches
 from plait.inference._weights import forms_of, weights_of
 from plait.table import Table
+from plait.tasks import Task
 
 BATCH_SIZE = 64
 _FEW = 8
@@ -32,7 +33,7 @@ class Answers:
     """What the model gave for some rows.
 
     Attributes:
-        logits: `{task: (rows, *answer)}`.
+        logits: `{task: (rows, *answer)}`, or what the task's `answer_layer` made of them.
         presence: `{feature: (rows,)}` bool.
     """
 
@@ -64,7 +65,8 @@ class Predictor:
     ) -> None:
         self.declaration = declaration
         self.model = model
-        self._answer = answering(model)
+        self._answering = _with_answer_layers(model, declaration.tasks)
+        self._answer = answering(self._answering)
         self.batch_size = batch_size
         self.features = declaration.features
         self.tasks = declaration.tasks
@@ -113,7 +115,7 @@ class Predictor:
     def _check_decoding(self) -> None:
         """Decodes one row of zeros: a task whose state does not fit its head fails here."""
         for name, task in self.tasks.items():
-            shape = (1, *self.model.output[name].shape[1:])
+            shape = (1, *self._answering.output[name].shape[1:])
             task.beside(self.features).decode(np.zeros(shape, "float32"))
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -202,6 +204,16 @@ class Predictor:
                     columns[f"{name}.{suffix}" if suffix else name] = values
             yield pa.table(columns)
             start += answers.rows
+
+
+def _with_answer_layers(model: keras.Model, tasks: Mapping[str, Task]) -> keras.Model:
+    """The model with what stands behind its heads when it answers; see `Task.answer_layer`."""
+    layers = {name: task.answer_layer() for name, task in tasks.items()}
+    if not any(layer is not None for layer in layers.values()):
+        return model
+    logits = model.output
+    outputs = {n: logits[n] if layer is None else layer(logits[n]) for n, layer in layers.items()}
+    return keras.Model(model.input, outputs)
 
 
 def _together(batches: Iterable[Answers], rows: int) -> Iterator[Answers]:

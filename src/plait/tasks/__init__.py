@@ -1,6 +1,7 @@
 """A target column: its encoding, head, loss, scores and the way back to the user's labels."""
 
 from plait.tasks._binary import Binary
+from plait.tasks._boxes import Boxes
 from plait.tasks._dense_task import DenseTask
 from plait.tasks._multiclass import Multiclass
 from plait.tasks._multilabel import Multilabel
@@ -10,6 +11,7 @@ from plait.tasks._together import fit_tasks
 
 __all__ = [
     "Binary",
+    "Boxes",
     "DenseTask",
     "Multiclass",
     "Multilabel",

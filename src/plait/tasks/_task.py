@@ -123,6 +123,14 @@ class Task(abc.ABC):
     def head(self) -> Head:
         """A new head."""
 
+    def answer_layer(self) -> keras.layers.Layer | None:
+        """What stands behind the head where the model answers, and not where it learns.
+
+        A layer without weights, from the logits to what `decode` and `scores` take; None where they
+        take the logits. A detector has thousands of logits a row, and few boxes.
+        """
+        return None
+
     @abc.abstractmethod
     def loss(self) -> keras.losses.Loss:
         """The loss of one row, of order 1 for the trivial answer; used through `call` only."""

@@ -1,0 +1,192 @@
+"""A head that finds things at the positions of a picture's feature maps."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from plait._dropout import Dropout
+from plait._ranges import demand_share, demand_whole
+from plait.errors import ConfigError
+from plait.heads._head import Head
+from plait.heads._linear_head import masked_mean
+from plait.heads._sightings import Sightings
+
+_PRIOR = 0.01
+"""The share of positions at which there is a thing of a kind, at the start."""
+_SIDES = 4.0
+"""From a position to the sides of its box at the start, in strides: half of what its map is for."""
+_MOST = 8.0
+"""Of the logarithm of that: more is no picture."""
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class BoxesHead(Head):
+    """At each position of each map: the kinds of things there, the box, and how near its middle is.
+
+    The maps are joined from coarse to fine, to which the mean token, that of the fused columns, is
+    added first. Two towers, the same for all maps, then give the kinds and, as exp(s_i x), the way to
+    the four sides; s_i is learnt for each map.
+
+    It differs from the paper in that the maps are the encoder's own, of any number, that a tower is
+    `blocks` residual convolutions without a norm, and that a position's box begins at the size that
+    its map is for.
+
+    Args:
+        kinds: how many kinds of things there are.
+        frame: (height, width) of the picture as its encoder reads it.
+        channels: of the joined maps.
+        blocks: convolutions in each tower.
+        dropout: of the channels of the maps, in training.
+
+    Call arguments: see `Head`; `of` is a list of feature maps.
+
+    Returns:
+        `(batch, positions, kinds + 8)` float32, positions row by row and from the coarsest map to the
+        finest: see `Sightings`.
+
+    Raises:
+        ConfigError: an argument out of its range.
+
+    Example:
+        maps = [keras.ops.ones((2, 4, 6, 16)), keras.ops.ones((2, 8, 12, 8))]
+        BoxesHead(3, (32, 48))(keras.ops.ones((2, 1, 8)), of=maps).shape  # (2, 120, 11)
+
+    References:
+        Z. Tian, C. Shen, H. Chen and T. He. FCOS: A Simple and Strong Anchor-Free Object Detector,
+        2022.
+        T.-Y. Lin, P. Dollár, R. Girshick, K. He, B. Hariharan and S. Belongie. Feature Pyramid Networks
+        for Object Detection, 2017.
+    """
+
+    def __init__(
+        self,
+        kinds: int,
+        frame: tuple[int, int],
+        channels: int = 64,
+        blocks: int = 1,
+        dropout: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        demand_whole("BoxesHead", kinds=kinds, channels=channels)
+        demand_whole("BoxesHead", least=0, blocks=blocks)
+        demand_share("BoxesHead", dropout=dropout)
+        if len(frame) != 2:
+            raise ConfigError(f"BoxesHead: frame is (height, width). Received: {frame!r}")
+        demand_whole("BoxesHead", height=frame[0], width=frame[1])
+        self.kinds = kinds
+        self.frame = tuple(frame)
+        self.channels = channels
+        self.blocks = blocks
+        self.dropout = dropout
+
+    def build(self, tokens_shape: Any, mask_shape: Any = None, of_shape: Any = None) -> None:
+        if not of_shape:
+            raise ValueError(f"{self.name}: BoxesHead reads feature maps, of=[...].")
+        self.drop = Dropout(self.dropout, dtype=self.dtype_policy)
+        self.condition = keras.layers.Dense(
+            self.channels, dtype=self.dtype_policy, name="condition"
+        )
+        self.condition.build((None, tokens_shape[-1]))
+        self.laterals = [self._conv(shape, 1, f"lateral_{n}") for n, shape in enumerate(of_shape)]
+        inner = (None, None, None, self.channels)
+        self.towers = {
+            name: [self._conv(inner, 3, f"{name}_{n}") for n in range(self.blocks)]
+            for name in ("what", "where")
+        }
+        rare = keras.initializers.Constant(-math.log((1 - _PRIOR) / _PRIOR))
+        self.what = self._answer(inner, self.kinds, rare, "kinds")
+        self.where = self._answer(inner, 4, "zeros", "sides")
+        self.near = self._answer(inner, 1, "zeros", "middle")
+        self.scales = self.add_weight(shape=(len(of_shape),), initializer="ones", name="scale")
+        self.grids = [_grid(self.frame, shape[1], shape[2]) for shape in of_shape]
+
+    def _conv(self, shape: Any, size: int, name: str) -> keras.layers.Conv2D:
+        conv = keras.layers.Conv2D(
+            self.channels,
+            size,
+            padding="same",
+            kernel_initializer=keras.initializers.VarianceScaling(1.0 if size == 1 else 0.5),
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        conv.build(shape)
+        return conv
+
+    def _answer(self, shape: Any, size: int, bias: Any, name: str) -> keras.layers.Conv2D:
+        # Half precision would round a side of 300 pixels to whole ones, and rare kinds away.
+        conv = keras.layers.Conv2D(
+            size,
+            3,
+            padding="same",
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            bias_initializer=bias,
+            data_format="channels_last",
+            dtype="float32",
+            name=name,
+        )
+        conv.build(shape)
+        return conv
+
+    def call(
+        self, tokens: Any, mask: Any = None, training: bool | None = None, of: Any = None
+    ) -> Any:
+        mean = self.condition(masked_mean(ops.cast(tokens, "float32"), mask))
+        x = mean[:, None, None, :]
+        found = []
+        for n, (lateral, given) in enumerate(zip(self.laterals, of, strict=True)):
+            own = lateral(self.drop(given, training=training))
+            x = own + (x if n == 0 else _enlarged(x, own.shape[1], own.shape[2]))
+            found.append(self._found(x, n))
+        return ops.concatenate(found, axis=1)
+
+    def _found(self, x: Any, level: int) -> Any:
+        """The logits of one map's positions."""
+        what, where = self._tower(x, "what"), self._tower(x, "where")
+        places, stride = self.grids[level]
+        kinds, sides, near = (
+            ops.reshape(answer(tower), (-1, len(places), answer.filters))
+            for answer, tower in ((self.what, what), (self.where, where), (self.near, where))
+        )
+        logs = math.log(_SIDES) + ops.cast(self.scales, "float32")[level] * sides
+        sides = stride * ops.exp(ops.minimum(logs, _MOST))
+        # Adding zeros is what gives what is known the size of the batch.
+        places = ops.convert_to_tensor(places) + ops.zeros_like(sides[..., :2])
+        boxes = ops.concatenate([places - sides[..., :2], places + sides[..., 2:]], axis=-1)
+        strides = stride + ops.zeros_like(near[..., 0])
+        return Sightings(kinds, near[..., 0], boxes, places, strides).logits
+
+    def _tower(self, x: Any, name: str) -> Any:
+        for conv in self.towers[name]:
+            x = x + conv(ops.relu(x))
+        return ops.cast(ops.relu(x), "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "kinds": self.kinds,
+            "frame": self.frame,
+            "channels": self.channels,
+            "blocks": self.blocks,
+            "dropout": self.dropout,
+        }
+
+
+def _enlarged(x: Any, height: int, width: int) -> Any:
+    """A map at twice its size or less, each position repeated; `(batch, height, width, channels)`."""
+    down, across = (-(-to // side) for to, side in ((height, x.shape[1]), (width, x.shape[2])))
+    x = ops.repeat(ops.repeat(x, down, axis=1), across, axis=2)
+    return x[:, :height, :width]
+
+
+def _grid(frame: tuple[int, ...], height: int, width: int) -> tuple[np.ndarray, float]:
+    """The x and y of a map's positions in the frame's pixels, `(positions, 2)`, and its stride."""
+    down, across = frame[0] / height, frame[1] / width
+    y, x = np.meshgrid(
+        (np.arange(height) + 0.5) * down, (np.arange(width) + 0.5) * across, indexing="ij"
+    )
+    return np.stack([x, y], axis=-1).reshape(-1, 2).astype("float32"), max(down, across)
