@@ -30,8 +30,8 @@ class StrongestBoxes(keras.layers.Layer):
         logits: `(batch, positions, kinds + 8)`, of `BoxesHead`.
 
     Returns:
-        `(batch, most_boxes, 6)` float32, strongest first: x0, y0, x1, y1 in pixels of the frame, the number
-        of the kind, and the score; all 0 where there are fewer.
+        `(batch, most_boxes, 6)` float32, strongest first: x0, y0, x1, y1 in pixels of the frame, the
+        number of the kind, and the score; all 0 where there are fewer.
 
     Raises:
         ConfigError: an argument out of its range.
