@@ -9,14 +9,30 @@ from keras import ops
 
 from plait import heads
 
-CASES = {"LinearHead": lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5))}
+CASES = {
+    "LinearHead": lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5)),
+    "BoxesHead": lambda: heads.BoxesHead(2, (16, 16), channels=5),
+}
+
+
+def maps_of(tokens, mask):
+    """Of 2 x 2 and 4 x 4 positions, and of what is valid alone."""
+    valid = ops.where(ops.expand_dims(mask, -1), tokens, ops.zeros_like(tokens))
+    coarse = ops.reshape(valid, (-1, 2, 2, 6))
+    return [coarse, ops.repeat(ops.repeat(coarse, 2, axis=1), 2, axis=2)]
+
+
+# What the head reads of a feature, made of the tokens and mask that it reads anyway.
+PARTS = {"BoxesHead": maps_of}
 pytestmark = pytest.mark.backends
 every_head = pytest.mark.parametrize("make", CASES.values(), ids=CASES)
 
 
 def test_cases_are_all_public_heads():
     assert set(CASES) == {
-        name for name in heads.__all__ if not inspect.isabstract(getattr(heads, name))
+        name
+        for name in heads.__all__
+        if issubclass(cls := getattr(heads, name), heads.Head) and not inspect.isabstract(cls)
     }
 
 
@@ -26,8 +42,17 @@ def rows_of(batch=5):
     return tokens, np.arange(4) < draw.integers(1, 5, (batch, 1))
 
 
+def asked(head, tokens, mask, **how):
+    parts = PARTS.get(type(head).__name__)
+    return (
+        head(tokens, mask, **how)
+        if parts is None
+        else head(tokens, mask, of=parts(tokens, mask), **how)
+    )
+
+
 def logits(head, tokens, mask):
-    return ops.convert_to_numpy(head(tokens, mask, training=False))
+    return ops.convert_to_numpy(asked(head, tokens, mask, training=False))
 
 
 @every_head
@@ -52,7 +77,7 @@ def test_rows_do_not_see_each_other(make):
 def test_logits_are_float32_under_mixed_precision(make):
     tokens, mask = rows_of()
     half = type(make()).from_config({**make().get_config(), "dtype": "mixed_bfloat16"})
-    given = half(tokens, mask)
+    given = asked(half, tokens, mask)
     assert keras.backend.standardize_dtype(given.dtype) == "float32"
     assert np.isfinite(ops.convert_to_numpy(given)).all()
 
@@ -62,7 +87,7 @@ def test_one_step_moves_every_variable_and_it_is_saved(make, tmp_path):
     keras.utils.set_random_seed(0)
     tokens, mask = keras.Input((4, 6)), keras.Input((4,), dtype="bool")
     head = make()
-    model = keras.Model([tokens, mask], head(tokens, mask))
+    model = keras.Model([tokens, mask], asked(head, tokens, mask))
     model.compile(keras.optimizers.SGD(0.1), loss="mse")
     before = model.get_weights()
     rows = list(rows_of())

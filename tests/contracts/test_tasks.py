@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,19 +14,42 @@ import pytest
 from plait import tasks
 from plait._names import from_plain, to_plain
 from plait.errors import DataError, PlaitError
-from plait.table import Column
+from plait.features import Image, fit_features
+from plait.heads import Sightings
+from plait.table import Column, Table
 
 
 @dataclass(frozen=True)
 class Case:
-    """A task, labels with gaps for it, and a cell that no loss could take."""
+    """A task, labels with gaps for it, and a cell that no loss could take.
+
+    `beside` gives the columns of the features that the task is of, for some cells.
+    """
 
     task: tasks.Task
     cells: list
     odd: object
+    beside: Callable[[list], dict] | None = None
+
+
+BLACK = b"P6 40 20 255 " + bytes(3 * 40 * 20)
+
+
+def pictures(cells):
+    """Twice as high and wide as the frame that they are read in."""
+    return {"photo": pa.array([BLACK] * len(cells), pa.binary())}
+
+
+FEATURES = fit_features({"photo": Image(size=(16, 20))}, Table.read({"photo": [BLACK]}))
 
 
 LISTS = [["a"], ["b", "a"], None, [], ["c"], ["a", "c"], ["b"], None, ["a"], ["b", "c"]]
+THINGS = [[[0, 2, 9, 12, "a"], [20, 5, 30, 19, "b"]], None, [], [[1, 1, 39, 18.5, "b"]]]
+SIDES = ("x0", "y0", "x1", "y1", "label")
+RECORDS = [
+    None if cell is None else [dict(zip(SIDES, box, strict=True)) for box in cell]
+    for cell in THINGS
+]
 AMOUNTS = [0.0, 3.5, None, 10.0, 1200.0, 7.25, None, 3.5, 80.0, 1.0]
 CASES = {
     "Binary": [
@@ -33,6 +57,21 @@ CASES = {
         Case(tasks.Binary(), [0, 1, 1, None, 0, 0, 1, 0], 7),
         Case(tasks.Binary(), ["no", "yes", "yes", "", "no", "no", None, "no"], "maybe"),
         Case(tasks.Binary(positive="no"), ["no", "yes", "yes", None, "no", "no"], "maybe"),
+    ],
+    "Boxes": [
+        Case(tasks.Boxes(of="photo"), RECORDS, None, pictures),
+        Case(
+            tasks.Boxes(of="photo"),
+            ["" if cell is None else json.dumps(cell) for cell in THINGS],
+            "no list",
+            pictures,
+        ),
+        Case(
+            tasks.Boxes(of="photo", units="fractions", most_boxes=3),
+            ["[[0, 0.5, 0.25, 1, 7]]", None, "[]", "[[0.5, 0.25, 1, 1, 8], [0, 0, 1, 1, 7]]"],
+            "[1, 2]",
+            pictures,
+        ),
     ],
     "Multiclass": [
         Case(tasks.Multiclass(), ["x", "y", "z", "", "x", "x", "z", None], "w"),
@@ -89,13 +128,40 @@ def column_of(cells, name="answer", **kinds):
     return Column(name, values, np.arange(1, len(cells) + 1), "train.csv", Path())
 
 
+def asked(case, task, column):
+    """The task beside what it is of, in the rows of a column."""
+    if case.beside is None:
+        return task
+    return task.beside(FEATURES, Table.read(pa.table(case.beside(column.values.to_pylist()))))
+
+
+def fit(case, column, weights=None):
+    return asked(case, case.task, column).fit(column, weights)
+
+
 def fitted(case):
-    return case.task.fit(column_of(case.cells))
+    column = column_of(case.cells)
+    return asked(case, fit(case, column), column)
+
+
+def targets_of(case, task, column):
+    return asked(case, task, column).targets(column)
+
+
+def scores_of(case, task, logits, column, weights=None):
+    return asked(case, task, column).scores(logits, column, weights)
 
 
 def confident(task, targets):
     """Logits that say what the targets say."""
     values = np.asarray(targets.values)
+    if isinstance(task, tasks.Boxes):
+        answers = np.zeros((len(values), task.most_boxes, 6), "float32")
+        found = values[:, : task.most_boxes]
+        answers[:, : found.shape[1], :4] = found[..., :4]
+        answers[:, : found.shape[1], 4] = np.maximum(found[..., 4] - 1, 0)
+        answers[:, : found.shape[1], 5] = found[..., 4] > 0
+        return answers
     if isinstance(task, tasks.Multiclass):
         return 40.0 * np.eye(len(task.learnt["classes"]), dtype="float32")[values]
     if isinstance(task, tasks.Regression):
@@ -105,9 +171,38 @@ def confident(task, targets):
 
 def trivial(task, rows):
     """Logits that look at nothing."""
+    if isinstance(task, tasks.DenseTask):
+        return np.repeat(task.trivial_logits(), rows, axis=0)
     if isinstance(task, tasks.Regression):
         return np.zeros((rows, 1))
     return np.tile(task.head().prior or [0.0] * len(task.learnt["shares"]), (rows, 1))
+
+
+def learnt(task, targets):
+    """What the loss takes for the same."""
+    if not isinstance(task, tasks.Boxes):
+        return confident(task, targets)
+    # A position in the middle of each box, and one where there is none.
+    values = targets.values
+    boxes, kinds = values[..., :4], np.arange(1, len(task.learnt["classes"]) + 1)
+    return keras.ops.convert_to_numpy(
+        Sightings(
+            40.0 * (2 * (values[..., 4:] == kinds) - 1).astype("float32"),
+            np.full(boxes.shape[:2], 40.0, "float32"),
+            boxes,
+            np.where(values[..., 4:] > 0, (boxes[..., 2:] + boxes[..., :2]) / 2, -1e3),
+            np.ones(boxes.shape[:2], "float32"),
+        ).logits
+    )
+
+
+def new(task, rows):
+    """What the loss takes of a new head, which has learnt the labels' shares at most."""
+    if not isinstance(task, tasks.Boxes):
+        return trivial(task, rows)
+    maps = [np.zeros((rows, *size, 4), "float32") for size in ((4, 5), (8, 10))]
+    head = task.head()
+    return keras.ops.convert_to_numpy(head(np.zeros((rows, 1, 4), "float32"), of=maps))
 
 
 def loss_of(task, targets, logits):
@@ -125,14 +220,16 @@ def test_what_fit_learnt_is_plain_json(case):
     again = from_plain(json.loads(json.dumps(to_plain(task))), tasks).with_state(state)
     assert again == task
     column = column_of(case.cells)
-    np.testing.assert_array_equal(again.targets(column).values, task.targets(column).values)
+    np.testing.assert_array_equal(
+        targets_of(case, again, column).values, targets_of(case, task, column).values
+    )
     assert case.task.state is None
 
 
 @every_case
 def test_targets_mark_what_is_labelled_and_hold_a_constant_elsewhere(case):
     task = fitted(case)
-    targets = task.targets(column_of(case.cells))
+    targets = targets_of(case, task, column_of(case.cells))
     expected = [cell is not None and cell != "" for cell in case.cells]
     np.testing.assert_array_equal(targets.labelled, expected)
     assert targets.labelled.dtype == bool
@@ -143,9 +240,9 @@ def test_targets_mark_what_is_labelled_and_hold_a_constant_elsewhere(case):
 @every_case
 def test_targets_of_a_row_do_not_depend_on_the_others(case):
     task, column = fitted(case), column_of(case.cells)
-    whole = task.targets(column)
+    whole = targets_of(case, task, column)
     for row in range(len(column)):
-        alone = task.targets(column.take(np.array([row])))
+        alone = targets_of(case, task, column.take(np.array([row])))
         np.testing.assert_array_equal(alone.values[0], whole.values[row])
         assert alone.labelled[0] == whole.labelled[row]
 
@@ -153,18 +250,21 @@ def test_targets_of_a_row_do_not_depend_on_the_others(case):
 @every_case
 def test_a_column_without_labels_is_unlabelled(case):
     task, column = fitted(case), column_of([None, None])
-    targets = task.targets(column)
-    assert targets.values.shape == (2, *task.targets(column_of(case.cells)).values.shape[1:])
+    targets = targets_of(case, task, column)
+    assert targets.values.shape == (
+        2,
+        *targets_of(case, task, column_of(case.cells)).values.shape[1:],
+    )
     assert not targets.labelled.any()
-    assert task.scores(trivial(task, 2), column) == {}
+    assert scores_of(case, task, trivial(task, 2), column) == {}
 
 
 @pytest.mark.backends
 @every_case
 def test_loss_is_one_value_a_row_and_of_order_1_for_the_trivial_answer(case):
     task = fitted(case)
-    targets = task.targets(column_of(case.cells))
-    losses = loss_of(task, targets, trivial(task, len(case.cells)))
+    targets = targets_of(case, task, column_of(case.cells))
+    losses = loss_of(task, targets, new(task, len(case.cells)))
     assert losses.shape == (len(case.cells),)
     assert losses.dtype == np.float32
     assert 0.5 < losses[targets.labelled].mean() < 2
@@ -174,8 +274,8 @@ def test_loss_is_one_value_a_row_and_of_order_1_for_the_trivial_answer(case):
 @every_case
 def test_loss_is_finite_for_extreme_logits_and_zero_for_the_right_ones(case):
     task = fitted(case)
-    targets = task.targets(column_of(case.cells))
-    right = confident(task, targets)
+    targets = targets_of(case, task, column_of(case.cells))
+    right = learnt(task, targets)
     assert np.isfinite(loss_of(task, targets, 1e4 * right)).all()
     assert np.isfinite(loss_of(task, targets, -1e4 * right)).all()
     if not getattr(task, "label_smoothing", 0):
@@ -196,17 +296,19 @@ def test_loss_is_serialisable(case):
 @every_case
 def test_head_gives_the_logits_that_the_loss_takes(case):
     task = fitted(case)
-    targets = task.targets(column_of(case.cells))
+    targets = targets_of(case, task, column_of(case.cells))
     tokens = np.random.default_rng(0).normal(size=(len(case.cells), 1, 4)).astype("float32")
-    logits = keras.ops.convert_to_numpy(task.head()(tokens, np.ones(tokens.shape[:2], bool)))
-    assert logits.shape == confident(task, targets).shape
+    of = {"of": [np.ones((len(tokens), 8, 10, 4), "float32")]} if case.beside is pictures else {}
+    logits = keras.ops.convert_to_numpy(task.head()(tokens, np.ones(tokens.shape[:2], bool), **of))
     assert loss_of(task, targets, logits).shape == (len(case.cells),)
+    answers = logits if task.answer_layer() is None else task.answer_layer()(logits)
+    assert answers.shape == confident(task, targets).shape
 
 
 @every_case
 def test_decode_gives_the_users_labels_back(case):
     task, column = fitted(case), column_of(case.cells)
-    targets = task.targets(column)
+    targets = targets_of(case, task, column)
     answers = task.decode(confident(task, targets).astype("float32"))
     for row in np.flatnonzero(targets.labelled):
         answer, cell = answers[""][row].as_py(), case.cells[row]
@@ -216,6 +318,12 @@ def test_decode_gives_the_users_labels_back(case):
             assert answer == sorted(label for label in labels if label != "")
         elif isinstance(task, tasks.Regression):
             assert answer == pytest.approx(float(cell), rel=1e-5, abs=1e-5)
+        elif isinstance(task, tasks.Boxes):
+            boxes = json.loads(cell) if isinstance(cell, str) else [[*b.values()] for b in cell]
+            found = [[box[name] for name in ("x0", "y0", "x1", "y1")] for box in answer]
+            np.testing.assert_allclose(found, [box[:4] for box in boxes] or found, atol=1e-5)
+            assert [box["label"] for box in answer] == [box[4] for box in boxes]
+            assert {box["score"] for box in answer} <= {1.0}
         else:
             assert (answer, type(answer)) == (cell, type(cell))
     for values in answers.values():
@@ -225,6 +333,8 @@ def test_decode_gives_the_users_labels_back(case):
 @every_case
 def test_probabilities_add_up(case):
     task = fitted(case)
+    if isinstance(task, tasks.DenseTask):
+        return
     logits = np.random.default_rng(0).normal(size=(5, *task.head()(np.ones((1, 1, 2))).shape[1:]))
     answers = task.decode(logits.astype("float32"))
     if isinstance(task, tasks.Regression):
@@ -246,19 +356,19 @@ def test_probabilities_add_up(case):
 @every_case
 def test_perfect_answers_gain_1_and_trivial_ones_0(case):
     task, column = fitted(case), column_of(case.cells)
-    best = task.scores(confident(task, task.targets(column)), column)
+    best = scores_of(case, task, confident(task, targets_of(case, task, column)), column)
     assert task.main_score in best
     assert all(np.isfinite(value) for value in best.values())
     assert task.gain(best) == pytest.approx(1, abs=1e-5)
     for name in ("accuracy", "auc", "macro_f1", "micro_f1", "subset_accuracy", "r2"):
         assert best.get(name, 1.0) == pytest.approx(1)
     if isinstance(task, tasks.Regression):
-        values = task.targets(column)
+        values = targets_of(case, task, column)
         middle = np.quantile(values.values[values.labelled], 0.5, method="lower")
         looks_at_nothing = np.full((len(column), 1), middle)
     else:
         looks_at_nothing = trivial(task, len(column))
-    score = task.scores(looks_at_nothing, column)
+    score = scores_of(case, task, looks_at_nothing, column)
     if not getattr(task, "class_weights", None):
         assert task.gain(score) == pytest.approx(0, abs=1e-5)
 
@@ -266,8 +376,8 @@ def test_perfect_answers_gain_1_and_trivial_ones_0(case):
 @every_case
 def test_gain_is_clipped(case):
     task, column = fitted(case), column_of(case.cells)
-    wrong = -1e3 * (confident(task, task.targets(column)) + 1)
-    assert -1 <= task.gain(task.scores(wrong, column)) <= 0
+    wrong = -1e3 * (confident(task, targets_of(case, task, column)) + 1)
+    assert -1 <= task.gain(scores_of(case, task, wrong, column)) <= 0
 
 
 @every_case
@@ -276,12 +386,16 @@ def test_a_row_of_weight_0_is_not_there(case):
     kept = np.arange(len(column)) != 1
     fewer = column.take(np.flatnonzero(kept))
     weights = np.where(kept, 2.0, 0.0)
-    assert case.task.fit(column, weights).state == case.task.fit(fewer, weights[kept]).state
+    assert fit(case, column, weights).state == fit(case, fewer, weights[kept]).state
     task = fitted(case)
-    logits = np.random.default_rng(0).normal(size=confident(task, task.targets(column)).shape)
-    assert task.scores(logits, column, weights) == task.scores(logits[kept], fewer, weights[kept])
-    assert task.scores(logits[kept], fewer) == pytest.approx(
-        task.scores(logits, column, weights), rel=1e-9
+    logits = np.random.default_rng(0).normal(
+        size=confident(task, targets_of(case, task, column)).shape
+    )
+    assert scores_of(case, task, logits, column, weights) == scores_of(
+        case, task, logits[kept], fewer, weights[kept]
+    )
+    assert scores_of(case, task, logits[kept], fewer) == pytest.approx(
+        scores_of(case, task, logits, column, weights), rel=1e-9
     )
 
 
@@ -291,22 +405,27 @@ def test_a_row_of_weight_2_is_there_twice(case):
     twice = np.concatenate([np.arange(len(column)), [0]])
     weights = np.where(np.arange(len(column)) == 0, 2.0, 1.0)
     task = fitted(case)
-    logits = np.random.default_rng(0).normal(size=confident(task, task.targets(column)).shape)
-    weighted = task.scores(logits, column, weights)
-    repeated = task.scores(logits[twice], column.take(twice))
+    logits = np.random.default_rng(0).normal(
+        size=confident(task, targets_of(case, task, column)).shape
+    )
+    weighted = scores_of(case, task, logits, column, weights)
+    repeated = scores_of(case, task, logits[twice], column.take(twice))
+    if isinstance(task, tasks.Boxes):
+        return  # A precision is of all boxes by their scores, and of no row: see `Boxes`.
     # A median between two rows is a matter of convention.
     weighted.pop("median_ae", None), repeated.pop("median_ae", None)
     assert weighted == pytest.approx(repeated)
-    fits = case.task.fit(column, weights), case.task.fit(column.take(twice))
+    fits = fit(case, column, weights), fit(case, column.take(twice))
     for ours, theirs in zip(*(keras.tree.flatten(fit.state) for fit in fits), strict=True):
         assert ours == (pytest.approx(theirs) if isinstance(theirs, float) else theirs)
 
 
 @every_case_of_text
 def test_texts_that_mean_missing_are_missing(case):
-    task = replace(case.task, missing=("?",)).fit(column_of(["?", *case.cells]))
+    column = column_of(["?", *case.cells])
+    task = asked(case, replace(case.task, missing=("?",)), column).fit(column)
     assert task.state == fitted(case).state
-    assert not task.targets(column_of(["?", *case.cells])).labelled[0]
+    assert not targets_of(case, task, column_of(["?", *case.cells])).labelled[0]
 
 
 @every_case_with_an_odd_cell
@@ -319,7 +438,7 @@ def test_an_odd_cell_is_named(case):
         "t.csv",
     )
     with pytest.raises(DataError) as error:
-        task.targets(column)
+        targets_of(case, task, column)
     message = str(error.value)
     odd = case.odd[0] if isinstance(case.odd, list) else case.odd
     for part in ("'answer'", "row 17 of t.csv", str(odd), type(task).__name__):
@@ -329,9 +448,9 @@ def test_an_odd_cell_is_named(case):
 @every_case
 def test_labels_that_tell_nothing_are_refused(case):
     (cell, *_) = [cell for cell in case.cells if cell]
-    for cells in ([None, None], [cell] * 3):
+    for cells in ([None, None], [cell] * 3)[: 1 if isinstance(case.task, tasks.Boxes) else 2]:
         with pytest.raises(DataError, match=r"Column 'answer' of train.csv.*training row"):
-            case.task.fit(column_of(cells))
+            fit(case, column_of(cells))
 
 
 @every_case_of_text
@@ -340,9 +459,10 @@ def test_categories_and_large_strings_are_strings(case):
     strings = pa.array(case.cells, pa.large_string())
     for values in (strings, strings.dictionary_encode()):
         column = Column("answer", pa.chunked_array([values]), np.arange(len(values)), "t", Path())
-        assert case.task.fit(column).state == plain.state
+        assert fit(case, column).state == plain.state
         np.testing.assert_array_equal(
-            plain.targets(column).values, plain.targets(column_of(case.cells)).values
+            targets_of(case, plain, column).values,
+            targets_of(case, plain, column_of(case.cells)).values,
         )
 
 
@@ -350,18 +470,18 @@ def test_categories_and_large_strings_are_strings(case):
 def test_an_extension_type_is_refused(case):
     values = pa.chunked_array([pa.array([bytes(16), None], pa.uuid())])
     with pytest.raises(DataError, match=r"Column 'answer' of train.csv: no task reads .*uuid"):
-        case.task.fit(Column("answer", values, np.arange(2), "train.csv"))
+        fit(case, Column("answer", values, np.arange(2), "train.csv"))
 
 
 @every_case
 def test_logits_that_are_not_finite_are_refused(case):
     task, column = fitted(case), column_of(case.cells)
-    logits = np.full(confident(task, task.targets(column)).shape, np.nan)
+    logits = np.full(confident(task, targets_of(case, task, column)).shape, np.nan)
     with pytest.raises(PlaitError, match="not finite"):
-        task.scores(logits, column)
+        scores_of(case, task, logits, column)
 
 
 @every_case
 def test_unfitted_tasks_say_so(case):
     with pytest.raises(PlaitError, match=f"{type(case.task).__name__} is not fitted"):
-        case.task.targets(column_of(case.cells))
+        targets_of(case, case.task, column_of(case.cells))
