@@ -234,7 +234,7 @@ def test_labels_have_to_be_as_many_as_boxes_and_there():
         fitted(table_of(boxes, what=['["cat"]']), labels="what")
     with pytest.raises(DataError, match="a list of labels in the column 'what'"):
         fitted(table_of(boxes, what=["cat"]), labels="what")
-    with pytest.raises(DataError, match="t.csv has no column 'what'"):
+    with pytest.raises(DataError, match=r"t\.csv has no column 'what'"):
         fitted(table_of(boxes), labels="what")
 
 
@@ -261,7 +261,9 @@ def test_arguments_that_cannot_be(arguments, message):
 
 def test_it_is_of_a_picture_that_is_there():
     features = {"photo": plait.Image(), "age": plait.Number()}
-    with pytest.raises(ConfigError, match="'photos', which is not declared. Did you mean 'photo'"):
+    with pytest.raises(
+        ConfigError, match=r"'photos', which is not declared\. Did you mean 'photo'"
+    ):
         check_names(features, {"boxes": Boxes(of="photos")})
     with pytest.raises(ConfigError, match="'age' is Number, of the modality number"):
         check_names(features, {"boxes": Boxes(of="age")})
