@@ -14,12 +14,13 @@ _SMALLEST, _LARGEST = 4.0, 8.0
 """From a position to the farthest side of its box, in strides, for a map that is not the last one."""
 _ALPHA = 0.25
 """Of a focal loss with the power 2: what a position with a thing counts beside one without."""
-_TERMS = 3
+_START = 2.0
+"""About what the three terms are together before anything is learnt."""
 
 
 @keras.saving.register_keras_serializable(package="plait")
 class BoxLoss(keras.losses.Loss):
-    """(focal(kinds) / n + sum of c (1 - GIoU) / sum of c + mean of KL(c, middle)) / 3, over a row.
+    """(focal(kinds) / n + sum of c (1 - GIoU) / sum of c + mean of KL(c, middle)) / 2, over a row.
 
     A position looks for a box if it lies in it and within 1.5 strides of its middle, and if the box is
     of its map's size: its farthest side from 4 to 8 strides away, nearer for the finest map and farther
@@ -69,7 +70,7 @@ class BoxLoss(keras.losses.Loss):
 
         surprise = _crossentropy(nearness, seen.middle) - _entropy(nearness)
         middle = ops.sum(there * surprise, axis=1) / count
-        return (what + where + middle) / _TERMS
+        return (what + where + middle) / _START
 
 
 def looked_for(truth: Any, places: Any, strides: Any) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -18,6 +19,7 @@ from plait.features import Number
 from plait.inference import Predictor, _predictor
 from plait.inference._archive import Archive
 from plait.table import Table
+from plait.tasks import Regression
 from tests.unit.inference import tiny
 
 SAMPLE = Path(__file__).parents[2] / "values" / "format_1.plait"
@@ -304,3 +306,21 @@ print(*(name for name in sys.modules if name.startswith("plait.")))
     imported = {name.split(".")[1] for name in done.stdout.split()}
     assert "inference" in imported
     assert not imported & {"training", "model", "balancing", "learner", "config", "cli"}
+
+
+class Doubled(Regression):
+    """Twice what its head says."""
+
+    def answer_layer(self):
+        return keras.layers.Rescaling(2.0)
+
+
+def test_what_stands_behind_a_head_is_asked_and_not_saved(tmp_path):
+    table = Table.read(tiny.columns())
+    plain = Predictor.build(tiny.declaration(tasks={"price": Regression()}))
+    double = Predictor(tiny.declaration(tasks={"price": Doubled()}), plain.model)
+    np.testing.assert_allclose(double.logits(table)["price"], 2 * plain.logits(table)["price"])
+    double.save(tmp_path / "double.plait")
+    again = Predictor.load(tmp_path / "double.plait", {"Doubled": Doubled})
+    np.testing.assert_allclose(again.logits(table)["price"], double.logits(table)["price"])
+    assert tiny.values(again.model).keys() == tiny.values(plain.model).keys()

@@ -84,9 +84,9 @@ def test_a_loss_worked_out_by_hand():
     log2 = np.log(2)
     # Half of the box is found: GIoU 0.5. It is sought in its very middle: c = 1.
     found = loss_of([[[0, 0, 8, 8, 1], [0, 0, 0, 0, 0]]], one_position([0.0, 0, 4, 8]))
-    np.testing.assert_allclose(found, [(0.25 * 0.25 * log2 + 0.5 + log2) / 3], rtol=1e-5)
+    np.testing.assert_allclose(found, [(0.25 * 0.25 * log2 + 0.5 + log2) / 2], rtol=1e-5)
     nothing = loss_of([[[0, 0, 0, 0, 0]] * 2], one_position([0.0, 0, 4, 8]))
-    np.testing.assert_allclose(nothing, [0.75 * 0.25 * log2 / 3], rtol=1e-5)
+    np.testing.assert_allclose(nothing, [0.75 * 0.25 * log2 / 2], rtol=1e-5)
 
 
 def test_off_the_middle_less_is_near():
@@ -96,7 +96,7 @@ def test_off_the_middle_less_is_near():
     np.testing.assert_allclose(loss_of([[[0, 0, 16, 8, 1]]], right), [0], atol=1e-6)
     unsure = one_position([0.0, 0, 16, 8], kinds=[[[40.0]]])
     gap = np.log(2) + c * np.log(c) + (1 - c) * np.log(1 - c)
-    np.testing.assert_allclose(loss_of([[[0, 0, 16, 8, 1]]], unsure), [gap / 3], rtol=1e-4)
+    np.testing.assert_allclose(loss_of([[[0, 0, 16, 8, 1]]], unsure), [gap / 2], rtol=1e-4)
 
 
 def test_what_stands_in_places_without_a_box_changes_nothing():
