@@ -42,7 +42,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "plait.fusion": ("Fusion", "Concat", "Mean", "Weighted", "Sum", "Max"),
     "plait.sharing": ("Sharing", "HardSharing"),
-    "plait.heads": ("Head", "LinearHead"),
+    "plait.heads": ("Head", "LinearHead", "BoxesHead", "StrongestBoxes"),
     "plait.balancing": (
         "Balancer",
         "LossWeighting",
