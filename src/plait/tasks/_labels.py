@@ -14,6 +14,9 @@ from plait.errors import DataError
 from plait.table import Column
 
 _MOST_NAMED = 20
+# Above these a column is a key, a quantity or free text rather than a class.
+_FEWEST_ROWS = 20
+_DISTINCT = 0.8
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,26 @@ def count_classes(values: pa.Array, weights: np.ndarray) -> tuple[list[Any], np.
     )
     order = sorted(range(len(classes)), key=classes.__getitem__)
     return [classes[i] for i in order], totals[order]
+
+
+def refuse_keys(labelled: Labelled, values: pa.Array, classes: Sequence[Any], task: str) -> None:
+    """Refuses labels to learn from of which nearly each row has its own.
+
+    Raises:
+        DataError: they are such.
+    """
+    rows = len(labelled.rows)
+    if rows >= _FEWEST_ROWS and len(classes) > _DISTINCT * rows:
+        way_out = (
+            "For a quantity, declare Regression()."
+            if is_number(values.type)
+            else "It looks like a key or free text, which no class can be learnt of."
+        )
+        raise DataError(
+            f"Column '{labelled.column.name}' of {labelled.column.source}: {task} expects "
+            f"labels that come back. Received {len(classes)} different ones in {rows} labelled "
+            f"rows, such as {classes[0]!r}. {way_out}"
+        )
 
 
 def class_indices(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import keras
 import numpy as np
@@ -17,18 +17,14 @@ from plait.tasks._labels import (
     class_indices,
     count_classes,
     demand_labels,
-    is_number,
     labelled_rows,
     positions,
+    refuse_keys,
     scalar_cells,
 )
 from plait.tasks._losses import ClassCrossentropy
 from plait.tasks._scores import by_class, checked, clipped_gain, entropy, log_softmax
 from plait.tasks._task import Targets, Task
-
-# Above these a column is a key, a quantity or free text rather than a class.
-_FEWEST_ROWS = 20
-_DISTINCT = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +85,7 @@ class Multiclass(Task):
                 f"{classes[0]!r}. Multiclass needs two labels or more to tell apart. Split "
                 "so that they train, or leave the task out."
             )
-        _refuse_keys(labelled, values, classes)
+        refuse_keys(labelled, values, classes, "Multiclass")
         shares = totals / totals.sum()
         trivial = np.log(len(classes)) if self.class_weights else entropy(shares)
         return self.with_state(
@@ -156,18 +152,3 @@ class Multiclass(Task):
         way_out = 'on_unseen="missing"'
         found = class_indices(labelled, values, classes, "Multiclass", way_out=way_out)
         return labelled, found, every - len(labelled.rows)
-
-
-def _refuse_keys(labelled: Labelled, values: pa.Array, classes: list[Any]) -> None:
-    rows = len(labelled.rows)
-    if rows >= _FEWEST_ROWS and len(classes) > _DISTINCT * rows:
-        way_out = (
-            "For a quantity, declare Regression()."
-            if is_number(values.type)
-            else "It looks like a key or free text, which no class can be learnt of."
-        )
-        raise DataError(
-            f"Column '{labelled.column.name}' of {labelled.column.source}: Multiclass expects "
-            f"labels that come back. Received {len(classes)} different ones in {rows} labelled "
-            f"rows, such as {classes[0]!r}. {way_out}"
-        )

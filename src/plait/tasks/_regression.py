@@ -7,26 +7,17 @@ from typing import ClassVar, Self, get_args
 import keras
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from plait.errors import ConfigError, DataError
+from plait.errors import ConfigError
 from plait.heads import Head, LinearHead
 from plait.table import Column
 from plait.tasks import _metrics as metrics
-from plait.tasks._labels import (
-    Labelled,
-    demand_labels,
-    is_number,
-    labelled_rows,
-    means_missing,
-    where,
-)
+from plait.tasks._labels import Labelled, demand_labels, labelled_rows
 from plait.tasks._losses import ErrorKind, ScaledError, error_of
+from plait.tasks._numbers import fit_scale, numbers, on_domain
 from plait.tasks._scale import Scale, Transform
 from plait.tasks._scores import checked, clipped_gain, weighted_median
 from plait.tasks._task import Targets, Task
-
-_NUMBER = r"(?i)^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)$"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,20 +62,8 @@ class Regression(Task):
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
         labelled = labelled_rows(column, self.missing, weights)
         demand_labels(labelled)
-        values = self._on_domain(labelled, _numbers(labelled))
-        lowest, highest = float(values.min()), float(values.max())
-        if lowest == highest:
-            raise DataError(
-                f"Column '{column.name}' of {column.source}: every label of the training rows is "
-                f"{lowest}. Regression needs labels that differ. Split so that they train, or leave "
-                "the task out."
-            )
-        scale = Scale.fit(values, labelled.weights, self.transform)
-        if not (np.isfinite(scale.std) and scale.std > 0):
-            raise DataError(
-                f"Column '{column.name}' of {column.source}: labels from {lowest} to {highest} "
-                'have no finite spread. Declare Regression(transform="quantile").'
-            )
+        values = self._values(labelled)
+        scale = fit_scale(labelled, values, self.transform, "Regression")
         median = weighted_median(values, labelled.weights)
         scaled = scale.forward(values)
         centre = 0.0 if self.error == "mse" else scale.forward(np.array(median))
@@ -99,9 +78,8 @@ class Regression(Task):
 
     def targets(self, column: Column) -> Targets:
         labelled = labelled_rows(column, self.missing)
-        numbers = self._on_domain(labelled, _numbers(labelled))
         values = np.zeros(len(column), "float32")
-        values[labelled.rows] = self._scale.forward(numbers)
+        values[labelled.rows] = self._scale.forward(self._values(labelled))
         return Targets(values, labelled.flags)
 
     def head(self) -> Head:
@@ -119,7 +97,7 @@ class Regression(Task):
         labelled = labelled_rows(column, self.missing, weights)
         if not len(labelled.rows):
             return {}
-        truth, w = _numbers(labelled), labelled.weights
+        truth, w = numbers(labelled, "Regression"), labelled.weights
         answers = self._scale.inverse(checked(logits[labelled.rows, 0]))
         found = {
             "mae": metrics.mean_absolute_error(truth, answers, sample_weight=w),
@@ -137,56 +115,5 @@ class Regression(Task):
     def _scale(self) -> Scale:
         return Scale.from_state(self.learnt["scale"])
 
-    def _on_domain(self, labelled: Labelled, values: np.ndarray) -> np.ndarray:
-        if self.transform == "log" and (values < 0).any():
-            row = np.flatnonzero(values < 0)[0]
-            raise DataError(
-                f'{where(labelled, row)}: Regression(transform="log") expects numbers from 0 up. '
-                f"Received: {values[row]}. For amounts that may be negative, declare "
-                'Regression(transform="quantile").'
-            )
-        return values
-
-
-def _numbers(labelled: Labelled) -> np.ndarray:
-    """The cells as finite float64.
-
-    Raises:
-        DataError: a cell that is no number, or an infinite one.
-    """
-    values = labelled.values
-    if pa.types.is_string(values.type):
-        values = _parsed(labelled, values)
-    elif not (is_number(values.type) or pa.types.is_decimal(values.type)):
-        if not len(values):
-            return np.zeros(0)
-        way_out = (
-            " To predict a time, write it as a number, such as the days since a date."
-            if pa.types.is_temporal(values.type)
-            else ""
-        )
-        raise DataError(
-            f"{where(labelled, 0)}: Regression expects numbers. Received the {values.type} "
-            f"{str(values[0].as_py())!r}.{way_out}"
-        )
-    numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    infinite = np.flatnonzero(~np.isfinite(numbers))
-    if len(infinite):
-        raise DataError(
-            f"{where(labelled, infinite[0])}: Regression expects finite numbers. "
-            f"Received: {numbers[infinite[0]]}. Leave the cell empty if its label is unknown."
-        )
-    return numbers
-
-
-def _parsed(labelled: Labelled, texts: pa.Array) -> pa.Array:
-    trimmed = pc.utf8_trim_whitespace(texts)
-    number = np.asarray(pc.match_substring_regex(trimmed, _NUMBER))
-    wrong = np.flatnonzero(~number)
-    if len(wrong):
-        text = texts[int(wrong[0])].as_py()
-        raise DataError(
-            f"{where(labelled, wrong[0])}: Regression expects numbers. Received: {text!r}."
-            f"{means_missing(text, 'Regression')}"
-        )
-    return trimmed.cast(pa.float64())
+    def _values(self, labelled: Labelled) -> np.ndarray:
+        return on_domain(labelled, numbers(labelled, "Regression"), self.transform, "Regression")
