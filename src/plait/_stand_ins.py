@@ -27,6 +27,9 @@ _PRIVATE = {
     "plait.encoders._residual_block": ("ResidualBlock",),
     "plait.encoders._smooth_start": ("SmoothHeNormal",),
     "plait.tasks._losses": ("BinaryCrossentropy", "ClassCrossentropy", "ScaledError"),
+    "plait.tasks._ordinal_loss": ("OrdinalCrossentropy",),
+    "plait.tasks._count_loss": ("CountSurprise",),
+    "plait.tasks._pinball": ("Pinball",),
     "plait.inference._layers": ("AbsentToken", "Blank"),
     "plait.training._schedules": ("RiseAndFall",),
 }

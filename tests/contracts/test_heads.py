@@ -24,8 +24,16 @@ def maps_of(tokens, mask):
 
 # What the head reads of a feature, made of the tokens and mask that it reads anyway.
 PARTS = {"BoxesHead": maps_of}
+    "LinearHead": [lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5))],
+    "OrderedHead": [
+        lambda: heads.OrderedHead(3, prior=(-0.5, 0.0, 0.25)),
+        lambda: heads.OrderedHead(4, shared_gaps=True),
+        lambda: heads.OrderedHead(1),
+    ],
+}
+EVERY = {f"{name} {i}": make for name, cases in CASES.items() for i, make in enumerate(cases)}
 pytestmark = pytest.mark.backends
-every_head = pytest.mark.parametrize("make", CASES.values(), ids=CASES)
+every_head = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
 
 
 def test_cases_are_all_public_heads():
@@ -34,6 +42,8 @@ def test_cases_are_all_public_heads():
         for name in heads.__all__
         if issubclass(cls := getattr(heads, name), heads.Head) and not inspect.isabstract(cls)
     }
+    for name, cases in CASES.items():
+        assert {type(make()).__name__ for make in cases} == {name}
 
 
 def rows_of(batch=5):

@@ -85,6 +85,22 @@ CASES = {
         Case(tasks.Multilabel(), ["a|b", "a", None, "|", "c | b", "", "c"], "d"),
         Case(tasks.Multilabel(separator=", "), ["a, b", "a", None, "c, b", "c"], "d"),
     ],
+    "Ordinal": [
+        Case(tasks.Ordinal(), [3, 5, 4, None, 5, 5, 1, None, 4, 5], 2),
+        Case(tasks.Ordinal(rule="cumulative"), [3, 5, 4, None, 5, 5, 1, None, 4, 5], 2),
+        Case(tasks.Ordinal(order=("low", "fair", "high")), ["low", "high", "", "high", "low"], "?"),
+        Case(tasks.Ordinal(rule="cumulative"), ["10", "9", None, "9", "", "9", "2.5"], "11"),
+    ],
+    "Count": [
+        Case(tasks.Count(), [0, 3, None, 1, 0, 0, 12, 2, None, 0], -1),
+        Case(tasks.Count(distribution="poisson"), [4.0, 3.0, None, 7.0, 4.0], 1.5),
+        Case(tasks.Count(), ["1", " 2 ", None, "0", "", "8"], "n/a"),
+    ],
+    "Quantiles": [
+        Case(tasks.Quantiles(), AMOUNTS, np.inf),
+        Case(tasks.Quantiles(levels=(0.05, 0.25, 0.5, 0.95), transform="log"), AMOUNTS, -1.0),
+        Case(tasks.Quantiles(transform="quantile"), ["1", " 2.5 ", None, "-3e1", "8"], "n/a"),
+    ],
     "Regression": [
         Case(tasks.Regression(), AMOUNTS, np.inf),
         Case(tasks.Regression(error="mse"), [3, 4, None, 4, 9, -2], None),
@@ -164,8 +180,17 @@ def confident(task, targets):
         return answers
     if isinstance(task, tasks.Multiclass):
         return 40.0 * np.eye(len(task.learnt["classes"]), dtype="float32")[values]
+    if isinstance(task, tasks.Ordinal):
+        beyond = values[:, None] > np.arange(len(task.learnt["classes"]) - 1)
+        return 40.0 * np.where(beyond, 1, -1) * (-1 if task.rule == "cumulative" else 1)
     if isinstance(task, tasks.Regression):
         return values[:, None]
+    if isinstance(task, tasks.Quantiles):
+        return np.repeat(values[:, None], len(task.levels), axis=1)
+    if isinstance(task, tasks.Count):
+        sure = [[-40.0]] * (len(task.learnt["prior"]) - 1)
+        logs = np.log(np.maximum(values, 1e-9))
+        return np.stack([logs, *(np.full(len(values), s) for (s,) in sure)], axis=1)
     return (40.0 * (2 * values - 1)).reshape(len(values), -1)
 
 
@@ -316,7 +341,7 @@ def test_decode_gives_the_users_labels_back(case):
             spelled = cell.split("," if task.separator else "|") if isinstance(cell, str) else cell
             labels = [label.strip() if isinstance(label, str) else label for label in spelled]
             assert answer == sorted(label for label in labels if label != "")
-        elif isinstance(task, tasks.Regression):
+        elif task.quantity:
             assert answer == pytest.approx(float(cell), rel=1e-5, abs=1e-5)
         elif isinstance(task, tasks.Boxes):
             boxes = json.loads(cell) if isinstance(cell, str) else [[*b.values()] for b in cell]
@@ -337,8 +362,8 @@ def test_probabilities_add_up(case):
         return
     logits = np.random.default_rng(0).normal(size=(5, *task.head()(np.ones((1, 1, 2))).shape[1:]))
     answers = task.decode(logits.astype("float32"))
-    if isinstance(task, tasks.Regression):
-        assert set(answers) == {""}
+    if task.quantity:
+        assert "probabilities" not in answers
         return
     by_class = answers["probabilities"].to_pylist()
     if isinstance(task, tasks.Multilabel):
@@ -349,7 +374,11 @@ def test_probabilities_add_up(case):
         by_class, answers[""].cast(pa.string()), answers["probability"], strict=True
     ):
         assert sum(row.values()) == pytest.approx(1)
-        assert max(row, key=row.get) == label.as_py()
+        if isinstance(task, tasks.Ordinal):
+            reached = np.cumsum(list(row.values()))
+            assert list(row)[np.searchsorted(reached, 0.5)] == label.as_py()
+        else:
+            assert max(row, key=row.get) == label.as_py()
         assert row[label.as_py()] == probability.as_py()
 
 

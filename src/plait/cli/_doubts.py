@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from plait.features import Category, Feature
 from plait.table import Column, markers
-from plait.tasks import Regression, Task
+from plait.tasks import Task
 
 
 def feature_doubts(name: str, feature: Feature, column: Column) -> list[str]:
@@ -25,7 +25,7 @@ def feature_doubts(name: str, feature: Feature, column: Column) -> list[str]:
 
 def task_doubts(name: str, task: Task, column: Column) -> list[str]:
     """Of a task and its column in the training rows."""
-    if isinstance(task, Regression):
+    if task.quantity:
         return []
     return _marked("task", name, task, column, "a class")
 

@@ -14,7 +14,7 @@ from plait.errors import PlaitError
 from plait.features import BrokenCell, Encoded, Feature
 from plait.learner import Learner
 from plait.table import Column, Table, leaks
-from plait.tasks import Regression, Task
+from plait.tasks import Task
 from plait.training import Training, counted_rows, sampling_note
 
 SAMPLE = 200
@@ -223,7 +223,7 @@ def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Tab
 def _class_counts(column: Column, task: Task) -> str:
     """`yes 12, no 9` of the training rows, the most frequent first; "" for numbers and lists."""
     known = column.values.filter(pa.array(~column.is_missing(task.missing)))
-    if isinstance(task, Regression) or pa.types.is_nested(known.type):
+    if task.quantity or pa.types.is_nested(known.type):
         return ""
     counts = sorted(
         ((entry["counts"], str(entry["values"])) for entry in pc.value_counts(known).to_pylist()),

@@ -7,3 +7,6 @@ from plait.heads._sightings import Sightings
 from plait.heads._strongest_boxes import StrongestBoxes
 
 __all__ = ["BoxesHead", "Head", "LinearHead", "Sightings", "StrongestBoxes"]
+from plait.heads._ordered_head import OrderedHead
+
+__all__ = ["Head", "LinearHead", "OrderedHead"]

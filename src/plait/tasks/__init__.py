@@ -3,8 +3,11 @@
 from plait.tasks._binary import Binary
 from plait.tasks._boxes import Boxes
 from plait.tasks._dense_task import DenseTask
+from plait.tasks._count import Count
 from plait.tasks._multiclass import Multiclass
 from plait.tasks._multilabel import Multilabel
+from plait.tasks._ordinal import Ordinal
+from plait.tasks._quantiles import Quantiles
 from plait.tasks._regression import Regression
 from plait.tasks._task import Targets, Task
 from plait.tasks._together import fit_tasks
@@ -19,4 +22,12 @@ __all__ = [
     "Targets",
     "Task",
     "fit_tasks",
+    "Count",
+    "Multiclass",
+    "Multilabel",
+    "Ordinal",
+    "Quantiles",
+    "Regression",
+    "Targets",
+    "Task",
 ]

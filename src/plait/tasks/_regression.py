@@ -45,6 +45,7 @@ class Regression(Task):
     """
 
     main_score: ClassVar[str] = "mae"
+    quantity: ClassVar[bool] = True
 
     transform: Transform | None = None
     error: ErrorKind = "huber"

@@ -25,7 +25,12 @@ def checked(logits: np.ndarray) -> np.ndarray:
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-z)), float64."""
-    return np.exp(-np.logaddexp(0, -np.asarray(logits, "float64")))
+    return np.exp(-softplus(-np.asarray(logits)))
+
+
+def softplus(values: np.ndarray) -> np.ndarray:
+    """log(1 + exp(x)), float64."""
+    return np.logaddexp(0, np.asarray(values, "float64"))
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -47,9 +52,21 @@ def entropy(shares: np.ndarray) -> float:
 
 def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
     """The least value with half of the weight at or below it."""
+    return weighted_quantile(values, weights, 0.5)
+
+
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, level: float) -> float:
+    """The least value with that share of the weight at or below it."""
     order = np.argsort(values, kind="stable")
     below = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(below, below[-1] / 2)])
+    return float(values[order][np.searchsorted(below, below[-1] * level)])
+
+
+def rising(values: np.ndarray, step: float) -> np.ndarray:
+    """The values, `(count,)`, each raised to at least `step` above the one before."""
+    steps = np.arange(len(values)) * step
+    raised: np.ndarray = np.maximum.accumulate(values - steps) + steps
+    return raised
 
 
 def clipped_gain(score: float, trivial: float, perfect: float = 1.0) -> float:

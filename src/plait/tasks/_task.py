@@ -54,6 +54,8 @@ class Task(abc.ABC):
     """The score that stands for the task in the progress bar and in the selection of a model."""
     one_class: ClassVar[bool] = False
     """Whether a label is one of some classes; a target is the class' number then."""
+    quantity: ClassVar[bool] = False
+    """Whether labels are numbers that stand for an amount, of which nobody counts the kinds."""
 
     column: str | None = None
     features: tuple[str, ...] | None = None
