@@ -57,6 +57,8 @@ CASES = {
         Case(tasks.Binary(), [0, 1, 1, None, 0, 0, 1, 0], 7),
         Case(tasks.Binary(), ["no", "yes", "yes", "", "no", "no", None, "no"], "maybe"),
         Case(tasks.Binary(positive="no"), ["no", "yes", "yes", None, "no", "no"], "maybe"),
+        Case(tasks.Binary(focal=2.0, class_weights="balanced"), [0, 1, 1, None, 0, 0, 0], 7),
+        Case(tasks.Binary(label_smoothing=0.1), [0, 1, 1, None, 0, 0, 1, 0], 7),
     ],
     "Boxes": [
         Case(tasks.Boxes(of="photo"), RECORDS, None, pictures),
@@ -78,12 +80,19 @@ CASES = {
         Case(tasks.Multiclass(label_smoothing=0.1), [30, 4, 4, None, 30, 200, 30], 5),
         Case(tasks.Multiclass(class_weights="balanced"), [1.5, 2.0, 2.0, None, 1.5, -3.0], 0.0),
         Case(tasks.Multiclass(), [True, False, None, True, False], None),
+        Case(tasks.Multiclass(focal=1.5), ["x", "y", "z", "", "x", "x", "z", None], "w"),
+        Case(
+            tasks.Multiclass(class_weights="effective", beta=0.5), ["x", "y", "x", "x", "x"], "w"
+        ),
     ],
     "Multilabel": [
         Case(tasks.Multilabel(), LISTS, ["d"]),
         Case(tasks.Multilabel(), [[1], [2, 1], None, [], [30], [2], [1, 30]], [5]),
         Case(tasks.Multilabel(), ["a|b", "a", None, "|", "c | b", "", "c"], "d"),
         Case(tasks.Multilabel(separator=", "), ["a, b", "a", None, "c, b", "c"], "d"),
+        Case(tasks.Multilabel(focal=(0, 4), margin=0.05), LISTS, ["d"]),
+        Case(tasks.Multilabel(focal=2.0), LISTS, ["d"]),
+        Case(tasks.Multilabel(label_smoothing=0.1), LISTS, ["d"]),
     ],
     "Ordinal": [
         Case(tasks.Ordinal(), [3, 5, 4, None, 5, 5, 1, None, 4, 5], 2),

@@ -12,6 +12,7 @@ from plait.errors import DataError
 from plait.heads import Head, LinearHead
 from plait.table import Column
 from plait.tasks import _metrics as metrics
+from plait.tasks._class_weights import ClassWeights, check_choices, class_weights_of
 from plait.tasks._labels import (
     class_indices,
     count_classes,
@@ -36,6 +37,7 @@ class Binary(Task):
     Args:
         positive: the label that AUC, average precision and F1 are about. If None: the one that says
             yes (true, 1, "yes", "positive", ...), else the last in sorted order.
+        label_smoothing, class_weights, beta, focal: see `Multiclass`.
         column, features, weight, missing: see `Task`.
 
     `decode` gives `""`, the label; `"probability"`, that of the label given; `"probabilities"`, a
@@ -45,6 +47,9 @@ class Binary(Task):
     in the rows, auc and average_precision are undefined and left out, and so is f1 without a
     positive label; the gain is then that of the log loss.
 
+    Raises:
+        ConfigError: an argument that cannot be; label_smoothing and focal at once.
+
     Example:
         Binary(missing=("unknown",))
     """
@@ -53,6 +58,14 @@ class Binary(Task):
     one_class: ClassVar[bool] = True
 
     positive: bool | int | float | str | None = None
+    label_smoothing: float = 0.0
+    class_weights: ClassWeights | None = None
+    beta: float = 0.999
+    focal: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choices("Binary", self.label_smoothing, self.focal, self.class_weights, self.beta)
 
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
         labelled = labelled_rows(column, self.missing, weights)
@@ -74,12 +87,19 @@ class Binary(Task):
                 f"more than two, declare Multiclass().{means_missing(rarest, 'Binary')}"
             )
         yes = self._positive(column, classes)
-        share = float(totals[yes] / totals.sum())
+        totals = totals[[1 - yes, yes]]
+        shares = totals / totals.sum()
+        weights = class_weights_of(totals, self.class_weights, self.beta)
+        # What each class counts; the likeliest answer that looks at nothing has these shares.
+        counted = shares * weights
+        trivial = -np.sum(counted * (1 - counted) ** self.focal * np.log(counted))
         return self.with_state(
             {
                 "classes": [classes[1 - yes], classes[yes]],
-                "share": share,
-                "entropy": float(binary_entropy(np.array(share))),
+                "share": float(shares[1]),
+                "entropy": float(binary_entropy(shares[1])),
+                "class_weights": weights.tolist() if self.class_weights else None,
+                "trivial_loss": float(trivial),
             }
         )
 
@@ -105,11 +125,16 @@ class Binary(Task):
         return Targets(values, labelled.flags)
 
     def head(self) -> Head:
-        share = self.learnt["share"]
-        return LinearHead(1, prior=(float(np.log(share) - np.log1p(-share)),))
+        share, (no, yes) = self.learnt["share"], self.learnt.get("class_weights") or (1.0, 1.0)
+        return LinearHead(1, prior=(float(np.log(share * yes) - np.log((1 - share) * no)),))
 
     def loss(self) -> keras.losses.Loss:
-        return BinaryCrossentropy(self.learnt["entropy"])
+        return BinaryCrossentropy(
+            self.learnt.get("trivial_loss", self.learnt["entropy"]),
+            self.label_smoothing,
+            (self.focal, self.focal),
+            class_weights=self.learnt.get("class_weights"),
+        )
 
     def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
         classes = self.learnt["classes"]

@@ -12,6 +12,7 @@ from plait.errors import ConfigError, DataError
 from plait.heads import Head, LinearHead
 from plait.table import Column
 from plait.tasks import _metrics as metrics
+from plait.tasks._class_weights import ClassWeights, check_choices, class_weights_of
 from plait.tasks._labels import (
     Labelled,
     class_indices,
@@ -23,7 +24,7 @@ from plait.tasks._labels import (
     scalar_cells,
 )
 from plait.tasks._losses import ClassCrossentropy
-from plait.tasks._scores import by_class, checked, clipped_gain, entropy, log_softmax
+from plait.tasks._scores import by_class, checked, clipped_gain, log_softmax
 from plait.tasks._task import Targets, Task
 
 
@@ -34,7 +35,11 @@ class Multiclass(Task):
     Args:
         label_smoothing: the share of each target that is spread over all classes, in [0, 1).
         class_weights: "balanced" gives every class the same say in the loss, however rare it is;
-            None gives every row the same say.
+            "effective" goes part of that way, as far as `beta` says; None gives every row the same
+            say.
+        beta: of "effective", in [0, 1): a class counts as if it had at most 1 / (1 - beta) rows.
+        focal: above 0, a row counts by (1 - p)^focal, p the probability of its class: the less, the
+            surer the answer is already.
         on_unseen: what a label becomes whose class no training row has: an error, or a missing
             label, as rare classes ask for where rows are parted at random.
         column, features, weight, missing: see `Task`.
@@ -46,29 +51,30 @@ class Multiclass(Task):
     balanced_accuracy (over the classes in the rows) and log_loss (in nats).
 
     Raises:
-        ConfigError: an argument that cannot be.
+        ConfigError: an argument that cannot be; label_smoothing and focal at once.
 
     Example:
         Multiclass(class_weights="balanced")
+
+    References:
+        T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollár, "Focal Loss for Dense Object Detection",
+        2017.
+        Y. Cui, M. Jia, T.-Y. Lin, Y. Song, S. Belongie, "Class-Balanced Loss Based on Effective Number
+        of Samples", 2019.
     """
 
     main_score: ClassVar[str] = "accuracy"
     one_class: ClassVar[bool] = True
 
     label_smoothing: float = 0.0
-    class_weights: Literal["balanced"] | None = None
+    class_weights: ClassWeights | None = None
+    beta: float = 0.999
+    focal: float = 0.0
     on_unseen: Literal["raise", "missing"] = "raise"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.label_smoothing < 1:
-            raise ConfigError(
-                f"Multiclass: label_smoothing is in [0, 1). Received: {self.label_smoothing}"
-            )
-        if self.class_weights not in (None, "balanced"):
-            raise ConfigError(
-                f"Multiclass: class_weights is 'balanced' or None. Received: {self.class_weights!r}"
-            )
+        check_choices("Multiclass", self.label_smoothing, self.focal, self.class_weights, self.beta)
         if self.on_unseen not in ("raise", "missing"):
             raise ConfigError(
                 f"Multiclass: on_unseen is 'raise' or 'missing'. Received: {self.on_unseen!r}"
@@ -87,9 +93,17 @@ class Multiclass(Task):
             )
         refuse_keys(labelled, values, classes, "Multiclass")
         shares = totals / totals.sum()
-        trivial = np.log(len(classes)) if self.class_weights else entropy(shares)
+        weights = class_weights_of(totals, self.class_weights, self.beta)
+        # What each class counts; the likeliest answer that looks at nothing has these shares.
+        counted = shares * weights
+        trivial = -np.sum(counted * (1 - counted) ** self.focal * np.log(counted))
         return self.with_state(
-            {"classes": classes, "shares": shares.tolist(), "entropy": float(trivial)}
+            {
+                "classes": classes,
+                "shares": shares.tolist(),
+                "class_weights": weights.tolist() if self.class_weights else None,
+                "entropy": float(trivial),
+            }
         )
 
     def targets(self, column: Column) -> Targets:
@@ -99,14 +113,12 @@ class Multiclass(Task):
         return Targets(values, labelled.flags, unseen)
 
     def head(self) -> Head:
-        shares = self.learnt["shares"]
-        prior = None if self.class_weights else tuple(np.log(shares).tolist())
-        return LinearHead(len(shares), prior=prior)
+        counted = np.array(self.learnt["shares"]) * (self.learnt.get("class_weights") or 1.0)
+        return LinearHead(len(counted), prior=tuple(np.log(counted).tolist()))
 
     def loss(self) -> keras.losses.Loss:
-        shares = self.learnt["shares"]
-        balanced = [1 / (len(shares) * share) for share in shares] if self.class_weights else None
-        return ClassCrossentropy(self.learnt["entropy"], self.label_smoothing, balanced)
+        weights = self.learnt.get("class_weights")
+        return ClassCrossentropy(self.learnt["entropy"], self.label_smoothing, weights, self.focal)
 
     def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
         classes = self.learnt["classes"]

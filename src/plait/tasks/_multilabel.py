@@ -8,10 +8,12 @@ import keras
 import numpy as np
 import pyarrow as pa
 
+from plait._ranges import demand_share
 from plait.errors import ConfigError, DataError
 from plait.heads import Head, LinearHead
 from plait.table import Column
 from plait.tasks import _metrics as metrics
+from plait.tasks._class_weights import check_choices
 from plait.tasks._label_lists import LabelLists, guess_separator, label_lists
 from plait.tasks._labels import (
     class_indices,
@@ -20,9 +22,9 @@ from plait.tasks._labels import (
     labelled_rows,
     positions,
 )
-from plait.tasks._losses import BinaryCrossentropy
+from plait.tasks._losses import BinaryCrossentropy, binary_surprise
 from plait.tasks._ones import Ones
-from plait.tasks._scores import binary_entropy, by_class, checked, clipped_gain, sigmoid
+from plait.tasks._scores import binary_entropy, by_class, checked, clipped_gain, sigmoid, softplus
 from plait.tasks._task import Targets, Task
 
 # A label that every training row has is still answered with a finite logit.
@@ -41,6 +43,13 @@ class Multilabel(Task):
             occurs in the training rows; if none does, each string is one label.
         on_unseen: what a label becomes that no training row has: an error, or one left out of its
             row's list.
+        label_smoothing: see `Multiclass`; of each label's yes or no.
+        focal: above 0, an answer counts the less, the surer it is already: by (1 - p)^focal where the
+            label holds, by p^focal where it does not. Two numbers are one for each case: of many
+            labels most do not hold, so that 0 and 4 leave the few that hold more say (with a margin
+            of 0.05: the asymmetric loss).
+        margin: where a label does not hold, a probability below it costs nothing, and others cost
+            what one less by it does, in [0, 1).
         column, features, weight, missing: see `Task`. A label in a list that means missing is left
             out of the list; where no other is left, the row is not labelled.
 
@@ -53,16 +62,24 @@ class Multilabel(Task):
     auc the gain is that of the log loss.
 
     Raises:
-        ConfigError: an argument that cannot be.
+        ConfigError: an argument that cannot be; label_smoothing and focal at once.
 
     Example:
         Multilabel(separator=";")
+
+    References:
+        T. Ridnik, E. Ben-Baruch, N. Zamir, A. Noy, I. Friedman, M. Protter, L. Zelnik-Manor,
+        "Asymmetric Loss For Multi-Label Classification", 2021: there the labels' losses are added up,
+        here they are averaged.
     """
 
     main_score: ClassVar[str] = "auc"
 
     separator: str | None = None
     on_unseen: Literal["raise", "missing"] = "raise"
+    label_smoothing: float = 0.0
+    focal: float | tuple[float, float] = 0.0
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,6 +91,13 @@ class Multilabel(Task):
             raise ConfigError(
                 f"Multilabel: on_unseen is 'raise' or 'missing'. Received: {self.on_unseen!r}"
             )
+        if np.shape(self.focal) not in ((), (2,)):
+            raise ConfigError(
+                f"Multilabel: focal is one number, or two, for labels that hold and that do not. "
+                f"Received: {self.focal}"
+            )
+        check_choices("Multilabel", self.label_smoothing, self.focal)
+        demand_share("Multilabel", margin=self.margin)
 
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
         labelled = labelled_rows(column, self.missing, weights)
@@ -100,6 +124,7 @@ class Multilabel(Task):
                 "labels": labels,
                 "shares": shares.tolist(),
                 "entropy": float(entropies.mean()),
+                "trivial_loss": self._trivial_loss(shares),
                 "separator": separator,
             }
         )
@@ -113,11 +138,11 @@ class Multilabel(Task):
         return Targets(values, lists.labelled.flags, len(lists.values) - len(which))
 
     def head(self) -> Head:
-        shares = np.clip(self.learnt["shares"], _SURE, 1 - _SURE)
-        return LinearHead(len(shares), prior=tuple((np.log(shares) - np.log1p(-shares)).tolist()))
+        return LinearHead(len(self.learnt["shares"]), prior=tuple(_prior(self.learnt["shares"])))
 
     def loss(self) -> keras.losses.Loss:
-        return BinaryCrossentropy(self.learnt["entropy"])
+        trivial = self.learnt.get("trivial_loss", self.learnt["entropy"])
+        return BinaryCrossentropy(trivial, self.label_smoothing, self._exponents, self.margin)
 
     def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
         labels = self.learnt["labels"]
@@ -168,6 +193,15 @@ class Multilabel(Task):
             return clipped_gain(scores["auc"], trivial=0.5)
         return clipped_gain(scores["log_loss"], trivial=self.learnt["entropy"], perfect=0.0)
 
+    @property
+    def _exponents(self) -> tuple[float, float]:
+        found = np.broadcast_to(self.focal, 2).tolist()
+        return float(found[0]), float(found[1])
+
+    def _trivial_loss(self, shares: np.ndarray) -> float:
+        losses = binary_surprise(shares, _prior(shares), self._exponents, self.margin, np, softplus)
+        return float(losses.mean())
+
     def _known(self, lists: LabelLists) -> tuple[np.ndarray, np.ndarray]:
         """The rows and the labels of all that is named and known."""
         which = self._which(lists, self.learnt["labels"])
@@ -188,3 +222,9 @@ class Multilabel(Task):
             lists.parents,
             way_out='on_unseen="missing"',
         )
+
+
+def _prior(shares: Any) -> np.ndarray:
+    """The logits of shares, finite."""
+    shares = np.clip(shares, _SURE, 1 - _SURE)
+    return np.log(shares) - np.log1p(-shares)
