@@ -14,17 +14,14 @@ from plait.encoders import Encoder, NumberEmbedding
 from plait.errors import ConfigError, DataError
 from plait.features._cells import empty_column, plain
 from plait.features._feature import ArraySpec, Encoded, Feature
+from plait.features._standard import moments, standardised
 from plait.table import Column
 
 Transform = Literal["log", "quantile"]
 
-FARTHEST = 10.0
-"""Standardised values are cut here: one typing error must not swamp a row."""
-
 _NUMBER = r"(?i)^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)$"
 _MOST_KNOTS = 1000
 _BINS = 32
-_ROUNDS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +65,8 @@ class Number(Feature):
             count = min(_MOST_KNOTS, len(known))
             knots = np.unique(np.quantile(known, np.linspace(0, 1, count))).tolist()
         changed = _changed(known, self.transform, knots)
-        mean, std = _moments(changed)
-        edges = np.quantile(_scaled(changed, mean, std), np.linspace(0, 1, _BINS + 1))
+        mean, std = moments(changed)
+        edges = np.quantile(standardised(changed, mean, std), np.linspace(0, 1, _BINS + 1))
         bins = np.unique(edges.astype("float32")).astype(float)
         state = {"mean": mean, "std": std, "knots": knots, "bins": bins.tolist()}
         return replace(self, state=state)
@@ -87,7 +84,7 @@ class Number(Feature):
         state = self.learnt
         values, present = self._numbers(column)
         changed = _changed(values, self.transform, state["knots"])
-        scaled = _scaled(changed, state["mean"], state["std"])
+        scaled = standardised(changed, state["mean"], state["std"])
         return Encoded(np.where(present, scaled, 0.0).astype("float32")[:, None], present)
 
     def scaling(self) -> keras.layers.Layer | None:
@@ -146,26 +143,6 @@ def _changed(values: np.ndarray, transform: Transform | None, knots: list[float]
     if transform == "quantile":
         return np.interp(values, knots, np.linspace(0, 1, len(knots)))
     return values
-
-
-def _scaled(changed: np.ndarray, mean: float, std: float) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return np.clip((changed - mean) / std, -FARTHEST, FARTHEST)
-
-
-def _moments(values: np.ndarray) -> tuple[float, float]:
-    """Mean and deviation of the values after those far off have been cut to `FARTHEST`."""
-    for _ in range(_ROUNDS):
-        # Halves keep the sum of the largest numbers finite.
-        mean = 2 * float(np.mean(values / 2))
-        spread = float(np.abs(values - mean).max())
-        if not spread > 0:
-            return mean, 1.0
-        std = spread * float(np.sqrt(np.mean(((values - mean) / spread) ** 2)))
-        if spread <= FARTHEST * std:
-            break
-        values = np.clip(values, mean - FARTHEST * std, mean + FARTHEST * std)
-    return mean, std
 
 
 def _seconds(values: pa.ChunkedArray, micros: pa.DataType) -> pa.ChunkedArray:
