@@ -69,6 +69,10 @@ CASES = {
             channels=(4, 5),
         )
     ],
+    "CategoryBag": [
+        case_of(encoders.CategoryBag, (7,), ids, "int32", (7, 1, 3, 5, 6), size=9, hidden=4),
+        case_of(encoders.CategoryBag, (4,), ids, "int32", size=9, unknown=0.5),
+    ],
     "CategoryEmbedding": [
         case_of(
             encoders.CategoryEmbedding,
@@ -89,6 +93,7 @@ CASES = {
     "TextBag": [
         case_of(encoders.TextBag, (7, 2), grams, lengths=(7, 1, 3, 5, 6), vocabulary=9, hidden=4)
     ],
+    "VectorEmbedding": [case_of(encoders.VectorEmbedding, (5,), normal, hidden=4)],
     "TextRNN": [
         case_of(encoders.TextRNN, (7,), ids, "int32", lengths=(7, 1, 3, 5, 6), vocabulary=9),
         case_of(

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 
 import keras
@@ -36,15 +37,19 @@ def sound(seed, samples=800, rate=4000):
 
 @dataclass(frozen=True)
 class Case:
-    """A feature, training cells with gaps, and cells that training never saw."""
+    """A feature, training cells with gaps, cells that training never saw, and those of another kind."""
 
     feature: features.Feature
     cells: list
     new: list
+    other: tuple = ([1], [2])
 
 
 PICTURES = [picture(0), None, picture(1), picture(2, 24, 20), None, picture(3)]
 TEXTS = ["a red hat", "a blue hat", "", "red shoes, a hat", None, "a red coat"]
+SETS = [["a", "b"], ["b"], None, [], ["c", "b", "a", "b"], ["a"]]
+DAYS = [date(2026, 1, 31), None, date(2024, 2, 29), date(2025, 12, 31), date(2026, 1, 1)]
+VECTORS = [[1.0, 2.0, 3.0], None, [0.5, 2.0, -1.0], [1e6, 2.0, 0.0]]
 SOUNDS = [sound(0), None, sound(1, 700), sound(2, 300), None, sound(3, 800)]
 CASES = {
     "Audio": [
@@ -56,6 +61,21 @@ CASES = {
         Case(features.Category(max_categories=1), [3, 3, None, 4, 4, 3], [5, 3, None, 4]),
         Case(features.Category(), [True, None, False, True, False], [None, False]),
     ],
+    "CategorySet": [
+        Case(features.CategorySet(), SETS, [["a"] * 9, ["new", "b"], None, []], (1, 2)),
+        Case(features.CategorySet(max_items=1), [[1, 2], [], None, [2, 3], [2]], [[3, 2]], (1, 2)),
+        Case(features.CategorySet(), ["a|b", "b", "", None, "|", "a | b"], ["c|a", "b|b"], (1, 2)),
+        Case(features.CategorySet(separator=" "), ["a b", "b", None], ["b a c"], ([[1]], [[2]])),
+    ],
+    "Date": [
+        Case(features.Date(), DAYS, [date(1, 1, 1), None, date(9999, 12, 31)]),
+        Case(
+            features.Date(),
+            ["2026-01-31", "2026-02-28T23:59:59.5", "", None, "2026-03-01 00:00Z", "2026-03-04"],
+            ["2030-01-01T00:00+14:00", "", "0001-01-01"],
+        ),
+        Case(features.Date(cycles=()), [datetime(2026, 1, 1, 5), None], [datetime(2026, 1, 1, 7)]),
+    ],
     "Image": [
         Case(features.Image(), PICTURES, [picture(4, 60, 200), None, picture(5, kind="JPEG")]),
         Case(features.Image(size=(9, 13)), PICTURES, [picture(6, 3, 400), picture(7, 13, 9)]),
@@ -65,6 +85,16 @@ CASES = {
         Case(features.Number(transform="log"), ["1", " 2.5 ", "", "-3e1", None], ["9", "", "1e9"]),
         Case(features.Number(transform="quantile"), [4, 4, None, 7, 1, 0], [-100, 4, 100]),
         Case(features.Number(), [True, False, None, True], [None, False]),
+    ],
+    "Vector": [
+        Case(features.Vector(), VECTORS, [[1e300, 0.0, -1e300], None], (1, 2)),
+        Case(features.Vector(), [[1, 2], None, [3, 4]], [[5, 6]], ("[1, 2]", "[3]")),
+        Case(
+            features.Vector(on_error="absent"),
+            [[True, False], None, [True, True]],
+            [[True] * 2],
+            (1,),
+        ),
     ],
     "Text": [
         Case(features.Text(), TEXTS, ["a hat and " * 40, "", "?!", "Blue"]),
@@ -186,8 +216,8 @@ def test_an_empty_training_column_is_refused(case):
 @every_case
 def test_another_kind_of_column_is_refused(case):
     name = type(case.feature).__name__
-    with pytest.raises(DataError, match=rf"column 'cell'.*{name} expects.*Received.*list"):
-        case.feature.fit(column_of([[1], [2]]))
+    with pytest.raises(DataError, match=rf"column 'cell'.*{name} expects.*Received"):
+        case.feature.fit(column_of(list(case.other)))
 
 
 @every_case

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plait import tasks
+from plait import heads, tasks
 from plait._names import from_plain, to_plain
 from plait.errors import DataError, PlaitError
 from plait.features import Image, fit_features
@@ -311,7 +311,9 @@ def test_loss_is_finite_for_extreme_logits_and_zero_for_the_right_ones(case):
     assert np.isfinite(loss_of(task, targets, 1e4 * right)).all()
     assert np.isfinite(loss_of(task, targets, -1e4 * right)).all()
     if not getattr(task, "label_smoothing", 0):
-        np.testing.assert_allclose(loss_of(task, targets, right), 0, atol=1e-6)
+        # A negative binomial distribution is a Poisson one in the limit only.
+        least = 1e-5 if isinstance(task, tasks.Count) else 1e-6
+        np.testing.assert_allclose(loss_of(task, targets, right), 0, atol=least)
 
 
 @pytest.mark.backends
@@ -368,6 +370,8 @@ def test_probabilities_add_up(case):
     if isinstance(task, tasks.DenseTask):
         return
     logits = np.random.default_rng(0).normal(size=(5, *task.head()(np.ones((1, 1, 2))).shape[1:]))
+    if isinstance(task.head(), heads.OrderedHead):
+        logits.sort(axis=1)
     answers = task.decode(logits.astype("float32"))
     if task.quantity:
         assert "probabilities" not in answers

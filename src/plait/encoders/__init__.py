@@ -1,19 +1,23 @@
 """From a feature's arrays to tokens: the modality leads each file's name."""
 
 from plait.encoders._audio_conv import AudioConv
+from plait.encoders._category_bag import CategoryBag
 from plait.encoders._category_embedding import CategoryEmbedding
 from plait.encoders._encoder import Encoder
 from plait.encoders._image_conv import ImageConv
 from plait.encoders._number_embedding import NumberEmbedding
 from plait.encoders._text_bag import TextBag
 from plait.encoders._text_rnn import TextRNN
+from plait.encoders._vector_embedding import VectorEmbedding
 
 __all__ = [
     "AudioConv",
+    "CategoryBag",
     "CategoryEmbedding",
     "Encoder",
     "ImageConv",
     "NumberEmbedding",
     "TextBag",
     "TextRNN",
+    "VectorEmbedding",
 ]

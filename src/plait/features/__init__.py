@@ -2,6 +2,8 @@
 
 from plait.features._audio import Audio
 from plait.features._category import Category
+from plait.features._category_set import CategorySet
+from plait.features._date import Date
 from plait.features._feature import ArraySpec, BrokenCell, Encoded, Feature
 from plait.features._image import Image
 from plait.features._media import UnreadableError
@@ -10,12 +12,15 @@ from plait.features._number import Number
 from plait.features._placement import Placement
 from plait.features._text import Text
 from plait.features._together import fit_features
+from plait.features._vector import Vector
 
 __all__ = [
     "ArraySpec",
     "Audio",
     "BrokenCell",
     "Category",
+    "CategorySet",
+    "Date",
     "Encoded",
     "Feature",
     "Image",
@@ -25,5 +30,6 @@ __all__ = [
     "Placement",
     "Text",
     "UnreadableError",
+    "Vector",
     "fit_features",
 ]

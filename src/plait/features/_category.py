@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from plait.encoders import CategoryEmbedding, Encoder
 from plait.errors import ConfigError, DataError
-from plait.features._cells import empty_column, is_bytes, plain
+from plait.features._cells import empty_column, is_bytes, plain, spelling
 from plait.features._feature import ArraySpec, Encoded, Feature
 from plait.table import Column
 
@@ -92,7 +92,7 @@ class Category(Feature):
                 f"or yes/no. Received {kind}."
             )
         encoded = column.values.dictionary_encode("encode").combine_chunks()
-        names = [_text(value) for value in encoded.dictionary.to_pylist()]
+        names = [spelling(value) for value in encoded.dictionary.to_pylist()]
         # What means missing is asked of each distinct value, not of each cell.
         distinct = Column(
             column.name,
@@ -101,11 +101,3 @@ class Category(Feature):
             column.source,
         )
         return encoded.indices.to_numpy(), names, ~distinct.is_missing(self.missing)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()

@@ -50,6 +50,8 @@ class Encoded:
         lengths: `(rows,)` int32, valid steps on the first axis of a row, or None.
         broken: cells that were taken as absent because they could not be read.
         cut: `(rows,)` bool, which rows were longer than the fixed shape; None for none.
+        unknown: `(rows,)` int32, how many values of each row mean "unknown"; None where that is not
+            counted.
     """
 
     values: np.ndarray
@@ -57,6 +59,7 @@ class Encoded:
     lengths: np.ndarray | None = None
     broken: tuple[BrokenCell, ...] = ()
     cut: np.ndarray | None = None
+    unknown: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,6 +91,7 @@ class Count(Task):
         )
 
     def targets(self, column: Column) -> Targets:
+        self.learnt  # noqa: B018 - counts are as they are, and a task that is not fitted says so
         labelled = labelled_rows(column, self.missing)
         values = np.zeros(len(column), "float32")
         values[labelled.rows] = _counts(labelled)
