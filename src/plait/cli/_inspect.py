@@ -158,11 +158,13 @@ def _encoded(
             return None
         found.append(replace(encoded, values=encoded.values[:0]))
     cut = [e.cut for e in found if e.cut is not None]
+    unknown = [e.unknown for e in found if e.unknown is not None]
     return Encoded(
         values=found[0].values,
         present=np.concatenate([e.present for e in found]),
         broken=tuple(cell for e in found for cell in e.broken),
         cut=np.concatenate(cut) if cut else None,
+        unknown=np.concatenate(unknown) if unknown else None,
     )
 
 
@@ -172,6 +174,11 @@ def _tell_encoded(report: Report, feature: Feature, name: str, part: str, encode
         report.warnings.append(
             f"feature '{name}': {encoded.cut.sum()} of {len(encoded.present)} {part} rows are longer "
             f"than the fixed shape ({shape}) and are cut."
+        )
+    if encoded.unknown is not None and encoded.unknown.any():
+        report.lines.append(
+            f"  {encoded.unknown.sum()} values in {np.count_nonzero(encoded.unknown)} {part} rows mean "
+            "'unknown': they are in no or one training row"
         )
     told = report.problems if feature.on_error == "raise" else report.warnings
     if feature.on_error == "raise" and encoded.broken:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 _PARSES = 0.9
 """The share of cells that must have a form: some cells of any real column are odd."""
@@ -30,6 +31,15 @@ def is_clock(texts: Sequence[str]) -> bool:
 def is_iso_date(texts: Sequence[str]) -> bool:
     """Whether they are dates such as 2026-01-31, perhaps with a time."""
     return _share(_ISO_DATE, texts) >= _PARSES
+
+
+def is_readable_date(text: str) -> bool:
+    """Whether it is a date or time as ISO 8601 has it."""
+    try:
+        datetime.fromisoformat(text.strip())
+    except ValueError:
+        return False
+    return True
 
 
 def is_date(texts: Sequence[str]) -> bool:

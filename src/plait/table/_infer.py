@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from plait.table._column import Column
 from plait.table._guess import Guess, row_name
+from plait.table._infer_lists import guess_lists
 from plait.table._infer_text import LONGEST, guess_text
 from plait.table._markers import markers
 from plait.table._table import Table
@@ -55,8 +56,8 @@ def _guess(column: Column, whole: Column) -> Guess:
     present = ~column.is_missing()
     if not present.any():
         return Guess(name, None, "it is empty")
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return Guess(name, None, "each cell is a list: a set of labels", task="Multilabel")
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return guess_lists(name, column.values.filter(pa.array(present)))
     if any(is_bytes(kind) for is_bytes in _BYTES):
         return _of_bytes(name, column.cell(int(np.argmax(present))))
     if pa.types.is_nested(kind):
@@ -64,9 +65,7 @@ def _guess(column: Column, whole: Column) -> Guess:
     if pa.types.is_time(kind) or pa.types.is_duration(kind):
         return Guess(name, None, "it holds times without a date; Number takes them")
     if pa.types.is_temporal(kind):
-        return Guess(
-            name, None, "it holds dates; Number takes them, `split: {after: ...}` splits by them"
-        )
+        return Guess(name, "Date", "it holds dates; `split: {after: ...}` splits by them")
     values = [v for v, there in zip(column.values.to_pylist(), present, strict=True) if there]
     gaps = markers(whole)
     if not gaps:

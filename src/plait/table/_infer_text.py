@@ -4,7 +4,14 @@ import re
 
 import numpy as np
 
-from plait.table._forms import is_amount, is_clock, is_date, is_iso_date, is_measure
+from plait.table._forms import (
+    is_amount,
+    is_clock,
+    is_date,
+    is_iso_date,
+    is_measure,
+    is_readable_date,
+)
 from plait.table._guess import Guess, row_name
 from plait.table._words import is_key_name
 
@@ -44,13 +51,13 @@ def guess_text(name: str, values: list[str], distinct: int, is_key: bool) -> Gue
             "for Number",
         )
     if is_iso_date(values):
-        return Guess(name, None, "it holds dates as text; split by them with `split: {after: ...}`")
+        return Guess(name, *_of_iso_dates(values))
     if is_date(values):
         return Guess(
             name,
             None,
             f"dates in a form that is not read, such as {values[0]!r}: write them as 2026-01-31 for "
-            "Number, or to split by them with `split: {after: ...}`",
+            "Date, or to split by them with `split: {after: ...}`",
         )
     if is_amount(values) or is_measure(values):
         return Guess(
@@ -67,12 +74,27 @@ def guess_text(name: str, values: list[str], distinct: int, is_key: bool) -> Gue
             parts = {p.strip() for v in values for p in v.split(separator)}
             if len(parts) <= _MANY:
                 reason = f"sets of {len(parts)} labels, separated by {separator!r}"
-                return Guess(name, "Text", reason, task="Multilabel")
+                return Guess(
+                    name, "CategorySet", reason, {"separator": separator}, task="Multilabel"
+                )
     if distinct <= _FEW or (distinct <= _MANY and distinct < 0.2 * len(values) and words < 4):
         task = "Binary" if distinct == 2 else "Multiclass"
         return Guess(name, "Category", f"{distinct} different values", task=task)
     told = f"text of about {words:.0f} words" if words >= 1.5 else "strings of one word"
     return Guess(name, "Text", told)
+
+
+def _of_iso_dates(values: list[str]) -> tuple[str, str, dict[str, list[str]]] | tuple[None, str]:
+    """The feature of a column that mostly holds ISO dates, why, and its arguments."""
+    odd = sorted({v for v in values if not is_readable_date(v)})
+    if len(odd) > _FEW:
+        return None, (
+            f"dates as text, of which some cannot be read, such as {odd[0]!r}: write them as "
+            "2026-01-31 for Date, or to split by them with `split: {after: ...}`"
+        )
+    told = f", but for {', '.join(map(repr, odd))}, taken as missing" if odd else ""
+    arguments = {"missing": odd} if odd else {}
+    return "Date", f"dates as text{told}; `split: {{after: ...}}` splits by them", arguments
 
 
 def _is_number(text: str) -> bool:

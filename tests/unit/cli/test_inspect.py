@@ -3,10 +3,10 @@ import pytest
 
 from plait.cli._inspect import inspect
 from plait.encoders import NumberEmbedding
-from plait.features import Category, Number
+from plait.features import Category, CategorySet, Number
 from plait.learner import Learner
 from plait.table import Table
-from plait.tasks import Binary, Multiclass, Regression
+from plait.tasks import Binary, Count, Multiclass, Regression
 
 
 def parts(**spoilt):
@@ -70,6 +70,27 @@ def test_labels_left_out_as_unseen_are_counted():
     assert found.warnings == [
         "task 'kind': 1 validation labels are of classes that no training row has, and are left out."
     ]
+
+
+def test_values_of_sets_that_training_never_saw_are_counted():
+    sets = {"train": [["a", "b"], ["a"], ["b"], None], "validation": [["a", "z", "y"], ["z"]]}
+    tables = {
+        part: Table(
+            pa.table({"tags": cells, "sold": ["yes", "no"] * (len(cells) // 2)}), f"{part}.csv"
+        )
+        for part, cells in sets.items()
+    }
+    found = inspect(Learner({"tags": CategorySet()}, {"sold": Binary()}), tables)
+    assert (found.problems, found.warnings) == ([], [])
+    assert "  3 values in 2 validation rows mean 'unknown': " in "\n".join(found.lines)
+
+
+def test_counts_and_quantiles_are_no_classes():
+    learner = Learner({"age": Number()}, {"price": Count(), "kind": Multiclass()})
+    text = "\n".join(inspect(learner, parts()).lines)
+    assert "task price: Count, labelled: train 4 of 4" in text
+    assert "a 2, b 2" in text
+    assert "1.0 1" not in text
 
 
 def test_an_input_or_label_that_a_part_lacks_altogether_is_a_warning():

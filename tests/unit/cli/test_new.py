@@ -97,7 +97,8 @@ def test_only_what_names_every_row_is_the_key():
     }
     document, _, head = draft(Table(pa.table(cells), "strange.csv"))
     assert document["key"] == "record_id"
-    for left_out in ("tags", "place", "cost", "order_id"):
+    assert document["features"]["tags"] == "CategorySet"
+    for left_out in ("place", "cost", "order_id"):
         assert f"  {left_out}: " in head
 
 

@@ -51,11 +51,11 @@ def guesses():
         ("size", "Number", "Regression", "taken as missing"),
         ("cost", None, None, "signs or separators"),
         ("colour", "Category", "Multiclass", "3 different values"),
-        ("seen", None, None, "dates"),
+        ("seen", "Date", None, "dates as text"),
         ("always", None, None, "always says 'x'"),
         ("never", None, None, "empty"),
         ("part", None, None, "which part"),
-        ("genres", "Text", "Multilabel", "sets of 3 labels"),
+        ("genres", "CategorySet", "Multilabel", "sets of 3 labels"),
         ("rooms", "Category", "Multiclass", "whole numbers of 5 kinds"),
         ("zip", "Category", "Multiclass", "codes of digits"),
         ("is_sold", "Category", "Binary", "yes or no"),
@@ -139,6 +139,46 @@ def test_dates_in_other_forms_are_left_out_with_the_way_to_use_them(first):
     guess = guess_of([first, "27/02/2022", "26/02/2022", None])
     assert (guess.feature, guess.task) == (None, None)
     assert f"such as '{first}': write them as 2026-01-31" in guess.reason
+
+
+def test_dates_and_times_are_dates():
+    for kind in (pa.date32(), pa.timestamp("us", "UTC")):
+        guess = guess_of(pa.array([1, 2], pa.int32() if kind == pa.date32() else None).cast(kind))
+        assert (guess.feature, guess.task) == ("Date", None)
+        assert "`split: {after: ...}` splits by them" in guess.reason
+
+
+def test_texts_among_iso_dates_are_offered_as_missing_where_they_are_few():
+    days = [f"2026-01-{1 + n % 28:02}" for n in range(300)]
+    guess = guess_of([*days, "never", "2026-02-30"])
+    assert (guess.feature, guess.arguments) == ("Date", {"missing": ["2026-02-30", "never"]})
+    odd = [f"day {n}" for n in range(25)]
+    guess = guess_of([*days, *odd])
+    assert guess.feature is None
+    assert "such as 'day 0': write them as 2026-01-31" in guess.reason
+
+
+@pytest.mark.parametrize(
+    ("cells", "feature", "task", "reason"),
+    [
+        ([[0.5] * 8, [1.5] * 8], "Vector", None, "a list of 8 numbers"),
+        ([[0.5] * 8, [1.5] * 9], None, None, "a list of 8 to 9 numbers; Vector takes"),
+        ([[0.5, 1.5], [2.5, 3.5]], None, None, "2 numbers, too few"),
+        ([["a", "b"], ["a"], ["b", "a"]], "CategorySet", "Multilabel", "a set of 2 labels"),
+        ([["a", "b"], ["c"]], None, "Multilabel", "a set of 3 labels"),
+        ([[1, 2], [2], [1]], None, "Multilabel", "a set of 2 labels"),
+        ([[[1]], [[2]]], None, None, "which no feature reads"),
+        ([[{"a": 1}]] * 2, None, None, "which no feature reads"),
+    ],
+)
+def test_lists_are_vectors_or_sets_where_that_is_safe(cells, feature, task, reason):
+    guess = guess_of(cells)
+    assert (guess.feature, guess.task) == (feature, task)
+    assert reason in guess.reason
+
+
+def test_lists_of_one_length_are_vectors():
+    assert guess_of(pa.array([[0.5] * 8] * 3, pa.list_(pa.float32(), 8))).feature == "Vector"
 
 
 def test_a_time_of_day_is_no_date_to_split_by():

@@ -89,6 +89,23 @@ def test_balanced_class_weights_give_each_class_one_say():
     assert task.learnt["entropy"] == pytest.approx(np.log(2))
 
 
+@pytest.mark.parametrize("task", [Binary, Multiclass])
+def test_effective_class_weights_stop_growing_with_the_rows(task):
+    """By .5, of three rows 1.75 count, and of one 1; the mean over the rows is 1."""
+    fitted = task(class_weights="effective", beta=0.5).fit(column_of(["a", "a", "a", "b"]))
+    raw = np.array([1 / 1.75, 1])
+    expected = raw / ((3 * raw[0] + raw[1]) / 4)
+    assert fitted.loss().class_weights == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize(
+    ("beta", "expected"), [(0.0, [1, 1]), (1 - 1e-9, [2 / 3, 2])], ids=["none", "balanced"]
+)
+def test_effective_class_weights_lie_between_none_and_balanced(beta, expected):
+    task = Multiclass(class_weights="effective", beta=beta).fit(column_of(["a", "a", "a", "b"]))
+    assert task.loss().class_weights == pytest.approx(expected, rel=1e-5)
+
+
 def test_multiclass_refuses_a_quantity_and_a_key():
     with pytest.raises(DataError, match=r"30 different ones in 30 .* declare Regression\(\)"):
         Multiclass().fit(column_of(list(range(30))))
@@ -108,8 +125,17 @@ def test_infinite_is_no_class():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"label_smoothing": 1.0}, {"class_weights": "equal"}, {"weight": -1.0}]
+    "wrong",
+    [
+        {"label_smoothing": 1.0},
+        {"class_weights": "equal"},
+        {"weight": -1.0},
+        {"focal": -1.0},
+        {"beta": 1.0},
+        {"label_smoothing": 0.1, "focal": 2.0},
+    ],
 )
-def test_refuses_what_cannot_be(wrong):
+@pytest.mark.parametrize("task", [Binary, Multiclass])
+def test_refuses_what_cannot_be(task, wrong):
     with pytest.raises(ConfigError, match=f"{next(iter(wrong))} is .* Received: "):
-        Multiclass(**wrong)
+        task(**wrong)

@@ -124,6 +124,13 @@ def test_an_empty_separator_is_refused():
         Multilabel(separator="")
     with pytest.raises(ConfigError, match="on_unseen is"):
         Multilabel(on_unseen="skip")
+    for focal in (-1.0, (0, -1), (1, 2, 3)):
+        with pytest.raises(ConfigError, match="focal is"):
+            Multilabel(focal=focal)
+    with pytest.raises(ConfigError, match="margin is"):
+        Multilabel(margin=1.0)
+    with pytest.raises(ConfigError, match="label_smoothing is"):
+        Multilabel(label_smoothing=0.1, focal=(0, 4))
 
 
 def test_ones_are_indexed_like_an_array():
