@@ -17,7 +17,15 @@ def blocks_of(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.S)
 
 
-@pytest.mark.parametrize(("page", "count"), [("README.md", 3), ("docs/balancing.md", 4)])
+@pytest.mark.parametrize(
+    ("page", "count"),
+    [
+        ("README.md", 3),
+        ("docs/balancing.md", 4),
+        ("docs/ordered_and_counted.md", 1),
+        ("docs/vectors_dates_sets.md", 1),
+    ],
+)
 def test_python_blocks_run(tmp_path, page, count):
     make_table(tmp_path / "plait-demo", rows=120)
     blocks = blocks_of(page)
