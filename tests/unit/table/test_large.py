@@ -466,6 +466,7 @@ CELLS = {
     "n": [1, 2, None, 4],
     "half": pa.array(np.arange(4, dtype="float16")),
     "tags": [["x"], [], None, ["y", None]],
+    "vector": pa.array([[1, 2], None, [3, 4], [5, 6]], pa.list_(pa.float32(), 2)),
     "place": [{"x": 1, "y": "a"}, None, {"x": None, "y": "b"}, {"x": 2, "y": ""}],
     "day": [date(2020, 1, n) for n in range(1, 5)],
     "amount": pa.array([1, 2, None, 3], pa.decimal128(5)),
