@@ -81,7 +81,7 @@ CASES = {
         Case(tasks.Multiclass(class_weights="balanced"), [1.5, 2.0, 2.0, None, 1.5, -3.0], 0.0),
         Case(tasks.Multiclass(), [True, False, None, True, False], None),
         Case(tasks.Multiclass(focal=1.5), ["x", "y", "z", "", "x", "x", "z", None], "w"),
-        Case(tasks.Multiclass(class_weights="effective", beta=0.5), ["x", "y", "x", "x", "x"], "w"),
+        Case(tasks.Multiclass(class_weights="effective", beta=0.5), ["y", "x", "x", "y", "x"], "w"),
     ],
     "Multilabel": [
         Case(tasks.Multilabel(), LISTS, ["d"]),

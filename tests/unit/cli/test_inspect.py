@@ -73,7 +73,10 @@ def test_labels_left_out_as_unseen_are_counted():
 
 
 def test_values_of_sets_that_training_never_saw_are_counted():
-    sets = {"train": [["a", "b"], ["a"], ["b"], None], "validation": [["a", "z", "y"], ["z"]]}
+    sets = {
+        "train": [["a", "b", "a2"], ["a"], ["b", "a2"], None],
+        "validation": [["a", "z", "y"], ["z"]],
+    }
     tables = {
         part: Table(
             pa.table({"tags": cells, "sold": ["yes", "no"] * (len(cells) // 2)}), f"{part}.csv"

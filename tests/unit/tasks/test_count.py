@@ -49,7 +49,9 @@ def test_the_loss_is_the_likelihood_of_the_negative_binomial_distribution(disper
     given = CountSurprise(2.0).call(
         ops.convert_to_tensor(counts, "float32"), ops.convert_to_tensor(logits, "float32")
     )
-    np.testing.assert_allclose(ops.convert_to_numpy(given), expected / 2, rtol=2e-3, atol=2e-3)
+    # The last digits of y log y are all that float32 leaves of a large count's loss.
+    apart = np.abs(2 * ops.convert_to_numpy(given) - expected)
+    assert (apart <= 1e-4 + 4e-7 * counts * np.log1p(counts)).all()
 
 
 @pytest.mark.backends
