@@ -10,8 +10,13 @@ from keras import ops
 from plait import heads
 
 CASES = {
-    "LinearHead": lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5)),
-    "BoxesHead": lambda: heads.BoxesHead(2, (16, 16), channels=5),
+    "BoxesHead": [lambda: heads.BoxesHead(2, (16, 16), channels=5)],
+    "LinearHead": [lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5))],
+    "OrderedHead": [
+        lambda: heads.OrderedHead(3, prior=(-0.5, 0.0, 0.25)),
+        lambda: heads.OrderedHead(4, shared_gaps=True),
+        lambda: heads.OrderedHead(1),
+    ],
 }
 
 
@@ -24,13 +29,6 @@ def maps_of(tokens, mask):
 
 # What the head reads of a feature, made of the tokens and mask that it reads anyway.
 PARTS = {"BoxesHead": maps_of}
-    "LinearHead": [lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5))],
-    "OrderedHead": [
-        lambda: heads.OrderedHead(3, prior=(-0.5, 0.0, 0.25)),
-        lambda: heads.OrderedHead(4, shared_gaps=True),
-        lambda: heads.OrderedHead(1),
-    ],
-}
 EVERY = {f"{name} {i}": make for name, cases in CASES.items() for i, make in enumerate(cases)}
 pytestmark = pytest.mark.backends
 every_head = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)

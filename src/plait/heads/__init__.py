@@ -3,10 +3,8 @@
 from plait.heads._boxes_head import BoxesHead
 from plait.heads._head import Head
 from plait.heads._linear_head import LinearHead
+from plait.heads._ordered_head import OrderedHead
 from plait.heads._sightings import Sightings
 from plait.heads._strongest_boxes import StrongestBoxes
 
-__all__ = ["BoxesHead", "Head", "LinearHead", "Sightings", "StrongestBoxes"]
-from plait.heads._ordered_head import OrderedHead
-
-__all__ = ["Head", "LinearHead", "OrderedHead"]
+__all__ = ["BoxesHead", "Head", "LinearHead", "OrderedHead", "Sightings", "StrongestBoxes"]

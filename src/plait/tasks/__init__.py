@@ -2,8 +2,8 @@
 
 from plait.tasks._binary import Binary
 from plait.tasks._boxes import Boxes
-from plait.tasks._dense_task import DenseTask
 from plait.tasks._count import Count
+from plait.tasks._dense_task import DenseTask
 from plait.tasks._multiclass import Multiclass
 from plait.tasks._multilabel import Multilabel
 from plait.tasks._ordinal import Ordinal
@@ -15,14 +15,8 @@ from plait.tasks._together import fit_tasks
 __all__ = [
     "Binary",
     "Boxes",
-    "DenseTask",
-    "Multiclass",
-    "Multilabel",
-    "Regression",
-    "Targets",
-    "Task",
-    "fit_tasks",
     "Count",
+    "DenseTask",
     "Multiclass",
     "Multilabel",
     "Ordinal",
@@ -30,4 +24,5 @@ __all__ = [
     "Regression",
     "Targets",
     "Task",
+    "fit_tasks",
 ]
