@@ -71,7 +71,7 @@ CASES = {
         Case(
             tasks.Boxes(of="photo", units="fractions", most_boxes=3),
             ["[[0, 0.5, 0.25, 1, 7]]", None, "[]", "[[0.5, 0.25, 1, 1, 8], [0, 0, 1, 1, 7]]"],
-            "[1, 2]",
+            "12",
             pictures,
         ),
     ],

@@ -24,6 +24,8 @@ from plait.tasks._task import Targets
 
 _FEWEST = 16
 """Places for boxes in a row of targets, where no training row has more."""
+_NO_SCORE = 1e-30
+"""Of what fills the places of boxes that are not there, it is less."""
 _FIELDS = ("x0", "y0", "x1", "y1", "label", "score")
 
 
@@ -97,9 +99,8 @@ class Boxes(DenseTask):
 
     def beside(self, features: Mapping[str, Feature], table: Table | None = None) -> Self:
         bound = super().beside(features, table)
-        there = table is not None and self.labels is not None
-        named = table.column(self.labels) if there and self.labels in table else None
-        object.__setattr__(bound, "_named", named)
+        if table is not None and self.labels is not None and self.labels in table:
+            object.__setattr__(bound, "_named", table.column(self.labels))
         return bound
 
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
@@ -149,7 +150,7 @@ class Boxes(DenseTask):
         frame = tuple(self.learnt["frame"])
         known = [None] * len(logits) if self.cells is None else self._image.sizes(self.cells)
         frames = BoxFrames.of([size or frame for size in known], frame, self.learnt["units"])
-        found = self._found(logits, frames, max(self.least_score, np.finfo("float32").tiny))
+        found = self._found(logits, frames, max(self.least_score, _NO_SCORE))
         ends = np.searchsorted(found.rows, np.arange(len(logits) + 1)).astype("int32")
         labels = pa.array(self.learnt["classes"]).take(pa.array(found.kinds))
         corners = frames.in_units(found.corners, found.rows)
@@ -165,7 +166,7 @@ class Boxes(DenseTask):
             return {}
         classes, rows = self.learnt["classes"], lists.labelled.rows
         truth = PlacedBoxes(frames.pixels(lists), self._kinds(lists), lists.parents)
-        found = self._found(checked(logits[rows]), frames, np.finfo("float32").tiny)
+        found = self._found(checked(logits[rows]), frames, _NO_SCORE)
         precisions = average_precisions(truth, found, len(rows), len(classes), self.most_boxes)
         by_label = {
             f"ap50_{label}": float(precision)
