@@ -74,8 +74,9 @@ def _run_heads(
     inner, added = dict(state), []
     merged: dict[int, Any] = {}
     answers: dict[str, Any] = {}
-    for task in (*network.tasks, None):
-        seen = dict(given)
+    for task in (*cut.order, None):
+        # What another head has made is read with the gradient stopped, if at all.
+        seen = merged | given
         if task is None:
             calls = cut.rest
             seen |= merged

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import keras
@@ -23,6 +24,7 @@ class Cut:
             to a head, and depends on a trainable variable.
         uses: for each task, the indices in `frontier` of the tensors that it reads.
         crossing: everything that the trunk or the inputs give to heads or outputs.
+        order: the tasks, each behind those whose heads give it something with the gradient stopped.
     """
 
     trunk: tuple[Any, ...]
@@ -31,6 +33,7 @@ class Cut:
     frontier: tuple[Any, ...]
     uses: dict[str, tuple[int, ...]]
     crossing: tuple[Any, ...]
+    order: tuple[str, ...]
 
     @property
     def trunk_variables(self) -> list[keras.Variable]:
@@ -48,10 +51,16 @@ def find_cut(inputs: Sequence[Any], outputs: Mapping[str, Any], tasks: Sequence[
     An operation's call is trunk if two or more tasks depend on it. The frontier is every tensor that
     the trunk gives to something that serves exactly one task, be it an operation or the task's loss.
 
+    What `keras.ops.stop_gradient` reads does not serve what reads its result: no gradient comes back.
+    So one head may give another what it has made, and stays a head.
+
     Args:
         inputs: the model's input tensors.
         outputs: each output's tensor.
         tasks: the names of the outputs that have a loss.
+
+    Raises:
+        BalancingError: two heads that give each other something.
     """
     calls = calls_behind(list(outputs.values()))
     serves = _served(calls, {task: outputs[task] for task in tasks})
@@ -66,9 +75,10 @@ def find_cut(inputs: Sequence[Any], outputs: Mapping[str, Any], tasks: Sequence[
     crossing: dict[int, Any] = {}
     places: dict[int, int] = {}
     for task in tasks:
-        read = [x for c in heads[task] for x in c.input_tensors] + [outputs[task]]
+        read = [x for c in heads[task] for x in c.input_tensors if not _stops(c)] + [outputs[task]]
         mine = {id(x): x for x in read if id(x) in given}
-        crossing |= mine
+        stopped = [x for c in heads[task] if _stops(c) for x in c.input_tensors]
+        crossing |= mine | {id(x): x for x in stopped if id(x) in given}
         for key, tensor in mine.items():
             if (
                 key in learnable
@@ -81,7 +91,7 @@ def find_cut(inputs: Sequence[Any], outputs: Mapping[str, Any], tasks: Sequence[
     for tensor in [x for c in rest for x in c.input_tensors] + list(outputs.values()):
         if id(tensor) in given:
             crossing[id(tensor)] = tensor
-    return Cut(trunk, heads, rest, tuple(frontier), uses, tuple(crossing.values()))
+    return Cut(trunk, heads, rest, tuple(frontier), uses, tuple(crossing.values()), _ordered(heads))
 
 
 def compared(
@@ -207,14 +217,51 @@ def _call(tensor: Any) -> Any:
     return operation._inbound_nodes[index]
 
 
+def _ordered(heads: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    """The tasks, each behind those whose heads it reads."""
+    owners = {id(x): task for task, calls in heads.items() for c in calls for x in c.outputs}
+    reads = {
+        task: {owners[id(x)] for c in calls for x in c.input_tensors if id(x) in owners} - {task}
+        for task, calls in heads.items()
+    }
+    ordered: list[str] = []
+    while len(ordered) < len(heads):
+        ready = [t for t in heads if t not in ordered and reads[t] <= set(ordered)]
+        if not ready:
+            left = [task for task in heads if task not in ordered]
+            raise BalancingError(
+                f"The heads of {left} read each other, so none of them can run first. Let one of them "
+                "read what the trunk gives, or compile with a balancer that looks at loss values only."
+            )
+        ordered.append(ready[0])
+    return tuple(ordered)
+
+
+@cache
+def _stop_gradient() -> type:
+    """The operation of `keras.ops.stop_gradient`, which has no public name."""
+    return type(keras.ops.stop_gradient(keras.KerasTensor((1,)))._keras_history.operation)
+
+
+def _stops(call: Any) -> bool:
+    return type(call.operation) is _stop_gradient()
+
+
 def _served(calls: list[Any], outputs: Mapping[str, Any]) -> dict[Any, set[str]]:
     served: dict[Any, set[str]] = {call: set() for call in calls}
     for task, tensor in outputs.items():
         if (call := _call(tensor)) in served:
             served[call].add(task)
     for call in reversed(calls):
+        if not _stops(call):
+            for tensor in call.input_tensors:
+                if (parent := _call(tensor)) in served:
+                    served[parent] |= served[call]
+    # What is read with the gradient stopped only belongs to those who read it.
+    alone = {call for call, tasks in served.items() if not tasks}
+    for call in reversed(calls):
         for tensor in call.input_tensors:
-            if (parent := _call(tensor)) in served:
+            if (parent := _call(tensor)) in alone:
                 served[parent] |= served[call]
     return served
 
@@ -223,6 +270,8 @@ def _learnable(calls: list[Any]) -> set[int]:
     """The ids of the tensors that depend on a trainable variable."""
     found: set[int] = set()
     for call in calls:
+        if _stops(call):
+            continue
         if trainable([call]) or any(id(x) in found for x in call.input_tensors):
             found |= {id(x) for x in call.outputs}
     return found

@@ -101,10 +101,21 @@ def an_answer_that_another_one_reads():
     return x, {"a": a, "b": keras.layers.Multiply(name="b")([a, rest])}, {"z", "a"}
 
 
+def an_answer_that_another_head_reads_stopped():
+    x = keras.Input((5,), name="x")
+    z = dense(6, 1, activation="tanh", name="z")(x)
+    a, own = dense(3, 2, name="a")(z), dense(2, 3, name="own")(z)
+    read = keras.layers.Softmax(name="read")(keras.ops.stop_gradient(a))
+    b = dense(1, 4, name="b")(keras.layers.Concatenate(name="both")([own, read]))
+    # The order of the outputs is not the order in which the heads can run.
+    return x, {"b": b, "a": a}, {"z"}
+
+
 GRAPHS = {
     f.__name__: f
     for f in (
         an_answer_that_another_one_reads,
+        an_answer_that_another_head_reads_stopped,
         plain_trunk,
         u_net_with_skips,
         masked_text,
