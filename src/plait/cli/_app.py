@@ -120,6 +120,10 @@ def fit(
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same as --set seed.")] = None,
     settings: SetOption = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASK", help="Leave out a task or an objective; may be repeated."),
+    ] = None,
     folds: Annotated[
         str | None,
         typer.Option(metavar="COLUMN|K", help="One run of all folds: a column of folds, or K."),
@@ -163,6 +167,7 @@ def fit(
             *([] if devices is None else [f"training.devices={devices}"]),
             *([] if start is None else [f"training.start={json.dumps(str(start.resolve()))}"]),
         ),
+        without=tuple(without or ()),
         freeze_trunk=freeze_trunk,
         folds=folds,
         resume=resume,

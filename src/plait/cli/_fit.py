@@ -20,6 +20,7 @@ def fit(
     run: Path | None = None,
     seed: int | None = None,
     overrides: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
     freeze_trunk: bool = False,
     folds: str | None = None,
     resume: Path | None = None,
@@ -33,6 +34,7 @@ def fit(
         run: a new folder, else `runs/<the config's name>`.
         seed: replaces the config's.
         overrides: `KEY=VALUE` each.
+        without: tasks and objectives to leave out.
         freeze_trunk: whether all that it begins with stays as it is, beside what the config freezes.
         folds: a number of folds or a column of them, for one run of all folds on the training
             table.
@@ -46,7 +48,15 @@ def fit(
     if resume is not None:
         keys = {assignment.partition("=")[0].strip() for assignment in overrides}
         other = keys - {*_WITH_RESUME}
-        if config or run or other or freeze_trunk or folds is not None or seed is not None:
+        if (
+            config
+            or run
+            or other
+            or without
+            or freeze_trunk
+            or folds is not None
+            or seed is not None
+        ):
             raise ConfigError(
                 "--resume goes on with a run as it began. With it go --data, --quiet, --max-minutes, "
                 f"--max-memory, and --set of {', '.join(_WITH_RESUME)}."
@@ -58,12 +68,12 @@ def fit(
         raise ConfigError("fit needs a config, or --resume RUN.")
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
-    loaded = load(began.config, overrides, began.data_dir, began.code_dir)
+    loaded = load(began.config, overrides, began.data_dir, began.code_dir, without)
     if freeze_trunk:
         training = loaded.arguments.get("training") or Training()
         frozen = json.dumps([*training.freeze, START])
         overrides = (*overrides, f"training.freeze={frozen}")
-        loaded = load(began.config, overrides, began.data_dir, began.code_dir)
+        loaded = load(began.config, overrides, began.data_dir, began.code_dir, without)
     learner = build_learner(loaded)
     files = began.files(loaded)
     folder = resume or run or RUNS / loaded.name

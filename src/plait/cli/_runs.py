@@ -62,7 +62,7 @@ class Began:
             config: read from `config`, with what was changed.
         """
         head = (
-            f"{config.path.name} as it ran, with what --set changed.\n"
+            f"{config.path.name} as it ran, with what the command changed.\n"
             f"Its paths are relative to {self.data_dir.resolve()}."
         )
         command = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from plait._names import annotations, did_you_mean, parameters
 from plait.config._build import Builder
-from plait.config._override import override
+from plait.config._override import leave_out, override
 from plait.config._source import Source, read_source
 from plait.errors import ConfigError
 from plait.learner import Learner
@@ -73,6 +73,7 @@ def load(
     overrides: Iterable[str] = (),
     data_dir: str | Path | None = None,
     code_dir: str | Path | None = None,
+    without: Iterable[str] = (),
 ) -> Config:
     """Reads a config file.
 
@@ -85,6 +86,7 @@ def load(
         data_dir: the folder that the config's paths are relative to; the config's own if None.
         code_dir: the folder where the user's own classes are looked for, beside the import path;
             the config's own if None.
+        without: tasks and objectives to leave out, by name.
 
     Raises:
         ConfigError: with the file, line and column of what is unknown, missing or of the wrong
@@ -94,6 +96,8 @@ def load(
     source = read_source(path)
     for assignment in overrides:
         source = override(source, assignment)
+    for name in without:
+        source = leave_out(source, name)
     folder = path.parent if data_dir is None else Path(data_dir)
     if not folder.is_dir():
         raise ConfigError(f"There is no folder '{folder}' for the config's data.")

@@ -1,5 +1,6 @@
-"""`--set KEY=VALUE`: edits any dotted key of a config."""
+"""What a command changes of a config: `--set KEY=VALUE`, and `--without TASK`."""
 
+from dataclasses import replace
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -9,7 +10,8 @@ from plait._names import did_you_mean
 from plait.config._source import KeyPath, Source, plain
 from plait.errors import ConfigError
 
-_NAMED: tuple[KeyPath, ...] = (("features",), ("tasks",))
+_LEFT_OUT = ("tasks", "objectives")
+_NAMED: tuple[KeyPath, ...] = (("features",), ("tasks",), ("objectives",))
 """The keys whose entries have names of the user's own: a typo there must not add an entry."""
 
 
@@ -37,6 +39,26 @@ def override(source: Source, assignment: str) -> Source:
     values = {p: at for p, at in source.values.items() if p[: len(path)] != path}
     keys[path] = values[path] = f"--set {key}"
     return Source(source.name, document, keys, values)
+
+
+def leave_out(source: Source, name: str) -> Source:
+    """A copy of `source` without the task, or the objective, of a name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    sections = {s: source.document.get(s) for s in _LEFT_OUT}
+    named = {s: entries for s, entries in sections.items() if isinstance(entries, dict)}
+    found = next((s for s, entries in named.items() if name in entries), None)
+    if found is None:
+        known = [entry for entries in named.values() for entry in entries]
+        raise ConfigError(
+            f"--without {name}: {source.name} has no such task or objective."
+            f"{did_you_mean(name, known)}"
+        )
+    kept = {entry: plain for entry, plain in named[found].items() if entry != name}
+    document = {**source.document, found: kept}
+    return replace(source, document={s: plain for s, plain in document.items() if plain != {}})
 
 
 def _assign(

@@ -1,6 +1,6 @@
 import pytest
 
-from plait.config._override import override
+from plait.config._override import leave_out, override
 from plait.config._source import parse_source
 from plait.errors import ConfigError
 
@@ -88,3 +88,21 @@ def test_a_path_that_leads_nowhere_is_refused(assignment, message):
     with pytest.raises(ConfigError) as refusal:
         changed(assignment)
     assert message in str(refusal.value)
+
+
+def test_a_task_or_an_objective_is_left_out():
+    source = parse_source(
+        "data: t.csv\ntasks: {a: Binary, b: Regression}\nobjectives: {ab: {Align: {a: x, b: y}}}\n",
+        "plait.yaml",
+    )
+    assert leave_out(source, "b").document["tasks"] == {"a": "Binary"}
+    assert "objectives" not in leave_out(source, "ab").document
+    assert source.document["tasks"] == {"a": "Binary", "b": "Regression"}
+
+
+def test_only_what_is_there_is_left_out():
+    source = parse_source("data: t.csv\ntasks: {price: Regression}\n", "plait.yaml")
+    with pytest.raises(
+        ConfigError, match=r"plait\.yaml has no such task or objective\. Did you mean 'price'"
+    ):
+        leave_out(source, "prise")
