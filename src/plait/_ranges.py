@@ -63,3 +63,17 @@ def demand_share(owner: str, *, all_too: bool = False, **values: Any) -> None:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def demand_fade(owner: str, fade: tuple[float, float]) -> None:
+    """Refuses what are no two shares of a run, between which a weight falls to 0.
+
+    Raises:
+        ConfigError: says what they have to be.
+    """
+    if len(fade) != 2 or not 0 <= fade[0] <= fade[1] <= 1:
+        raise ConfigError(
+            f"{owner}: fade is two shares of the run, 0 <= start <= end <= 1, between which the weight "
+            f"falls to 0. Received: {_short(fade)}.",
+            ("fade",),
+        )

@@ -1,6 +1,7 @@
 """`plait evaluate`: a model's scores on a table that has the labels."""
 
 import json
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,12 @@ def evaluate(
         PlaitError: the model or the table will not do.
     """
     predictor = Predictor.load(run)
+    if predictor.declaration.served_by:
+        names = ", ".join(predictor.declaration.served_by)
+        print(f"auxiliary, and no part of the model: {names}", file=sys.stderr)
     whole = Table.read(table, root)
     rows = rows_where(whole, where)
-    _warn_of_trained_rows(run, predictor, whole, rows)
+    _warn_of_trained_rows(run, whole, rows)
     rows = rows.emptied(without)
     if presence:
         lines = by_presence(predictor, rows).to_pylist()
@@ -53,9 +57,8 @@ def evaluate(
     print(json.dumps(scores, indent=1) if as_json else scores_table(scores))
 
 
-def _warn_of_trained_rows(run: Path, predictor: Predictor, whole: Table, rows: Table) -> None:
-    targets = [task.column or name for name, task in predictor.tasks.items()]
-    seen = int(np.isin(rows.rows, trained_rows(run, whole, targets)).sum())
+def _warn_of_trained_rows(run: Path, whole: Table, rows: Table) -> None:
+    seen = int(np.isin(rows.rows, trained_rows(run, whole)).sum())
     if seen:
         warnings.warn(
             f"the model learnt from {seen} of these {len(rows)} rows, so that it scores better here "

@@ -25,12 +25,16 @@ def show_run(run: Path) -> None:
     for name, task in declaration.tasks.items():
         column = f" of column '{task.column}'" if task.column else ""
         print(f"task {name}: {type(task).__name__}{column}")
+    if declaration.served_by:
+        print(f"auxiliary, and no part of it: {', '.join(declaration.served_by)}")
     metrics = run / "metrics.json"
     if metrics.is_file():
         try:
             found = json.loads(metrics.read_text(encoding="utf-8"))
             scores = scores_table(found["validation"]) if found.get("validation") else ""
             epoch = found.get("epoch")
+            beside = (found.get("auxiliary") or {}).get("validation")
+            beside = scores_table(beside) if beside else ""
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             raise ModelFileError(
                 f"{metrics} holds no scores of a run ({type(error).__name__}: {error}). Remove it; "
@@ -39,3 +43,6 @@ def show_run(run: Path) -> None:
         if scores:
             print(f"validation scores, epoch {epoch}:")
             print(scores)
+        if beside:
+            print("auxiliary tasks:")
+            print(beside)

@@ -11,6 +11,7 @@ from plait.inference._initial_values import make_variables
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._parts import FUSION, HEADS, names_of, parts_of
 from plait.inference._predictor import Answers, Predictor
+from plait.inference._relations import leaving
 from plait.inference._scoring import Scores, gains, mean_gain, mean_scores, row_weights, score
 from plait.inference._weights import weights_of
 
@@ -30,6 +31,7 @@ __all__ = [
     "check_names",
     "connect",
     "gains",
+    "leaving",
     "make_variables",
     "mean_gain",
     "mean_scores",

@@ -8,6 +8,7 @@ from plait._names import demand, did_you_mean, published
 from plait.encoders import Encoder
 from plait.errors import ConfigError
 from plait.features import Feature
+from plait.inference._relations import check_after
 from plait.tasks import DenseTask, Task
 
 _EXAMPLE = {"feature": "Number()", "task": "Regression()"}
@@ -24,7 +25,8 @@ def check_names(
         key: the column that predictions carry through.
 
     Raises:
-        ConfigError: see `connect`; a key, or a task, of the name of another task's answers.
+        ConfigError: see `connect`; a task that comes after one that is not there, or after itself; a
+            key, or a task, of the name of another task's answers.
     """
     given: tuple[tuple[str, Mapping[str, Any], type], ...]
     given = (("feature", features, Feature), ("task", tasks, Task))
@@ -97,6 +99,7 @@ def check_names(
                 raise ConfigError(
                     f"Task '{name}': {error}", ("tasks", name, type(task).__name__, "of")
                 ) from error
+    check_after(tasks)
     check_answers(tasks, key)
 
 

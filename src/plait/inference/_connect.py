@@ -12,11 +12,13 @@ from plait.encoders import Encoder
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.fusion import Fusion
+from plait.inference._after_answers import AfterAnswers
 from plait.inference._check_names import check_names
 from plait.inference._fresh_state import in_fresh_state
 from plait.inference._initial_values import make_variables
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._parts import FUSION, HEADS, TRUNK, names_of, part_of
+from plait.inference._relations import in_order, leaving
 from plait.sharing import Sharing
 from plait.tasks import DenseTask, Task
 
@@ -39,7 +41,8 @@ def connect(
 
     For each feature: blank what is absent, scale, encode, put the learnt token in the place of what
     is absent. For each set of features that some task reads: the one fusion and the one shared
-    part, called with the other features absent. For each task: its branch and its head.
+    part, called with the other features absent. For each task: its branch and its head,
+    which is given what the tasks that it comes after have answered.
 
     The layers given are declarations: the graph is made of fresh copies, so that the same
     declaration can be connected again (one model for each fold, say).
@@ -132,13 +135,17 @@ def graph(
         keras.config.set_dtype_policy(policy)
     inputs = _inputs(features)
     names = _LayerNames(set(inputs))
-    heads = {task: names(task) for task in tasks}
+    gone = leaving(tasks)
+    heads = {task: names(task) for task in tasks if task not in gone}
     strands = _strands(features, inputs, names, width, policy)
     fusion = part_of(_copy(fusion, names("fusion"), policy), FUSION)
     sharing = part_of(_copy(sharing, names("sharing"), policy), TRUNK)
+    # Last, so that nothing is called otherwise when they are gone.
+    heads |= {task: names(task) for task in gone}
     shared: dict[tuple[str, ...], tuple[Any, Any, Any]] = {}
-    outputs = {}
-    for name, task in tasks.items():
+    outputs: Tensors = {}
+    for name in in_order(tasks):
+        task = tasks[name]
         reads = tuple(f for f in features if task.features is None or f in task.features)
         if reads not in shared:
             fused = _fuse(fusion, strands, reads)
@@ -150,12 +157,18 @@ def graph(
         if branch is not None:
             part_of(branch, name, HEADS)
         own = common if branch is None else branch(common, tokens, mask)
+        if task.after:
+            after = AfterAnswers(
+                [tasks[other].gives for other in task.after], name=names(f"{name}__after")
+            )
+            stopped = [keras.ops.stop_gradient(outputs[other]) for other in task.after]
+            own = part_of(after, name, HEADS)(own, stopped)
         head = part_of(_copy(task.head(), heads[name], policy), name, HEADS)
         if isinstance(task, DenseTask):
             outputs[name] = head(own, mask, of=_parts(name, task, strands[task.of]))
         else:
             outputs[name] = head(own, mask)
-    return inputs, outputs
+    return inputs, {name: outputs[name] for name in tasks}
 
 
 def _inputs(features: Mapping[str, Feature]) -> Tensors:

@@ -26,11 +26,12 @@ from plait.inference._check_names import check_names
 from plait.inference._connect import Precision, Tensors, connect, graph
 from plait.inference._fresh_state import in_fresh_state
 from plait.inference._initial_values import begin_with, make_variables
+from plait.inference._relations import leaving
 from plait.inference._rows import check_columns
 from plait.inference._weights import forms_of, weights_of
 from plait.sharing import Sharing
 from plait.table import Table
-from plait.tasks import Task
+from plait.tasks import DenseTask, Task
 
 # One row of a feature: no picture, sound or text that fits a batch in memory is larger.
 _ROW_LIMIT = 2**28
@@ -49,6 +50,7 @@ class Declaration:
         key: the column that names a row, or None.
         weight: the column of each row's weight in the scores, or None.
         precision: what the layers compute in; as Keras' own settings have it if None.
+        served_by: the auxiliary tasks that were trained beside these and are no part of it.
     """
 
     features: Mapping[str, Feature]
@@ -59,6 +61,7 @@ class Declaration:
     key: str | None = None
     weight: str | None = None
     precision: Precision | None = None
+    served_by: tuple[str, ...] = ()
 
     def settled(self) -> Self:
         """The same with every encoder named, so that a later default changes no saved model."""
@@ -71,6 +74,19 @@ class Declaration:
     def tasks_in(self, table: Table) -> dict[str, Task]:
         """The tasks as they are asked about a table's rows; see `Task.beside`."""
         return {name: task.beside(self.features, table) for name, task in self.tasks.items()}
+
+    @property
+    def read(self) -> dict[str, Feature]:
+        """The features that some task reads; of any other its absent token is all that counts."""
+        named = {name for task in self.tasks.values() for name in task.features or self.features}
+        named |= {task.of for task in self.tasks.values() if isinstance(task, DenseTask)}
+        return {name: feature for name, feature in self.features.items() if name in named}
+
+    def served(self) -> Self:
+        """What is left when training is over: auxiliary tasks have served, and go."""
+        gone = leaving(self.tasks)
+        kept = {name: task for name, task in self.tasks.items() if name not in gone}
+        return replace(self, tasks=kept, served_by=(*self.served_by, *gone))
 
     def connect(self, seed: int = 0) -> tuple[Tensors, Tensors]:
         """The inputs and outputs of a model of this declaration; see `connect`.
@@ -92,7 +108,7 @@ class Declaration:
     @property
     def least_weights(self) -> int:
         """How many weights a model of this declaration has at least, counted without a graph."""
-        encoders = {f.tied or name: f.encoder for name, f in self.features.items()}
+        encoders = {f.tied or name: f.encoder for name, f in self.read.items()}
         inner = sum(encoder.least_weights for encoder in encoders.values() if encoder is not None)
         # Beside them each feature has an absent token, and each task a head.
         return inner + self.sharing.least_weights + len(self.features) + len(self.tasks)
@@ -138,7 +154,8 @@ class Declaration:
         """A table's rows as the model reads them.
 
         Args:
-            table: any columns; a feature without a column is absent everywhere.
+            table: any columns; a feature without a column is absent everywhere, and so is one that
+                no task reads.
             again: whether they are read more than once, so that decoded media are kept in
                 memory.
             disk: see `FeatureRows`.
@@ -147,7 +164,10 @@ class Declaration:
         Raises:
             DataError: no column of any feature, or a cell that cannot be read.
         """
-        check_columns(self.features, table)
+        check_columns(self.read, table)
+        columns = {f.column or name for name, f in self.read.items()}
+        unread = {f.column or name for name, f in self.features.items()} - columns
+        table = table.without([column for column in unread if column in table])
         most = None if again else 0
         return FeatureRows(self.features, table, cache_bytes=most, disk=disk, room=room)
 
@@ -162,6 +182,7 @@ class Declaration:
             "key": self.key,
             "weight": self.weight,
             "precision": self.precision,
+            "served_by": list(self.served_by),
         }
 
     @classmethod
@@ -191,6 +212,7 @@ class Declaration:
                 weight=plain["weight"],
                 # Files from before there was a choice have none.
                 precision=plain.get("precision"),
+                served_by=tuple(plain.get("served_by", ())),
             )
             made._check_kinds()
         except ConfigError as error:
@@ -213,6 +235,7 @@ class Declaration:
             (self.width, int),
             (self.key or "", str),
             (self.weight or "", str),
+            *((name, str) for name in self.served_by),
         ]
         for value, kind in expected:
             if not isinstance(value, kind):

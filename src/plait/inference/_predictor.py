@@ -137,6 +137,14 @@ class Predictor:
         description = {"backend": keras.backend.backend(), **self.declaration.to_plain()}
         write_archive(Path(path), description, weights)
 
+    def served(self) -> "Predictor":
+        """The same answers without those of tasks that only served the others; see `Declaration`."""
+        declaration = self.declaration.served()
+        if len(declaration.tasks) == len(self.tasks):
+            return self
+        outputs = {name: self.model.output[name] for name in declaration.tasks}
+        return Predictor(declaration, keras.Model(self.model.input, outputs), self.batch_size)
+
     def answers(self, rows: FeatureRows) -> Answers:
         """Logits and presence of every row.
 

@@ -9,9 +9,10 @@ from plait._optimizer import inner_optimizer
 from plait.model._alone import losses_by_feature
 from plait.model._balance import Balance
 from plait.model._class_weight import ByOutput, weigh_classes
+from plait.model._fade import faded
 from plait.model._metrics import TaskMetrics
 from plait.model._network import TaskLosses
-from plait.model._objective import Objective, unlabelled, without_holes
+from plait.model._objective import Objective, labelled_while, unlabelled, without_holes
 from plait.model._outputs import Outputs
 from plait.model._regime import Regime
 from plait.model._row_key import augmented, without_row_key
@@ -48,13 +49,19 @@ class Loop:
         regime = self.regime
         labels = {n: unlabelled(y) if n in regime.resting else y for n, y in labels.items()}
         labels = weigh_classes(labels, self.class_weight, self.outputs.tensors_by_name)
-        x = self._without_holes(augmented(x, regime.augment), labels)
         optimizer, balance = self.model.optimizer, self.balance
         # Copies: torch counts on in place.
         step = keras.ops.cast(optimizer.iterations, "int32") + 0
+        network = self.model.network
+        if regime.fade is not None:
+            left = regime.fade.left(network.tasks, step)
+            for name in regime.fade.last:
+                on = left[network.tasks.index(name)] > 0
+                labels[name] = labelled_while(labels[name], on)
+            network = faded(network, left)
+        x = self._without_holes(augmented(x, regime.augment), labels)
         # Of several batches that it accumulates, Keras counts each here and the steps there.
         batch = keras.ops.cast(inner_optimizer(optimizer)._iterations, "int32") + 0
-        network = self.model.network
         asked = balance.asked(network, step, batch)
         shares = regime.pace(step) if regime.pace else {}
         done = take_step(network, asked, optimizer, x, labels, shares)

@@ -179,6 +179,15 @@ def unlabelled(labels: tuple[Any, Any]) -> tuple[Any, Any]:
     return targets, keras.ops.zeros_like(rows, dtype="float32")
 
 
+def labelled_while(labels: tuple[Any, Any], on: Any) -> tuple[Any, Any]:
+    """The labels of one output, with a weight of 0 for each row unless `on`, a scalar bool."""
+    targets, weights = labels
+    if weights is None:
+        rows = unlabelled(labels)[1]
+        weights = keras.ops.ones_like(rows)
+    return targets, keras.ops.where(on, weights, keras.ops.zeros_like(weights))
+
+
 def without_holes(x: Any, labelled: Any) -> Any:
     """The inputs with 0 for what is not finite in a row that has no label at all.
 

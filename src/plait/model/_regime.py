@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plait.model._average import WeightAverage
+from plait.model._fade import Fade
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,11 @@ class Regime:
         pace: from the step to the share of it that each weight takes, by the variable's id; all of it
             where it says nothing.
         resting: the tasks that take no part.
+        fade: how tasks that only serve the others leave the run; None where none does.
     """
 
     augment: Callable[[Any, Any], Any] | None = None
     average: WeightAverage | None = None
     pace: Callable[[Any], Mapping[int, Any]] | None = None
     resting: frozenset[str] = frozenset()
+    fade: Fade | None = None

@@ -26,3 +26,6 @@ __all__ = [
     "Task",
     "fit_tasks",
 ]
+from plait.tasks._task import Gives, Targets, Task
+
+__all__ = ["Binary", "Gives", "Multiclass", "Multilabel", "Regression", "Targets", "Task"]

@@ -25,7 +25,7 @@ from plait.tasks._labels import (
 )
 from plait.tasks._losses import BinaryCrossentropy
 from plait.tasks._scores import binary_entropy, by_class, checked, clipped_gain, sigmoid
-from plait.tasks._task import Targets, Task
+from plait.tasks._task import Gives, Targets, Task
 
 _YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "on", "positive", "pos"})
 
@@ -55,6 +55,7 @@ class Binary(Task):
     """
 
     main_score: ClassVar[str] = "auc"
+    gives: ClassVar[Gives | None] = "yes or no"
     one_class: ClassVar[bool] = True
 
     positive: bool | int | float | str | None = None

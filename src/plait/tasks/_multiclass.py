@@ -24,8 +24,8 @@ from plait.tasks._labels import (
     scalar_cells,
 )
 from plait.tasks._losses import ClassCrossentropy
-from plait.tasks._scores import by_class, checked, clipped_gain, log_softmax
-from plait.tasks._task import Targets, Task
+from plait.tasks._scores import by_class, checked, clipped_gain, entropy, log_softmax
+from plait.tasks._task import Gives, Targets, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,7 @@ class Multiclass(Task):
     """
 
     main_score: ClassVar[str] = "accuracy"
+    gives: ClassVar[Gives | None] = "classes"
     one_class: ClassVar[bool] = True
 
     label_smoothing: float = 0.0

@@ -25,7 +25,7 @@ from plait.tasks._labels import (
 from plait.tasks._losses import BinaryCrossentropy, binary_surprise
 from plait.tasks._ones import Ones
 from plait.tasks._scores import binary_entropy, by_class, checked, clipped_gain, sigmoid, softplus
-from plait.tasks._task import Targets, Task
+from plait.tasks._task import Gives, Targets, Task
 
 # A label that every training row has is still answered with a finite logit.
 _SURE = 1e-4
@@ -74,6 +74,7 @@ class Multilabel(Task):
     """
 
     main_score: ClassVar[str] = "auc"
+    gives: ClassVar[Gives | None] = "yes or no"
 
     separator: str | None = None
     on_unseen: Literal["raise", "missing"] = "raise"

@@ -17,7 +17,7 @@ from plait.tasks._losses import ErrorKind, ScaledError, error_of
 from plait.tasks._numbers import fit_scale, numbers, on_domain
 from plait.tasks._scale import Scale, Transform
 from plait.tasks._scores import checked, clipped_gain, weighted_median
-from plait.tasks._task import Targets, Task
+from plait.tasks._task import Gives, Targets, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,7 @@ class Regression(Task):
 
     main_score: ClassVar[str] = "mae"
     quantity: ClassVar[bool] = True
+    gives: ClassVar[Gives | None] = "number"
 
     transform: Transform | None = None
     error: ErrorKind = "huber"

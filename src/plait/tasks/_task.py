@@ -4,17 +4,21 @@ import abc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import keras
 import numpy as np
 import pyarrow as pa
 
+from plait._ranges import demand_fade
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.heads import Head
 from plait.table import Column, Table
 from plait.tasks._ones import Ones
+
+Gives = Literal["classes", "yes or no", "number"]
+"""One of several classes, each of some answers alone, or a standardised number."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,13 @@ class Task(abc.ABC):
     Args:
         column: the target column's name; the task's own name if None.
         features: the features that this task may read; all of them if None.
+        after: tasks whose answers its head is given beside its tokens, so that it depends on the
+            features that they read, too; no gradient goes back to them.
         weight: multiplies the task's loss, before any balancing.
         auxiliary: whether the task only serves the others: it trains, but the model is not selected
-            by it, and balancers that tell such tasks apart are told.
+            by it, balancers that tell such tasks apart are told, and it is no part of what is saved.
+        fade: of an auxiliary task, the shares of the run between which its weight falls to 0 on a
+            line, such as `(0.5, 0.8)`; it takes part no more after that. None for never.
         missing: strings that mean a missing label, beside null and "".
         state: what `fit` learnt; not for the user.
     """
@@ -57,10 +65,15 @@ class Task(abc.ABC):
     quantity: ClassVar[bool] = False
     """Whether labels are numbers that stand for an amount, of which nobody counts the kinds."""
 
+    gives: ClassVar[Gives | None] = None
+    """What its logits `(batch, answers)` say to tasks that come after it; None for other logits."""
+
     column: str | None = None
     features: tuple[str, ...] | None = None
+    after: tuple[str, ...] = ()
     weight: float = 1.0
     auxiliary: bool = False
+    fade: tuple[float, float] | None = None
     missing: tuple[str, ...] = ()
     state: Mapping[str, Any] | None = None
 
@@ -69,6 +82,15 @@ class Task(abc.ABC):
             raise ConfigError(
                 f"{type(self).__name__}: weight is 0 or more. Received: {self.weight}"
             )
+
+        if self.fade is not None:
+            demand_fade(type(self).__name__, self.fade)
+            if not self.auxiliary:
+                raise ConfigError(
+                    f"{type(self).__name__}: fade is for a task that only serves the others, and this "
+                    "one is no such task. Add auxiliary=True, or leave fade out.",
+                    ("fade",),
+                )
 
     def beside(self, features: Mapping[str, Feature], table: Table | None = None) -> Self:
         """The task as it is asked about rows of a table; see `DenseTask`.

@@ -16,7 +16,10 @@ _KINDS: Mapping[str, pa.DataType] = {"epoch": pa.int64(), "best": pa.bool_()}
 
 
 def numbers(epoch: Epoch) -> dict[str, Any]:
-    """An epoch as one flat row: `epoch`, `loss`, `<task>_loss`, `<task>.<metric>`, ..."""
+    """An epoch as one flat row: `epoch`, `loss`, `<task>_loss`, `<task>.<metric>`, ...
+
+    Tasks that only serve the others come last.
+    """
     row: dict[str, Any] = {
         "epoch": epoch.number,
         "seconds": epoch.seconds,
@@ -26,7 +29,7 @@ def numbers(epoch: Epoch) -> dict[str, Any]:
         "mean_gain": epoch.mean_gain,
         "best": epoch.best,
     }
-    for task, scores in epoch.scores.items():
+    for task, scores in sorted(epoch.scores.items(), key=lambda item: item[0] in epoch.auxiliary):
         row |= {f"{task}.{metric}": value for metric, value in scores.items()}
         row[f"{task}.gain"] = epoch.gains[task]
     return row

@@ -8,7 +8,7 @@ import numpy as np
 
 from plait._names import to_plain
 from plait.data import Findings
-from plait.inference import Declaration
+from plait.inference import Declaration, leaving
 from plait.training._selection import Epoch
 from plait.training._settings import Training
 
@@ -35,10 +35,14 @@ def choices(
         f"feature {name}: {type(feature).__name__}, {to_plain(feature.encoder)}"
         for name, feature in declaration.features.items()
     ]
+    gone = leaving(declaration.tasks)
     for name, task in declaration.tasks.items():
         counts = coverage[name]
+        role = ", auxiliary" if task.auxiliary else ""
+        if task.auxiliary and name not in gone:
+            role += " and kept for those after it"
         lines.append(
-            f"task {name}: {type(task).__name__}, {counts['labelled']} of {counts['rows']} "
+            f"task {name}: {type(task).__name__}{role}, {counts['labelled']} of {counts['rows']} "
             "training rows labelled"
         )
     lines.append(

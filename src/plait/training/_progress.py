@@ -70,14 +70,19 @@ class Progress(keras.callbacks.Callback):
             f"{done.seconds:.1f} s",
             f"loss {done.loss:.4f}",
         ]
-        for name, scores in done.scores.items():
-            metric = self.tasks[name].main_score
-            # Too few labels may leave the main score undefined, an AUC of one class for example.
-            if metric in scores:
-                parts.append(f"{name} {metric} {scores[metric]:.4f}")
+        said = {name: self._main_score(name, scores) for name, scores in done.scores.items()}
+        parts += [text for name, text in said.items() if text and name not in done.auxiliary]
         if done.mean_gain is not None:
             parts.append(f"mean gain {done.mean_gain:.4f}{' *' if done.best else ''}")
+        beside = [text for name, text in said.items() if text and name in done.auxiliary]
+        if beside:
+            parts.append(f"auxiliary: {'  '.join(beside)}")
         self._write(("\r\033[K" if self._moving else "") + "  ".join(parts) + "\n")
+
+    def _main_score(self, task: str, scores: Mapping[str, float]) -> str:
+        metric = self.tasks[task].main_score
+        # Too few labels may leave the main score undefined, an AUC of one class for example.
+        return f"{task} {metric} {scores[metric]:.4f}" if metric in scores else ""
 
     def _write(self, text: str) -> None:
         self.stream.write(text)

@@ -78,6 +78,7 @@ class Epoch:
         gains: of the scores, by task.
         mean_gain: their mean; None without validation.
         best: whether no earlier epoch was better.
+        auxiliary: the tasks that only serve the others, and are not in the mean.
     """
 
     number: int
@@ -89,16 +90,26 @@ class Epoch:
     gains: dict[str, float]
     mean_gain: float | None
     best: bool
+    auxiliary: tuple[str, ...] = ()
 
     @property
     def selected_by(self) -> dict[str, Any]:
-        """What made it the best, as plain data."""
-        return {
+        """What made it the best, as plain data; what had no say in it is apart."""
+        found = {
             "epoch": self.number,
-            "validation": self.scores,
-            "gains": self.gains,
+            "validation": self._of_main(self.scores),
+            "gains": self._of_main(self.gains),
             "mean_gain": self.mean_gain,
         }
+        if self.auxiliary:
+            found["auxiliary"] = {
+                "validation": {t: s for t, s in self.scores.items() if t in self.auxiliary},
+                "gains": {t: gain for t, gain in self.gains.items() if t in self.auxiliary},
+            }
+        return found
+
+    def _of_main(self, by_task: Mapping[str, Any]) -> dict[str, Any]:
+        return {task: value for task, value in by_task.items() if task not in self.auxiliary}
 
 
 OnEpoch = Callable[[Sequence[Epoch]], None]
@@ -142,7 +153,8 @@ class Selection(keras.callbacks.Callback):
 
     def restore_state(self, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Goes on from what `state` gave."""
-        self.history = [Epoch(**epoch) for epoch in plain["history"]]
+        epochs = plain["history"]
+        self.history = [Epoch(**{**e, "auxiliary": tuple(e.get("auxiliary", ()))}) for e in epochs]
         self._weights = [arrays[str(n)] for n in range(len(arrays))]
 
     def restore(self) -> None:
@@ -181,6 +193,7 @@ class Selection(keras.callbacks.Callback):
             gains=gains(self.predictor.tasks, scores),
             mean_gain=reached,
             best=self._is_best(reached),
+            auxiliary=tuple(t for t, task in self.predictor.tasks.items() if task.auxiliary),
         )
         self.history.append(done)
         if done.best:

@@ -25,7 +25,13 @@ _OF_A_FEATURE: dict[str, Any] = {
     "on_error": "raise",
     "encoder": None,
 }
-_OF_A_TASK: dict[str, Any] = {"column": None, "missing": (), "weight": 1.0, "auxiliary": False}
+_OF_A_TASK: dict[str, Any] = {
+    "column": None,
+    "missing": (),
+    "weight": 1.0,
+    "auxiliary": False,
+    "fade": None,
+}
 
 
 class Start:

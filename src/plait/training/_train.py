@@ -10,7 +10,14 @@ from plait.balancing import Balancer, Equal
 from plait.data import Batches
 from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
-from plait.model import OBSERVE_EVERY, ModalityDropout, MultiTaskModel, Regime, WeightAverage
+from plait.model import (
+    OBSERVE_EVERY,
+    Fade,
+    ModalityDropout,
+    MultiTaskModel,
+    Regime,
+    WeightAverage,
+)
 from plait.tasks import Task
 from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._learning import Learning
@@ -32,7 +39,7 @@ class Trained:
     """What training gave.
 
     Attributes:
-        predictor: answers with the best epoch's weights.
+        predictor: answers with the best epoch's weights; without the auxiliary tasks.
         model: the compiled Keras model, with the same weights.
         history: every epoch.
         best: the epoch whose weights were kept.
@@ -110,7 +117,9 @@ def train(
             # Whoever fits the model after this run has a step of their own.
             made.model.regime = Regime()
         selection.restore()
-    return Trained(made.predictor, made.model, tuple(selection.history), selection.best, ended)
+    return Trained(
+        made.predictor.served(), made.model, tuple(selection.history), selection.best, ended
+    )
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,7 @@ def built(
         augment=augmentation(declaration, settings),
         average=average_of(model, settings, steps),
         pace=learning.pace(),
+        fade=fade_of(declaration.tasks, settings, steps, run_steps),
     )
     # A model of its own over the same layers.
     return Built(model, Predictor(declaration, keras.Model(inputs, outputs)), own, learning)
@@ -200,6 +210,22 @@ def compile_model(
         auxiliary=[name for name, task in tasks.items() if task.auxiliary],
         observe_every=1 if run_steps <= _SHORT else OBSERVE_EVERY,
     )
+
+
+def fade_of(
+    tasks: Mapping[str, Task], settings: Training, steps: int, run_steps: int | None = None
+) -> Fade | None:
+    """How the tasks that only serve the others leave the run, where one is asked to.
+
+    Args:
+        tasks: fitted tasks by name.
+        settings: settled.
+        steps: batches an epoch.
+        run_steps: batches of the whole run, if it is not `steps` an epoch.
+    """
+    batches = steps * (settings.epochs or 1) if run_steps is None else run_steps
+    shares = {name: task.fade for name, task in tasks.items()}
+    return Fade.over(shares, max(1, batches // settings.accumulate))
 
 
 def average_of(model: MultiTaskModel, settings: Training, steps: int) -> WeightAverage | None:

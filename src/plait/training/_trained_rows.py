@@ -16,13 +16,12 @@ from plait.training._parts import counted_rows, parted
 _NONE = np.zeros(0, "int64")
 
 
-def trained_rows(run: Path, table: Table, targets: Sequence[str]) -> np.ndarray:
+def trained_rows(run: Path, table: Table) -> np.ndarray:
     """The numbers of the rows of a table that a run has learnt from.
 
     Args:
         run: a run's folder, or the model in it.
         table: all its rows.
-        targets: the tasks' columns, for a stratified split.
 
     Returns:
         Of `table.rows`; none where the run's documents are gone, or tell of other data.
@@ -32,13 +31,21 @@ def trained_rows(run: Path, table: Table, targets: Sequence[str]) -> np.ndarray:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         ran = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
         count, digest = ran["data"]["train"]["rows"], ran["data"]["train"]["sha256"]
-        for part in _possible(config, table, targets):
+        for part in _possible(config, table, _targets(config)):
             if len(part) == count and part.fingerprint() == digest:
                 return part.rows
     except (PlaitError, OSError, ValueError, LookupError, TypeError, AttributeError):
         # Scores do not depend on it: a run without readable documents answers all the same.
         return _NONE
     return _NONE
+
+
+def _targets(config: Mapping[str, Any]) -> list[str]:
+    """The columns of all tasks of a run, of those too that have gone from its model."""
+    return [
+        next(iter(said.values())).get("column") or name if isinstance(said, Mapping) else name
+        for name, said in config["tasks"].items()
+    ]
 
 
 def _possible(config: Mapping[str, Any], table: Table, targets: Sequence[str]) -> Iterator[Table]:

@@ -26,10 +26,10 @@ def test_the_rows_are_those_of_the_training_part(split, tmp_path):
     learner.fit(TABLE, run=tmp_path / "run", verbose=False)
     declared = Split(column=split) if isinstance(split, str) else split
     rows = parted(TABLE, None, declared, ["y"])["train"].rows
-    assert trained_rows(tmp_path / "run", TABLE, ["y"]).tolist() == rows.tolist()
+    assert trained_rows(tmp_path / "run", TABLE).tolist() == rows.tolist()
     other = TABLE.take(np.arange(1, ROWS))
-    assert not len(trained_rows(tmp_path / "run", other, ["y"]))
+    assert not len(trained_rows(tmp_path / "run", other))
 
 
 def test_a_run_without_documents_has_none(tmp_path):
-    assert not len(trained_rows(tmp_path / "model.plait", TABLE, ["y"]))
+    assert not len(trained_rows(tmp_path / "model.plait", TABLE))

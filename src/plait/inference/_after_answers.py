@@ -1,0 +1,64 @@
+"""What other tasks have answered, given to the task that comes after them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from plait.tasks import Gives
+
+_ANSWERS: dict[str, Any] = {
+    "classes": ops.softmax,
+    "yes or no": ops.sigmoid,
+    "number": lambda logits: logits,
+}
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class AfterAnswers(keras.layers.Layer):
+    """Adds a projection of other tasks' answers to each of a task's tokens: x + sum over k of W_k a_k.
+
+    a_k are the probabilities of the other task's classes, or its standardised number. A sum leaves the
+    number of the tokens and their places as they are, so that any head reads them.
+
+    Args:
+        gives: what each of the other tasks answers.
+
+    Call arguments:
+        tokens: `(batch, tokens, width)`.
+        logits: the other tasks' logits, each `(batch, answers)`; no gradient comes back through them if
+            they were given by `keras.ops.stop_gradient`.
+
+    Returns:
+        `(batch, tokens, width)`.
+    """
+
+    def __init__(self, gives: Sequence[Gives], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.gives = list(gives)
+
+    def build(self, tokens_shape: Any, logits_shape: list[Any]) -> None:
+        self.projections = []
+        for number, shape in enumerate(logits_shape):
+            dense = keras.layers.Dense(
+                tokens_shape[-1],
+                use_bias=False,
+                dtype=self.dtype_policy,
+                name=f"projection_{number}",
+            )
+            dense.build((None, shape[-1]))
+            self.projections.append(dense)
+
+    def call(self, tokens: Any, logits: list[Any]) -> Any:
+        # Probabilities in float32: half precision would round them.
+        answers = [
+            _ANSWERS[kind](ops.cast(z, "float32"))
+            for kind, z in zip(self.gives, logits, strict=True)
+        ]
+        for dense, answer in zip(self.projections, answers, strict=True):
+            tokens = tokens + ops.expand_dims(dense(answer), 1)
+        return tokens
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "gives": self.gives}
