@@ -15,6 +15,7 @@ from plait.evaluation import evaluate
 from plait.features import Feature, fit_features
 from plait.fusion import Concat, Fusion
 from plait.inference import Declaration, Predictor, Scores, check_names, row_weights
+from plait.objectives import Objective, fit_objectives
 from plait.sharing import HardSharing, Sharing
 from plait.table import Parts, Split, Table, folds
 from plait.tasks import Task, fit_tasks
@@ -62,6 +63,8 @@ class Learner:
         weight: the column of each row's weight, in the loss and in the scores; a row of weight 0
             is as if it were not there.
         key: the column that names a row; predictions carry it through.
+        objectives: signals between tasks or features that it learns from beside, by name; the model
+            that is kept has nothing of them.
         training: how to train; by the size of the data if None.
         width: the size of the tokens of every part that does not name its own.
         seed: decides the initial weights, the order of the rows and dropout.
@@ -91,20 +94,22 @@ class Learner:
         split: Split | str | None = None,
         weight: str | None = None,
         key: str | None = None,
+        objectives: Mapping[str, Objective] | None = None,
         training: Training | None = None,
         width: int = 128,
         seed: int = 0,
     ) -> None:
-        check_names(features, tasks, key)
+        check_names(features, tasks, key, objectives)
         demand_whole("Learner", width=width)
         demand_whole("Learner", least=0, most=MOST_SEED, seed=seed)
         demand_parts(
             fusion=fusion, sharing=sharing, balancing=balancing, training=training, split=split
         )
         if training is not None:
-            training.check(tasks)
+            training.check(tasks, objectives or {})
         self.features = dict(features)
         self.tasks = dict(tasks)
+        self.objectives = dict(objectives or {})
         self.fusion = fusion
         self.sharing = sharing
         self.balancing = balancing
@@ -330,12 +335,21 @@ class Learner:
         weights = None if self.weight is None else row_weights(table, self.weight)
         if start is not None:
             features = start.features(self.features, table)
-            return self.declared(features, start.tasks(self.tasks, features, table, weights))
-        features = fit_features(self.features, table)
-        return self.declared(features, fit_tasks(self.tasks, features, table, weights))
+            tasks = start.tasks(self.tasks, features, table, weights)
+        else:
+            features = fit_features(self.features, table)
+            tasks = fit_tasks(self.tasks, features, table, weights)
+        return self.declared(
+            features, tasks, fit_objectives(self.objectives, table, features, tasks)
+        )
 
-    def declared(self, features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Declaration:
-        """What a model of these fitted features and tasks is, with every choice made."""
+    def declared(
+        self,
+        features: Mapping[str, Feature],
+        tasks: Mapping[str, Task],
+        objectives: Mapping[str, Objective] | None = None,
+    ) -> Declaration:
+        """What a model of these fitted features, tasks and objectives is, with every choice made."""
         return Declaration(
             features,
             tasks,
@@ -345,4 +359,5 @@ class Learner:
             self.key,
             self.weight,
             self.training.precision if self.training else None,
+            objectives=objectives or {},
         ).settled()

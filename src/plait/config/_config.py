@@ -151,11 +151,17 @@ def _learner_arguments(source: Source, own: Mapping[str, Any], folder: Path) -> 
 
 
 def _beside(arguments: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    """The arguments, where the run to begin with lies relative to a folder, as the data do."""
+    """The arguments, where other runs, to begin with or to learn from, lie relative to a folder."""
+    arguments = dict(arguments)
     training = arguments.get("training")
-    if training is None or training.start is None:
-        return arguments
-    return {**arguments, "training": replace(training, start=str(folder / training.start))}
+    if training is not None and training.start is not None:
+        arguments["training"] = replace(training, start=str(folder / training.start))
+    objectives = arguments.get("objectives") or {}
+    for name, objective in objectives.items():
+        if objective.teaching is not None:
+            taught = replace(objective, teacher=str(folder / objective.teaching))
+            objectives = {**objectives, name: taught}
+    return {**arguments, "objectives": objectives} if objectives else arguments
 
 
 def _data_sources(source: Source, folder: Path) -> DataSources:

@@ -15,7 +15,7 @@ from plait._disk_cache import DiskCache
 from plait.backend import placed
 from plait.data._device_room import DeviceRoom
 from plait.data._feature_rows import FeatureRows, Findings, Inputs
-from plait.data._order import drawn_rows, draws_before, epoch_order, row_keys
+from plait.data._order import drawn_rows, draws_before, epoch_order, mixed_order, row_keys
 from plait.data._read_ahead import ReadAhead
 from plait.features import Feature
 from plait.table import Table
@@ -45,7 +45,11 @@ class Batches(keras.utils.PyDataset):
         shuffle: whether each epoch has an order of its own.
         weights: `(rows,)`, each row's weight, or None for 1.
         times: `(rows,)`, how often each row is drawn in an epoch, on average, 1 in the mean; None has
-            each come once.
+            each come once. Of the rows that have labels, where there are others.
+        signals: further targets by name: what objectives compare their outputs with.
+        unlabelled: how many of the rows, the last ones, have no label of any task and come in turn
+            beside the others.
+        share: of each batch that is theirs.
         epoch: the epoch to begin with.
         start: the batch of that epoch to begin with.
         workers: threads that read ahead, as many as there are cores if None; 0 reads in the calling
@@ -73,6 +77,9 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = True,
         weights: np.ndarray | None = None,
         times: np.ndarray | None = None,
+        signals: Mapping[str, Targets] | None = None,
+        unlabelled: int = 0,
+        share: float = 0.0,
         epoch: int = 0,
         start: int = 0,
         workers: int | None = None,
@@ -101,17 +108,19 @@ class Batches(keras.utils.PyDataset):
                 table.column(task.column or name)
             )
             for name, task in tasks.items()
-        }
+        } | dict(signals or {})
+        self._drawn = min(max(1, round(share * batch_size)), batch_size - 1) if unlabelled else 0
+        self._taught = self.rows - unlabelled
         self._weights = np.ones(self.rows, "float32") if weights is None else weights
         # Of two epochs, since the next one is begun while the last batches of one are trained.
-        self._order = lru_cache(2)(lambda epoch: _order(seed, epoch, self.rows, times))
+        self._order = lru_cache(2)(lambda epoch: self._ordered(epoch, times))
         workers = min(_AHEAD, os.cpu_count() or 1) if workers is None else workers
         self._reader = ReadAhead(self._read, workers, self._ahead())
 
     @property
     def steps(self) -> int:
         """Batches in a whole epoch."""
-        return math.ceil(self.rows / self.batch_size)
+        return math.ceil(self._taught / (self.batch_size - self._drawn))
 
     def __len__(self) -> int:
         return self.steps - self.start
@@ -199,17 +208,20 @@ class Batches(keras.utils.PyDataset):
             return np.arange(self.rows), np.arange(self.rows)
         return self._order(epoch)
 
-
-def _order(
-    seed: int, epoch: int, rows: int, times: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of an epoch, and what each one's key is made of: its own number when it comes first."""
-    if times is None:
-        order = epoch_order(seed, epoch, rows)
-        return order, order
-    order = drawn_rows(seed, epoch, times)
-    # Drawn again, a row is augmented otherwise.
-    return order, order + rows * draws_before(order)
+    def _ordered(self, epoch: int, times: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of an epoch, and what each one's key is made of: its number when it comes first."""
+        beside = self.rows - self._taught
+        if times is None:
+            order = epoch_order(self.seed, epoch, self._taught)
+        else:
+            order = drawn_rows(self.seed, epoch, times)
+        if beside:
+            how = (beside, self.batch_size, self._drawn)
+            order = mixed_order(self.seed, epoch, order, self._taught, *how)
+        elif times is None:
+            return order, order
+        # Drawn again, a row is augmented otherwise.
+        return order, order + self.rows * draws_before(order)
 
 
 def _padded(values: np.ndarray, size: int) -> np.ndarray:

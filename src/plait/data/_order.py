@@ -36,6 +36,43 @@ def drawn_rows(seed: int, epoch: int, times: np.ndarray) -> np.ndarray:
     return draw.permutation(line[places])
 
 
+def mixed_order(
+    seed: int, epoch: int, order: np.ndarray, first: int, beside: int, batch: int, drawn: int
+) -> np.ndarray:
+    """The rows of an epoch with some others in each batch, `(rows,)` int64.
+
+    The others come in turn, each once before one comes again, in an order of its own for each turn.
+
+    Args:
+        seed: of the run.
+        epoch: counted from 0.
+        order: `(rows,)`, those of the epoch.
+        first: the number of the first of the others.
+        beside: how many others there are.
+        batch: rows of a batch.
+        drawn: how many of them are others.
+    """
+    steps = -(-len(order) // (batch - drawn))
+    begun = epoch * steps * drawn
+    turns, places = np.divmod(np.arange(begun, begun + steps * drawn), beside)
+    others = np.empty(len(turns), "int64")
+    for turn in np.unique(turns):
+        here = turns == turn
+        # Epochs have the numbers from 0 up.
+        others[here] = epoch_order(seed, -1 - int(turn), beside)[places[here]]
+    others += first
+    own = batch - drawn
+    parts = [
+        part
+        for step in range(steps)
+        for part in (
+            order[step * own : (step + 1) * own],
+            others[step * drawn : (step + 1) * drawn],
+        )
+    ]
+    return np.concatenate(parts)
+
+
 def draws_before(rows: np.ndarray) -> np.ndarray:
     """How often each one of the rows, `(draws,)`, stands before its place."""
     together = np.argsort(rows, kind="stable")

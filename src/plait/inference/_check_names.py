@@ -9,13 +9,17 @@ from plait.encoders import Encoder
 from plait.errors import ConfigError
 from plait.features import Feature
 from plait.inference._relations import check_after
+from plait.objectives import Objective
 from plait.tasks import DenseTask, Task
 
 _EXAMPLE = {"feature": "Number()", "task": "Regression()"}
 
 
 def check_names(
-    features: Mapping[str, Feature], tasks: Mapping[str, Task], key: str | None = None
+    features: Mapping[str, Feature],
+    tasks: Mapping[str, Task],
+    key: str | None = None,
+    objectives: Mapping[str, Objective] | None = None,
 ) -> None:
     """Refuses names that cannot be connected, or that cannot stand beside each other in an answer.
 
@@ -23,6 +27,7 @@ def check_names(
         features: by name.
         tasks: by name.
         key: the column that predictions carry through.
+        objectives: by name.
 
     Raises:
         ConfigError: see `connect`; a task that comes after one that is not there, or after itself; a
@@ -100,7 +105,46 @@ def check_names(
                     f"Task '{name}': {error}", ("tasks", name, type(task).__name__, "of")
                 ) from error
     check_after(tasks)
+    check_objectives(objectives or {}, features, tasks)
     check_answers(tasks, key)
+
+
+def check_objectives(
+    objectives: Mapping[str, Objective],
+    features: Mapping[str, Feature],
+    tasks: Mapping[str, Task],
+) -> None:
+    """Refuses objectives of what is not there, or of a name that is taken.
+
+    Raises:
+        ConfigError: names it.
+    """
+    for name, objective in objectives.items():
+        demand(f"objective '{name}'", objective, Objective)
+        for kind, taken in (("feature", features), ("task", tasks)):
+            if name in taken:
+                raise ConfigError(
+                    f"'{name}' is the name of both a {kind} and an objective. Give one another.",
+                    ("objectives", name),
+                )
+        if not name or "/" in name:
+            raise ConfigError(
+                f"The objective name {name!r} cannot name a Keras layer: empty, or with a '/'.",
+                ("objectives", name),
+            )
+        wanted: tuple[tuple[str, tuple[str, ...], Mapping[str, Any]], ...]
+        wanted = (
+            ("task", objective.of_tasks, tasks),
+            ("feature", objective.of_features, features),
+        )
+        for kind, named, there in wanted:
+            for one in named:
+                if one not in there:
+                    raise ConfigError(
+                        f"Objective '{name}' is of the {kind} '{one}', which is not declared."
+                        f"{did_you_mean(one, there)}",
+                        ("objectives", name),
+                    )
 
 
 def _check_modality(name: str, feature: Feature, encoder: Encoder) -> None:

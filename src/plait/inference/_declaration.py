@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self, get_args
 
@@ -29,6 +29,7 @@ from plait.inference._initial_values import begin_with, make_variables
 from plait.inference._relations import leaving
 from plait.inference._rows import check_columns
 from plait.inference._weights import forms_of, weights_of
+from plait.objectives import Objective
 from plait.sharing import Sharing
 from plait.table import Table
 from plait.tasks import DenseTask, Task
@@ -50,7 +51,9 @@ class Declaration:
         key: the column that names a row, or None.
         weight: the column of each row's weight in the scores, or None.
         precision: what the layers compute in; as Keras' own settings have it if None.
-        served_by: the auxiliary tasks that were trained beside these and are no part of it.
+        served_by: the auxiliary tasks and objectives that were trained beside these, and are no part
+            of it.
+        objectives: fitted objectives by name, while it trains.
     """
 
     features: Mapping[str, Feature]
@@ -62,6 +65,7 @@ class Declaration:
     weight: str | None = None
     precision: Precision | None = None
     served_by: tuple[str, ...] = ()
+    objectives: Mapping[str, Objective] = field(default_factory=dict)
 
     def settled(self) -> Self:
         """The same with every encoder named, so that a later default changes no saved model."""
@@ -80,13 +84,16 @@ class Declaration:
         """The features that some task reads; of any other its absent token is all that counts."""
         named = {name for task in self.tasks.values() for name in task.features or self.features}
         named |= {task.of for task in self.tasks.values() if isinstance(task, DenseTask)}
+        if self.objectives:
+            return dict(self.features)
         return {name: feature for name, feature in self.features.items() if name in named}
 
     def served(self) -> Self:
-        """What is left when training is over: auxiliary tasks have served, and go."""
-        gone = leaving(self.tasks)
+        """What is left when training is over: auxiliary tasks and objectives have served, and go."""
+        gone = (*leaving(self.tasks), *self.objectives)
         kept = {name: task for name, task in self.tasks.items() if name not in gone}
-        return replace(self, tasks=kept, served_by=(*self.served_by, *gone))
+        served_by = (*self.served_by, *gone)
+        return replace(self, tasks=kept, served_by=served_by, objectives={})
 
     def connect(self, seed: int = 0) -> tuple[Tensors, Tensors]:
         """The inputs and outputs of a model of this declaration; see `connect`.
@@ -94,7 +101,7 @@ class Declaration:
         What is compiled for it is kept, for the next process that has the same.
         """
         self._keep_compiled()
-        return connect(*self._graph, seed=seed)
+        return connect(*self._graph, seed=seed, objectives=self.objectives)
 
     def _keep_compiled(self) -> None:
         keep_compiled(lambda: cache_folder("compiled"))

@@ -75,7 +75,7 @@ class Predictor:
     def build(cls, declaration: Declaration, seed: int = 0) -> Self:
         """A predictor with initial weights drawn from `seed`."""
         inputs, outputs = declaration.connect(seed)
-        return cls(declaration, keras.Model(inputs, outputs))
+        return cls(declaration, keras.Model(inputs, {t: outputs[t] for t in declaration.tasks}))
 
     @classmethod
     def load(
@@ -140,7 +140,7 @@ class Predictor:
     def served(self) -> "Predictor":
         """The same answers without those of tasks that only served the others; see `Declaration`."""
         declaration = self.declaration.served()
-        if len(declaration.tasks) == len(self.tasks):
+        if not declaration.served_by:
             return self
         outputs = {name: self.model.output[name] for name in declaration.tasks}
         return Predictor(declaration, keras.Model(self.model.input, outputs), self.batch_size)

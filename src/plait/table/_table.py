@@ -128,6 +128,12 @@ class Table:
         at = indices if self._at is None else self._at[indices]
         return self._like(_at=at, rows=self.rows[indices])
 
+    def followed_by(self, other: "Table") -> "Table":
+        """The rows of both, one after the other, where both were taken from one table."""
+        parts = [np.arange(len(t)) if t._at is None else t._at for t in (self, other)]
+        rows = np.concatenate([self.rows, other.rows])
+        return self._like(_at=np.concatenate(parts), rows=rows)
+
     def where(self, column: str, value: str) -> "Table":
         """The rows whose cell of a column reads, as text, like `value`.
 

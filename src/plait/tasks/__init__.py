@@ -9,7 +9,7 @@ from plait.tasks._multilabel import Multilabel
 from plait.tasks._ordinal import Ordinal
 from plait.tasks._quantiles import Quantiles
 from plait.tasks._regression import Regression
-from plait.tasks._task import Targets, Task
+from plait.tasks._task import Gives, Targets, Task
 from plait.tasks._together import fit_tasks
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Boxes",
     "Count",
     "DenseTask",
+    "Gives",
     "Multiclass",
     "Multilabel",
     "Ordinal",
@@ -26,6 +27,3 @@ __all__ = [
     "Task",
     "fit_tasks",
 ]
-from plait.tasks._task import Gives, Targets, Task
-
-__all__ = ["Binary", "Gives", "Multiclass", "Multilabel", "Regression", "Targets", "Task"]

@@ -24,7 +24,7 @@ from plait.tasks._labels import (
     scalar_cells,
 )
 from plait.tasks._losses import ClassCrossentropy
-from plait.tasks._scores import by_class, checked, clipped_gain, entropy, log_softmax
+from plait.tasks._scores import by_class, checked, clipped_gain, log_softmax
 from plait.tasks._task import Gives, Targets, Task
 
 

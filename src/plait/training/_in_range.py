@@ -26,6 +26,7 @@ _MAY_BE_OPEN = (
     "clip_norm",
     "ema",
     "swa_from",
+    "unlabelled",
     "max_minutes",
 )
 _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
@@ -35,6 +36,7 @@ _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "clip_norm": (lambda x: x > 0, "above 0, or None"),
     "warmup": (lambda x: 0 <= x < 1, "in [0, 1)"),
     "modality_dropout": (lambda x: 0 <= x < 1, "in [0, 1)"),
+    "unlabelled": (lambda x: 0 < x < 1, "in (0, 1)"),
     "ema": (lambda x: 0 < x < 1, "in (0, 1)"),
     "swa_from": (lambda x: 0 <= x < 1, "in [0, 1)"),
     "max_minutes": (lambda x: x > 0, "above 0"),

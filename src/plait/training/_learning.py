@@ -31,15 +31,22 @@ class Learning:
         settings: settled.
         steps: batches an epoch.
         more: further parts by name, beside the model's own.
+        tasks: the outputs that are scored; all of them if None.
 
     Raises:
         ConfigError: a part that the model does not have; nothing is left to learn.
     """
 
     def __init__(
-        self, model: MultiTaskModel, settings: Training, steps: int, more: Parts | None = None
+        self,
+        model: MultiTaskModel,
+        settings: Training,
+        steps: int,
+        more: Parts | None = None,
+        tasks: Sequence[str] | None = None,
     ) -> None:
         self.model = model
+        self.tasks = tuple(model.task_names if tasks is None else tasks)
         self.settings = settings
         self._steps = steps
         self._more = more or {}
@@ -78,7 +85,7 @@ class Learning:
     def is_over(self, history: Sequence[Epoch]) -> bool:
         """Whether every task is finished, or what is left has nothing that learns."""
         finished = self._finished(history)
-        if finished >= set(self.model.task_names):
+        if finished >= set(self.tasks):
             return True
         if not finished:
             return False
@@ -131,7 +138,7 @@ class Learning:
             return frozenset()
         return frozenset(
             task
-            for task in self.model.task_names
+            for task in self.tasks
             if _has_ended([e.gains[task] for e in history if task in e.gains], patience)
         )
 

@@ -45,6 +45,7 @@ def choices(
             f"task {name}: {type(task).__name__}{role}, {counts['labelled']} of {counts['rows']} "
             "training rows labelled"
         )
+    lines += [f"objective {n}: {to_plain(o)}" for n, o in declaration.objectives.items()]
     lines.append(
         f"fusion: {to_plain(declaration.fusion)}; sharing: {to_plain(declaration.sharing)}"
     )

@@ -15,6 +15,7 @@ from plait.table import Table
 from plait.training._coverage import label_coverage, labelled_rows
 from plait.training._selection import Validation
 from plait.training._settings import Training
+from plait.training._signals_of import signals_of
 from plait.training._start import Start
 
 
@@ -34,6 +35,7 @@ class Prepared:
         disk: where decoded media are kept; None for nowhere.
         start: what the model begins with; None for initial weights.
         room: for decoded media on the device that trains; None for none.
+        beside: training rows without a label, where objectives learn from them.
     """
 
     declaration: Declaration
@@ -47,6 +49,7 @@ class Prepared:
     disk: DiskCache | None
     start: Start | None
     room: DeviceRoom | None = None
+    beside: Table | None = None
 
     @classmethod
     def of(
@@ -72,7 +75,10 @@ class Prepared:
             DataError: a label that cannot be read; before the first epoch, also one to validate on.
         """
         labelled = labelled_rows(declaration.tasks_in(parts["train"]), parts["train"])
-        taught = parts["train"].take(np.flatnonzero(np.any(list(labelled.values()), axis=0)))
+        any_label = np.any(list(labelled.values()), axis=0)
+        taught, beside = parts["train"].take(np.flatnonzero(any_label)), None
+        if settings.unlabelled is not None and not any_label.all():
+            beside = parts["train"].take(np.flatnonzero(~any_label))
         settings = settings.settled(len(taught))
         validation, disk = None, settings.disk
         # Rows that lie on the device would count as what a run with a limit takes.
@@ -84,7 +90,7 @@ class Prepared:
             validation = Validation.of(declaration, table, weight, disk, room)
         coverage = label_coverage(labelled)
         about = (declaration, settings, taught, validation, coverage, weight, seed, parts)
-        return cls(*about, disk, start, room)
+        return cls(*about, disk, start, room, beside)
 
     @cached_property
     def times(self) -> np.ndarray | None:
@@ -94,14 +100,18 @@ class Prepared:
     @cached_property
     def batches(self) -> Batches:
         """The training rows."""
+        rows = self.taught if self.beside is None else self.taught.followed_by(self.beside)
         return Batches(
-            self.taught,
+            rows,
             self.declaration.features,
             self.declaration.tasks,
             batch_size=self.settings.batch_rows,
             seed=self.seed,
-            weights=None if self.weight is None else row_weights(self.taught, self.weight),
+            weights=None if self.weight is None else row_weights(rows, self.weight),
             times=self.times,
+            signals=signals_of(self.declaration, rows),
+            unlabelled=0 if self.beside is None else len(self.beside),
+            share=self.settings.unlabelled or 0.0,
             disk=self.disk,
             room=self.room,
         )
@@ -120,7 +130,9 @@ class Prepared:
     @property
     def rows(self) -> int:
         """How many rows are read in an epoch."""
-        return len(self.taught) + (0 if self.validation is None else len(self.validation.table))
+        beside = 0 if self.beside is None else len(self.beside)
+        validated = 0 if self.validation is None else len(self.validation.table)
+        return len(self.taught) + beside + validated
 
     def sample(
         self, taught: int, validated: int, settings: Training, disk: DiskCache | None
@@ -138,9 +150,18 @@ class Prepared:
             table = validation.table.take(_spread(len(validation.table), validated))
             validation = Validation.of(self.declaration, table, self.weight, disk)
         some = self.taught.take(_spread(len(self.taught), taught))
+        beside = self.beside
+        if beside is not None:
+            beside = beside.take(_spread(len(beside), taught))
         # A few rows always fit on a device; whether all of them do is not to be told from that.
         return replace(
-            self, settings=settings, taught=some, validation=validation, disk=disk, room=None
+            self,
+            settings=settings,
+            taught=some,
+            validation=validation,
+            disk=disk,
+            room=None,
+            beside=beside,
         )
 
 

@@ -13,7 +13,7 @@ from plait._disk_cache import DiskCache
 from plait.data import Batches, DeviceRoom, FeatureRows
 from plait.inference import Declaration, Predictor, Scores, gains, mean_gain, row_weights, score
 from plait.table import Table
-from plait.tasks import Task
+from plait.tasks import Targets, Task
 from plait.training._schedules import rate_of
 
 
@@ -52,7 +52,9 @@ class Validation:
         rows = declaration.rows(table, again=True, disk=disk, room=room)
         return cls(table, rows, None if weight is None else row_weights(table, weight))
 
-    def batches(self, tasks: Mapping[str, Task], size: int) -> Batches:
+    def batches(
+        self, tasks: Mapping[str, Task], size: int, signals: Mapping[str, Targets] | None = None
+    ) -> Batches:
         """The rows in batches, for a balancer that looks at their losses."""
         return Batches(
             self.table,
@@ -61,6 +63,7 @@ class Validation:
             batch_size=size,
             shuffle=False,
             weights=self.weights,
+            signals=signals,
         )
 
 

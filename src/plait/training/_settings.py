@@ -11,6 +11,7 @@ from plait._cache import cache_folder
 from plait._disk_cache import DiskCache
 from plait.errors import ConfigError
 from plait.inference import Precision
+from plait.objectives import Objective
 from plait.table import Table
 from plait.tasks import Task
 from plait.trackers import Tracker
@@ -81,6 +82,8 @@ class Training:
         unfreeze_at: the epoch, counted from 1, from which each of these parts learns.
         rates: what the learning rate of each of these parts is multiplied by; that of a task goes
             before that of `heads`.
+        unlabelled: the share of each batch, in (0, 1), that is rows without a label of any task, for
+            the objectives to learn from: they come in turn, as many as there are. None leaves them out.
         task_patience: epochs without a better gain of a task on the validation rows before that task
             is finished: from the next epoch on its head, and whatever else it has for itself, stays
             as it is then, and its loss counts no more. What it shares goes on to learn from the
@@ -110,6 +113,7 @@ class Training:
     freeze: tuple[str, ...] = ()
     unfreeze_at: Mapping[str, int] | None = None
     rates: Mapping[str, float] | None = None
+    unlabelled: float | None = None
     task_patience: int | None = None
     modality_dropout: float = 0.1
     max_minutes: float | None = None
@@ -122,14 +126,20 @@ class Training:
     def __post_init__(self) -> None:
         demand_in_range(vars(self))
 
-    def check(self, tasks: Mapping[str, Task]) -> None:
-        """Refuses settings that speak of tasks which are not there, or are of another kind.
+    def check(self, tasks: Mapping[str, Task], objectives: Mapping[str, Objective]) -> None:
+        """Refuses settings that speak of what is not there, or is of another kind.
 
         Raises:
             ConfigError: names one.
         """
         if self.sampling is not None:
             Sampling.read(self.sampling).check(tasks)
+        if self.unlabelled is not None and not objectives:
+            raise ConfigError(
+                "Training: unlabelled rows teach objectives, and there is none. Declare some in "
+                "`objectives`, or leave unlabelled out.",
+                ("training", "unlabelled"),
+            )
 
     def times(self, table: Table, tasks: Mapping[str, Task]) -> np.ndarray | None:
         """How often each row is drawn in an epoch; see `Sampling.times`. None has each come once."""

@@ -18,12 +18,14 @@ from plait.model import (
     Regime,
     WeightAverage,
 )
+from plait.objectives import Objective
 from plait.tasks import Task
 from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._learning import Learning
 from plait.training._schedules import learning_rate
 from plait.training._selection import Epoch, OnEpoch, Selection, Validation
 from plait.training._settings import Training
+from plait.training._signals_of import signals_of
 from plait.training._start import START, Start
 
 # Decay pulls towards 0, which is no neutral value for these.
@@ -95,7 +97,8 @@ def train(
         selection = Selection(made.predictor, validation, settings.patience or 1, on_epoch)
         watched = None
         if validation is not None and made.looks_at_validation:
-            watched = validation.batches(declaration.tasks, batches.batch_size)
+            signals = signals_of(declaration, validation.table)
+            watched = validation.batches(declaration.tasks, batches.batch_size, signals)
         how = (settings, selection, callbacks, watched, goes_on, made.learning)
         try:
             with seeded(seed):
@@ -159,34 +162,36 @@ def built(
     parts = {}
     if start is not None:
         parts[START] = start.give(model, declaration, whole=START in settings.freeze)
-    if balancing is None and len(declaration.tasks) > 1:
+    learnt = {**declaration.tasks, **declaration.objectives}
+    if balancing is None and len(learnt) > 1:
         balancing = Equal()
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
-    compile_model(model, declaration.tasks, settings, own, steps=steps, run_steps=run_steps)
-    learning = Learning(model, settings, steps, parts)
+    compile_model(model, learnt, settings, own, steps=steps, run_steps=run_steps)
+    learning = Learning(model, settings, steps, parts, list(declaration.tasks))
     model.regime = Regime(
         augment=augmentation(declaration, settings),
         average=average_of(model, settings, steps),
         pace=learning.pace(),
-        fade=fade_of(declaration.tasks, settings, steps, run_steps),
+        fade=fade_of(learnt, settings, steps, run_steps),
     )
     # A model of its own over the same layers.
-    return Built(model, Predictor(declaration, keras.Model(inputs, outputs)), own, learning)
+    answers = keras.Model(inputs, {name: outputs[name] for name in declaration.tasks})
+    return Built(model, Predictor(declaration, answers), own, learning)
 
 
 def compile_model(
     model: MultiTaskModel,
-    tasks: Mapping[str, Task],
+    learnt: Mapping[str, Task | Objective],
     settings: Training,
     balancing: Balancer | None,
     steps: int,
     run_steps: int | None = None,
 ) -> None:
-    """Compiles with Adam, each task's loss and weight, and the balancer.
+    """Compiles with Adam, each output's loss and weight, and the balancer.
 
     Args:
-        model: with one output a task.
-        tasks: fitted tasks by name.
+        model: with one output a task and an objective.
+        learnt: fitted tasks and objectives by name. An objective only serves the tasks.
         settings: settled.
         balancing: a balancer that no model has yet, or None to add the losses.
         steps: batches an epoch, which Keras counts for the schedule.
@@ -204,27 +209,32 @@ def compile_model(
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
         optimizer,
-        loss={name: task.loss() for name, task in tasks.items()},
-        loss_weights={name: task.weight for name, task in tasks.items()},
+        loss={name: one.loss() for name, one in learnt.items()},
+        loss_weights={name: one.weight for name, one in learnt.items()},
         balancing=balancing,
-        auxiliary=[name for name, task in tasks.items() if task.auxiliary],
+        auxiliary=[
+            name for name, one in learnt.items() if isinstance(one, Objective) or one.auxiliary
+        ],
         observe_every=1 if run_steps <= _SHORT else OBSERVE_EVERY,
     )
 
 
 def fade_of(
-    tasks: Mapping[str, Task], settings: Training, steps: int, run_steps: int | None = None
+    learnt: Mapping[str, Task | Objective],
+    settings: Training,
+    steps: int,
+    run_steps: int | None = None,
 ) -> Fade | None:
-    """How the tasks that only serve the others leave the run, where one is asked to.
+    """How what only serves the tasks leaves the run, where some is asked to.
 
     Args:
-        tasks: fitted tasks by name.
+        learnt: fitted tasks and objectives by name.
         settings: settled.
         steps: batches an epoch.
         run_steps: batches of the whole run, if it is not `steps` an epoch.
     """
     batches = steps * (settings.epochs or 1) if run_steps is None else run_steps
-    shares = {name: task.fade for name, task in tasks.items()}
+    shares = {name: one.fade for name, one in learnt.items()}
     return Fade.over(shares, max(1, batches // settings.accumulate))
 
 

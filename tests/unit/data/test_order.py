@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from plait.data._order import drawn_rows, draws_before
+from plait.data._order import drawn_rows, draws_before, epoch_order, mixed_order
 
 TIMES = np.array([0.0, 0.25, 0.5, 0.5, 0.75, 1.0, 1.6, 3.4])
 
@@ -32,3 +32,23 @@ def test_what_is_drawn_depends_on_seed_and_epoch_alone():
 )
 def test_how_often_a_row_was_drawn_before(rows, before):
     assert draws_before(np.array(rows, "int64")).tolist() == before
+
+
+def test_others_come_in_turn_beside_the_rows_of_an_epoch():
+    rows, beside, batch, drawn = 10, 7, 5, 2
+    met = []
+    for epoch in range(5):
+        order = mixed_order(3, epoch, epoch_order(3, epoch, rows), rows, beside, batch, drawn)
+        again = mixed_order(3, epoch, epoch_order(3, epoch, rows), rows, beside, batch, drawn)
+        np.testing.assert_array_equal(order, again)
+        # Three own rows and two others a batch; the last batch is short of own rows.
+        for step in range(4):
+            some = order[step * batch : (step + 1) * batch]
+            assert (some >= rows).sum() == drawn
+        assert sorted(order[order < rows]) == list(range(rows))
+        met += order[order >= rows].tolist()
+    # 40 others of 7: each 5 or 6 times, and once in each turn.
+    assert sorted(np.bincount(met)[rows:]) == [5, 5, 6, 6, 6, 6, 6]
+    for turn in range(5):
+        assert sorted(met[turn * beside : (turn + 1) * beside]) == list(range(rows, rows + beside))
+    assert met[:beside] != met[beside : 2 * beside]

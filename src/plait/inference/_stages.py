@@ -1,0 +1,108 @@
+"""The stages behind the features: what the tasks share, and what each has for itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from plait.errors import ConfigError
+from plait.fusion import Fusion
+from plait.inference._after_answers import AfterAnswers
+from plait.inference._parts import HEADS, part_of
+from plait.inference._strands import Strand, copy_of
+from plait.sharing import Sharing
+from plait.tasks import DenseTask, Task
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Fusion, the shared part, and the tasks' branches and heads, each called as often as is asked.
+
+    Attributes:
+        tasks: fitted tasks by name.
+        strands: the features.
+        fusion: the layer.
+        sharing: the layer.
+        names: the names of the layers that the tasks have for themselves, by task: the head's, and that
+            of what gives it others' answers.
+        policy: the layers' precision; as Keras' own settings have it if None.
+    """
+
+    tasks: Mapping[str, Task]
+    strands: Mapping[str, Strand]
+    fusion: Fusion
+    sharing: Sharing
+    names: Mapping[str, tuple[str, str | None]]
+    policy: str | None
+    _shared: dict[tuple[str, ...], tuple[Any, Any, Any]] = field(default_factory=dict)
+    _own: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def representation(self, reads: tuple[str, ...]) -> tuple[Any, Any, Any]:
+        """What the shared part makes of some features, with the others absent.
+
+        Returns:
+            What `Sharing` gave; and the fused tokens and their mask.
+        """
+        if reads not in self._shared:
+            size = next(iter(self.strands.values())).read["present"]
+            if reads:
+                size = self.strands[reads[0]].read["present"]
+            seen = {
+                name: strand.read if name in reads else strand.unread(size)
+                for name, strand in self.strands.items()
+            }
+            fused = self.fusion(
+                {name: s["tokens"] for name, s in seen.items()},
+                {name: s["mask"] for name, s in seen.items()},
+                {name: s["present"] for name, s in seen.items()},
+            )
+            # Masks go by position: a `mask=` would become Keras' own mask of the outputs, too.
+            common = self.sharing(fused["tokens"], fused["mask"])
+            self._shared[reads] = (common, fused["tokens"], fused["mask"])
+        return self._shared[reads]
+
+    def logits(self, name: str, answered: Mapping[str, Any]) -> Any:
+        """A task's logits, by a call of its head.
+
+        Args:
+            name: of the task.
+            answered: the logits of those that it comes after.
+
+        Raises:
+            ConfigError: a task of feature maps that its feature has not.
+        """
+        task = self.tasks[name]
+        reads = tuple(f for f in self.strands if task.features is None or f in task.features)
+        common, tokens, mask = self.representation(reads)
+        branch = self._layer(name, "branch", lambda: self.sharing.branch(name))
+        own = common if branch is None else branch(common, tokens, mask)
+        head_name, after_name = self.names[name]
+        if task.after:
+            gives = [self.tasks[other].gives for other in task.after]
+            after = self._layer(name, "after", lambda: AfterAnswers(gives, name=after_name))
+            own = after(own, [keras.ops.stop_gradient(answered[other]) for other in task.after])
+        head = self._layer(name, "head", lambda: copy_of(task.head(), head_name, self.policy))
+        if isinstance(task, DenseTask):
+            return head(own, mask, of=self._parts(name, task))
+        return head(own, mask)
+
+    def _parts(self, name: str, task: DenseTask) -> Any:
+        """What a task of a feature reads of it beside the fused tokens."""
+        strand = self.strands[task.of]
+        if task.parts == "tokens":
+            return {"tokens": strand.read["tokens"], "mask": strand.read["mask"]}
+        if not strand.maps:
+            raise ConfigError(
+                f"Task '{name}' is of '{task.of}', whose encoder gives no feature maps. Give that "
+                "feature an encoder that does, such as ImageConv.",
+                ("features", task.of),
+            )
+        return strand.maps
+
+    def _layer(self, task: str, kind: str, make: Any) -> Any:
+        """A layer that a task has for itself, made when it is first called."""
+        if (task, kind) not in self._own:
+            made = make()
+            self._own[task, kind] = made if made is None else part_of(made, task, HEADS)
+        return self._own[task, kind]

@@ -1,0 +1,121 @@
+"""Each feature between its inputs and fusion."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from plait.encoders import Encoder
+from plait.errors import ConfigError, PlaitError
+from plait.features import Feature
+from plait.inference._layers import AbsentToken, Blank
+from plait.inference._parts import names_of, part_of
+
+Tensors = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Strand:
+    """One feature between its inputs and fusion.
+
+    Attributes:
+        absent: gives the tokens of a row without it.
+        values: as the encoder is given them before scaling, zeros where absent.
+        read: tokens, mask and presence.
+        maps: the encoder's feature maps, from coarse to fine.
+    """
+
+    absent: AbsentToken
+    values: Any
+    read: Tensors
+    maps: list[Any]
+
+    def unread(self, present: Any) -> Tensors:
+        """The strand of a batch in which no row has the feature; `present` gives its size."""
+        return self.absent(present)
+
+
+class LayerNames:
+    """Names that every backend takes, each given once."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self.taken = set(taken)
+
+    def __call__(self, wanted: str) -> str:
+        plain = re.sub(r"[^A-Za-z0-9_-]", "_", wanted)
+        plain = plain if plain[0].isalnum() else f"n{plain}"
+        name, number = plain, 2
+        while name in self.taken:
+            name, number = f"{plain}_{number}", number + 1
+        self.taken.add(name)
+        return name
+
+
+def inputs_of(features: Mapping[str, Feature]) -> Tensors:
+    """The inputs of a model of these features."""
+    inputs = {}
+    for name, feature in features.items():
+        spec = feature.spec
+        inputs[name] = keras.Input(spec.shape, dtype=spec.dtype, name=name)
+        inputs[f"{name}__present"] = keras.Input((), dtype="bool", name=f"{name}__present")
+        if spec.lengths:
+            inputs[f"{name}__length"] = keras.Input((), dtype="int32", name=f"{name}__length")
+    return inputs
+
+
+def strands_of(
+    features: Mapping[str, Feature],
+    inputs: Tensors,
+    names: LayerNames,
+    width: int,
+    policy: str | None,
+) -> dict[str, Strand]:
+    """For each feature: blank what is absent, scale, encode, put the learnt token in its place."""
+    tied: dict[str, keras.layers.Layer] = {}
+    strands = {}
+    for name, feature in features.items():
+        present, lengths = inputs[f"{name}__present"], inputs.get(f"{name}__length")
+        blank = Blank(name=names(f"{name}__blank"))(inputs[name], present, lengths)
+        given = values = blank["values"]
+        scaling = feature.scaling()
+        if scaling is not None:
+            scaled = copy_of(scaling, names(f"{name}__scaling"), policy)(values)
+            # An encoder is promised zeros in absent rows, and zero may not scale to zero.
+            values = Blank(name=names(f"{name}__scaled_blank"))(scaled, present)["values"]
+        encoder = tied.get(feature.tied) if feature.tied else None
+        if encoder is None:
+            declared = feature.encoder or feature.default_encoder(width)
+            named = names(f"{feature.tied or name}__encoder")
+            encoder = copy_of(declared.for_feature(feature), named, policy)
+            if feature.tied:
+                tied[feature.tied] = encoder
+        part_of(encoder, *names_of(encoder), name)
+        encoded = _encoded(name, encoder, values, blank.get("lengths"))
+        absent = part_of(AbsentToken(name=names(f"{name}__absent")), name)
+        read = absent(present, encoded["tokens"], encoded["mask"])
+        strands[name] = Strand(absent, given, read, list(encoded.get("maps", ())))
+    return strands
+
+
+def _encoded(name: str, encoder: Encoder, values: Any, lengths: Any) -> Tensors:
+    """What an encoder makes of a feature; an encoder of the user's own may refuse its form."""
+    try:
+        encoded: Tensors = encoder(values, lengths)
+    except PlaitError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"Feature '{name}': {type(encoder).__name__} cannot read arrays of the shape "
+            f"{tuple(values.shape)} and type {values.dtype}: {error}",
+            ("features", name),
+        ) from error
+    return encoded
+
+
+def copy_of(layer: keras.layers.Layer, name: str, policy: str | None) -> Any:
+    """A new layer of the same arguments, with another name."""
+    # A layer that was declared has the policy that was set then.
+    own = {} if policy is None else {"dtype": policy}
+    return type(layer).from_config({**layer.get_config(), **own, "name": name})

@@ -1,0 +1,168 @@
+"""What every objective promises, run over every public one."""
+
+import inspect
+import json
+import zipfile
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from tests.unit.inference import tiny
+from tests.unit.objectives.rows import Poisoned, batches_of, columns, declared, trained
+from tests.unit.training.test_train import THREE_STEPS, bits
+
+from plait import objectives
+from plait._names import from_plain, to_plain
+from plait.balancing import PCGrad
+from plait.data import Batches
+from plait.errors import ConfigError
+from plait.inference import Predictor
+from plait.model import MultiTaskModel
+from plait.table import Table
+
+CASES = {
+    "Align": [objectives.Align("age", "size", width=4)],
+    "Consistency": [
+        objectives.Consistency("deal", "sold"),
+        objectives.Consistency("deal", "sold", rule={"good": "yes", "bad": "no"}),
+    ],
+    "Distill": [
+        objectives.Distill("sold", column="taught"),
+        objectives.Distill("price", column="size"),
+    ],
+    "Reconstruct": [objectives.Reconstruct("age"), objectives.Reconstruct("kind")],
+}
+EVERY = {f"{name} {i}": case for name, cases in CASES.items() for i, case in enumerate(cases)}
+
+every_case = pytest.mark.parametrize("case", EVERY.values(), ids=EVERY)
+# What is compiled is dear: one of each class.
+one_of_each = pytest.mark.parametrize("case", [c[0] for c in CASES.values()], ids=list(CASES))
+
+
+def test_cases_are_all_public_objectives():
+    public = {
+        name
+        for name, cls in vars(objectives).items()
+        if name in objectives.__all__
+        and inspect.isclass(cls)
+        and issubclass(cls, objectives.Objective)
+        and not inspect.isabstract(cls)
+    }
+    assert set(CASES) == public
+    for name, cases in CASES.items():
+        assert {type(case).__name__ for case in cases} == {name}
+
+
+@every_case
+def test_what_fit_learnt_is_plain_json(case):
+    fitted = declared(case).objectives["signal"]
+    state = json.loads(json.dumps(fitted.state, allow_nan=False))
+    again = from_plain(json.loads(json.dumps(to_plain(fitted))), objectives).with_state(state)
+    assert again == fitted
+    assert case.state is None
+
+
+def loss_on(declaration, indices, size):
+    """The objective's loss and weight over some rows, of a model as it begins."""
+    model = MultiTaskModel(*declaration.connect(seed=1))
+    learnt = {**declaration.tasks, **declaration.objectives}
+    model.compile("sgd", loss={name: one.loss() for name, one in learnt.items()})
+    whole = batches_of(declaration)
+    x = whole.looked.inputs(np.array(indices), size)
+    pad = [(0, size - len(indices))]
+    found = declaration.objectives["signal"].targets(Table.read(columns()), declaration.tasks, None)
+    y = np.pad(found.values[indices], pad + [(0, 0)] * (found.values.ndim - 1))
+    weights = np.pad(found.labelled[indices].astype("float32"), pad)
+    nothing = np.zeros(size, "float32")
+    given = {
+        n: (t.targets(Table.read(columns()).column(n)).values, nothing)
+        for n, t in declaration.tasks.items()
+    }
+    given = {n: (np.zeros((size, *v.shape[1:]), v.dtype), w) for n, (v, w) in given.items()}
+    given["signal"] = (y, weights)
+    # In training mode no mask of a gradient is left out; dropout is of no account in one forward.
+    predictions = model(x, training=False)
+    losses = model.objective.losses(predictions, given)
+    place = model.objective.tasks.index("signal")
+    convert = keras.ops.convert_to_numpy
+    return float(convert(losses.plain)[place]), float(convert(losses.totals)[place])
+
+
+@pytest.mark.backends
+@every_case
+def test_padded_rows_change_nothing_and_the_loss_is_of_order_1(case):
+    declaration = declared(case)
+    rows = list(range(20))
+    plain, padded = loss_on(declaration, rows, 20), loss_on(declaration, rows, 26)
+    np.testing.assert_allclose(plain, padded, rtol=1e-5)
+    assert 0 < plain[1] <= 20
+    # A number that is taught may be far from the trivial answer.
+    assert 0 < plain[0] < 10
+
+
+@pytest.mark.backends
+@one_of_each
+@pytest.mark.parametrize("balancing", [None, PCGrad])
+def test_placeholders_change_not_a_bit_of_the_weights_after_three_steps(case, balancing):
+    declaration = declared(case)
+    made = [
+        trained(declaration, kind=kind, balancing=balancing and balancing())
+        for kind in (Batches, Poisoned)
+    ]
+    assert bits(made[0]) == bits(made[1])
+
+
+@pytest.mark.backends
+@one_of_each
+def test_it_trains_and_leaves_nothing_behind(case, tmp_path):
+    declaration = declared(case)
+    made = trained(declaration)
+    (epoch,) = made.history
+    assert np.isfinite(epoch.logs["signal_loss"])
+    assert {"signal_share", "sold_share"} <= epoch.logs.keys()
+    start = tiny.values(MultiTaskModel(*declaration.connect(seed=5)))
+    moved = tiny.values(made.model)
+    own = [path for path in start if path.startswith("signal__")]
+    assert all((moved[path] != start[path]).any() for path in own)
+    x = declaration.rows(Table.read(columns())).inputs(np.arange(4), 4)
+    whole = made.model.predict_on_batch(x)
+    assert "signal" in whole
+    made.predictor.save(tmp_path / "m.plait")
+    with zipfile.ZipFile(tmp_path / "m.plait") as archive:
+        assert not [name for name in archive.namelist() if "signal" in name]
+        assert "objectives" not in json.loads(archive.read("model.json"))
+    again = Predictor.load(tmp_path / "m.plait")
+    assert again.declaration.served_by == ("signal",)
+    answers = again.model.predict_on_batch(x)
+    assert set(answers) == set(declaration.tasks)
+    for task, logits in answers.items():
+        assert np.asarray(logits).tobytes() == np.asarray(whole[task]).tobytes()
+
+
+@pytest.mark.backends
+@one_of_each
+def test_it_moves_what_is_shared_and_takes_no_part_when_it_has_faded_out(case):
+    plain = trained(declared(case))
+    without = trained(declared(replace(case, fade=(0.0, 0.0))))
+    shared = [path for path in tiny.values(plain.model) if path.startswith(("fusion", "size__"))]
+    assert shared
+    moved = [bits(plain)[path] != bits(without)[path] for path in shared]
+    assert any(moved)
+    start = tiny.values(MultiTaskModel(*declared(case).connect(seed=5)))
+    own = [path for path in start if path.startswith("signal__") and "kernel" not in path]
+    for path in own:
+        np.testing.assert_array_equal(tiny.values(without.model)[path], start[path])
+    assert without.history[0].logs["signal_loss"] == 0
+
+
+@every_case
+def test_a_weight_or_a_fade_that_cannot_be_is_refused(case):
+    with pytest.raises(ConfigError, match="weight is 0 or more"):
+        replace(case, weight=-1.0)
+    with pytest.raises(ConfigError, match="two shares of the run"):
+        replace(case, fade=(0.9, 0.1))
+
+
+def test_steps_are_those_of_the_battery():
+    assert THREE_STEPS.batch_size == 16

@@ -1,0 +1,283 @@
+"""The formulas, worked out by hand; and what cannot be."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pytest
+
+import plait
+from plait.errors import ConfigError, DataError
+from plait.inference import check_names
+from plait.objectives import Align, Consistency, Distill, Reconstruct, RowObjective
+from plait.objectives._distill import SoftTargets
+from plait.objectives._row_objective import RowLosses
+from plait.table import Table
+from plait.tasks import Binary, Multiclass, Multilabel, Regression
+from plait.training._signals_of import signals_of
+from tests.unit.inference import tiny
+from tests.unit.objectives.rows import columns, declared, trained
+
+backends = pytest.mark.backends
+
+
+def tensor(values, dtype="float32"):
+    return keras.ops.convert_to_tensor(np.array(values, dtype))
+
+
+def numpy(*values):
+    return [keras.ops.convert_to_numpy(v) for v in values]
+
+
+def logits(shares):
+    return tensor(np.log(np.maximum(shares, 1e-9)))
+
+
+@backends
+def test_align_by_hand():
+    seen = {
+        "a": tensor([[2.0, 0.0], [0.0, 3.0], [7.0, 7.0]]),
+        "b": tensor([[5.0, 0.0], [0.0, 1.0], [9.0, 9.0]]),
+        "a present": tensor([True, True, True], "bool"),
+        "b present": tensor([True, True, False], "bool"),
+    }
+    losses, counts = numpy(*Align("a", "b", temperature=1.0).losses(seen))
+    assert counts.tolist() == [True, True, False]
+    np.testing.assert_allclose(losses[:2], math.log(1 + math.exp(-1)) / math.log(2), rtol=1e-4)
+    # Whatever stands in the row that lacks one of the two.
+    other, _ = numpy(*Align("a", "b", temperature=1.0).losses({**seen, "b": seen["a"] * 0 + 3}))
+    assert np.isfinite(other).all()
+    # The same in every row says nothing, and costs 1.
+    same = {**seen, "a": tensor(np.ones((3, 2))), "b": tensor(np.ones((3, 2)))}
+    np.testing.assert_allclose(numpy(Align("a", "b").losses(same)[0])[0][:2], 1, rtol=1e-5)
+
+
+@backends
+def test_consistency_by_hand():
+    rule = Consistency("a", "b").with_state(
+        {"gives": ["classes", "yes or no"], "says": [[1, 0], [0, 1], [0.5, 0.5]]}
+    )
+    a = logits([[1, 0, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0]])
+    no, yes = -40.0, 40.0
+    losses, counts = numpy(*rule.losses({"a": a, "b": tensor([[no], [yes], [no], [yes]])}))
+    half = (0.5 * math.log2(0.5 / 0.75) + 0.5 * math.log2(0.5 / 0.25) + math.log2(1 / 0.75)) / 2
+    np.testing.assert_allclose(losses, [0, 1, half, 0], atol=1e-4)
+    assert counts.all()
+
+
+@backends
+def test_two_numbers_agree_on_one_scale():
+    rule = Consistency("a", "b", rule="equal").with_state(
+        {"gives": ["number", "number"], "scales": [[10.0, 2.0], [0.0, 4.0]]}
+    )
+    # a is 12, 8; b is 12, 20: apart by nothing, and by 12 = 3 deviations of b.
+    seen = {"a": tensor([[1.0], [-1.0]]), "b": tensor([[3.0], [5.0]])}
+    np.testing.assert_allclose(numpy(rule.losses(seen)[0])[0], [0, 2.5], atol=1e-6)
+
+
+def test_consistency_counts_the_rows_that_have_both_labels():
+    table = Table.read(
+        {
+            "child": ["x", "x", "x", "y", "y", None, "z"],
+            "parent": ["p", "p", "q", "q", None, "p", None],
+        }
+    )
+    tasks = {n: Multiclass().fit(table.column(n)) for n in ("child", "parent")}
+    fitted = Consistency("child", "parent").fit(table, {}, tasks)
+    assert tasks["child"].learnt["classes"] == ["x", "y", "z"]
+    # Of z nothing is known: the shares of p and q.
+    np.testing.assert_allclose(fitted.learnt["says"], [[2 / 3, 1 / 3], [0, 1], [0.6, 0.4]])
+    mapped = Consistency("child", "parent", rule={"x": "q", "y": "p"}).fit(table, {}, tasks)
+    np.testing.assert_allclose(mapped.learnt["says"], [[0, 1], [1, 0], [0.6, 0.4]])
+    apart = table.take(np.array([4, 5]))
+    with pytest.raises(DataError, match=r"no training row of .* has a label of both"):
+        Consistency("child", "parent").fit(apart, {}, tasks)
+
+
+@backends
+def test_reconstruct_by_hand():
+    number = Reconstruct("x").with_state({"trivial": 0.5})
+    there = tensor([True, True, False], "bool")
+    seen = {"said": tensor([[0.5], [3.0], [0.0]]), "values": tensor([[0.0], [0.0], [0.0]])}
+    losses, counts = numpy(*number.losses({**seen, "present": there}))
+    np.testing.assert_allclose(losses[:2], [0.125 / 0.5, 2.5 / 0.5], rtol=1e-6)
+    assert counts.tolist() == [True, True, False]
+    category = Reconstruct("x").with_state({"shares": [0.5, 0.5], "trivial": math.log(2)})
+    seen = {"said": logits([[0.25, 0.75]] * 3), "values": tensor([1, 2, 0], "int32")}
+    losses, counts = numpy(*category.losses({**seen, "present": tensor([True] * 3, "bool")}))
+    np.testing.assert_allclose(losses[:2], [2, -math.log2(0.75)], rtol=1e-5)
+    # A value that training has not seen.
+    assert counts.tolist() == [True, True, False]
+
+
+@backends
+def test_soft_targets_by_hand():
+    even = tensor([[0.0, 0.0]])
+    plain = SoftTargets("classes", 1.0, 2.0).call(tensor([[1.0, 0.0]]), even)
+    np.testing.assert_allclose(numpy(plain)[0], [math.log(2) / 2], rtol=1e-5)
+    # 0.8 and 0.2 at T = 2 are 2/3 and 1/3.
+    entropy = -(2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3))
+    warm = SoftTargets("classes", 2.0).call(tensor([[0.8, 0.2]]), even)
+    np.testing.assert_allclose(numpy(warm)[0], [4 * (math.log(2) - entropy)], rtol=1e-4)
+    said = tensor([[math.log(0.8 / 0.2)]])
+    for one in (1.0, 3.0):
+        agrees = SoftTargets("yes or no", one).call(tensor([[0.8]]), said)
+        np.testing.assert_allclose(numpy(agrees)[0], [0], atol=1e-6)
+    number = SoftTargets("number", trivial=2.0).call(tensor([1.0]), tensor([[3.0]]))
+    np.testing.assert_allclose(numpy(number)[0], [2.0])
+
+
+def test_a_teachers_probabilities_are_read_by_class():
+    table = Table.read(
+        {
+            "kind": ["b", "a", "c", "a"],
+            "taught": [{"c": 0.5, "b": 0.5, "a": None}, None, {"a": 1.0, "b": 0.0, "c": 0.0}, None],
+            "text": ['{"a": 0.25, "b": 0.75}', "", None, '{"c": 1}'],
+        }
+    )
+    tasks = {"kind": Multiclass().fit(table.column("kind"))}
+    found = Distill("kind", column="taught").targets(table, tasks, None)
+    np.testing.assert_allclose(found.values, [[0, 0.5, 0.5], [0] * 3, [1, 0, 0], [0] * 3])
+    assert found.labelled.tolist() == [True, False, True, False]
+    text = Distill("kind", column="text").targets(table, tasks, None)
+    np.testing.assert_allclose(text.values, [[0.25, 0.75, 0], [0] * 3, [0] * 3, [0, 0, 1]])
+    odd = Table.read({"taught": [{"a": 0.5, "d": 0.5}, {"a": 0.5, "d": 0.1}]})
+    with pytest.raises(DataError, match=r"row 1 of .*'d', which is no class"):
+        Distill("kind", column="taught").targets(odd, tasks, None)
+    sums = Table.read({"taught": [{"a": 0.5, "b": 0.1}]})
+    with pytest.raises(DataError, match="add up to 1"):
+        Distill("kind", column="taught").targets(sums, tasks, None)
+
+
+def test_a_saved_model_teaches(tmp_path):
+    teacher = trained(declared()).predictor
+    teacher.save(tmp_path / "teacher.plait")
+    for task, tolerance in (("sold", 1e-6), ("deal", 1e-6), ("price", 1e-4)):
+        pupil = declared(Distill(task, teacher=str(tmp_path / "teacher.plait")))
+        found = signals_of(pupil, Table.read(columns()))["signal"]
+        said = teacher.logits(columns())[task]
+        if task == "price":
+            expected = said[:, 0]
+        elif task == "sold":
+            expected = 1 / (1 + np.exp(-said))
+        else:
+            expected = np.exp(said) / np.exp(said).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(found.values, expected, atol=tolerance)
+        assert found.labelled.all()
+
+
+@dataclass(frozen=True)
+class SameSize(RowObjective):
+    """Two features' vectors should be of one length."""
+
+    one: str
+    other: str
+
+    @property
+    def of_features(self):
+        return self.one, self.other
+
+    def read(self, graph):
+        seen = {n: graph.feature(getattr(self, n)) for n in ("one", "other")}
+        own = {n: graph.own(plait.LinearHead, n, size=8)(f.tokens, f.mask) for n, f in seen.items()}
+        return {**own, **{f"{n} there": f.present for n, f in seen.items()}}
+
+    def losses(self, seen):
+        lengths = [keras.ops.norm(seen[n], axis=-1) for n in ("one", "other")]
+        there = keras.ops.logical_and(seen["one there"], seen["other there"])
+        return keras.ops.square(lengths[0] - lengths[1]), there
+
+
+@backends
+def test_one_of_the_users_own_is_a_small_class(tmp_path):
+    made = trained(declared(SameSize("age", "size")))
+    assert made.history[0].logs["signal_loss"] > 0
+    made.predictor.save(tmp_path / "m.plait")
+    # Nothing of it is in the file, so that nobody needs the class to load it.
+    plait.Predictor.load(tmp_path / "m.plait")
+    layer = made.model.get_layer("signal__losses")
+    with keras.saving.custom_object_scope({"SameSize": SameSize}):
+        assert RowLosses.from_config(layer.get_config()).objective == layer.objective
+
+
+@pytest.mark.parametrize(
+    ("objective", "match"),
+    [
+        (Align("age", "sized"), "'signal' is of the feature 'sized', which is not declared. Did"),
+        (Consistency("deal", "sould"), "'signal' is of the task 'sould', which is not declared"),
+        (Distill("pricey", column="taught"), "Did you mean 'price'"),
+    ],
+)
+def test_an_objective_of_what_is_not_there(objective, match):
+    with pytest.raises(ConfigError, match=match):
+        check_names(
+            tiny.features(),
+            {"sold": Binary(), "deal": Multiclass(), "price": Regression()},
+            objectives={"signal": objective},
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("age", "both a feature and an obj"),
+        ("sold", "both a task and an obj"),
+        ("a/b", "with a '/'"),
+    ],
+)
+def test_a_name_that_no_objective_can_have(name, match):
+    with pytest.raises(ConfigError, match=match):
+        check_names(tiny.features(), {"sold": Binary()}, objectives={name: Align("age", "size")})
+
+
+@pytest.mark.parametrize(
+    ("objective", "match"),
+    [
+        (lambda: Align("a", "a"), "'a' twice"),
+        (lambda: Align("a", "b", temperature=0.0), "temperature is above 0"),
+        (lambda: Align("a", "b", width=0), "width is a whole number"),
+        (lambda: Consistency("a", "a"), "'a' twice"),
+        (lambda: Consistency("a", "b", rule="same"), "rule is 'counts', 'equal' or a mapping"),
+        (lambda: Distill("a"), "one teacher"),
+        (lambda: Distill("a", teacher="t", column="c"), "one teacher"),
+        (lambda: Distill("a", column="c", temperature=-1.0), "temperature is above 0"),
+    ],
+)
+def test_arguments_that_cannot_be(objective, match):
+    with pytest.raises(ConfigError, match=match):
+        objective()
+
+
+@pytest.mark.parametrize(
+    ("objective", "match"),
+    [
+        (Consistency("deal", "price"), "are Multiclass and Regression. Two answers"),
+        (Consistency("deal", "sold", rule={"goood": "yes"}), "no such class. Did you mean 'good'"),
+        (Consistency("deal", "sold", rule={"good": "yess"}), "no such class. Did you mean 'yes'"),
+        (Consistency("deal", "sold", rule="equal"), "the rule says 'bad', and 'sold' has no such"),
+    ],
+)
+def test_a_rule_that_does_not_fit_the_tasks(objective, match):
+    with pytest.raises(ConfigError, match=rf"Objective 'signal': Consistency: .*{match}") as error:
+        declared(objective)
+    assert error.value.at[:3] == ("objectives", "signal", "Consistency")
+
+
+def test_a_column_alone_is_told_from_nothing():
+    with pytest.raises(ConfigError, match="'age' is the only feature"):
+        declared(Reconstruct("age"), features={"age": plait.Number()})
+
+
+def test_a_text_is_not_reconstructed():
+    features = {"id": plait.Text(), "age": plait.Number()}
+    with pytest.raises(ConfigError, match=r"'id' is a Text, and what can be told .* a Number or a"):
+        declared(Reconstruct("id"), features=features)
+
+
+def test_labels_in_any_number_agree_with_nothing():
+    table = Table.read({"tags": [["a"], ["b"]], "kind": ["x", "y"]})
+    tasks = {"tags": Multilabel(), "kind": Multiclass()}
+    tasks = {n: t.fit(table.column(n)) for n, t in tasks.items()}
+    with pytest.raises(ConfigError, match="are Multilabel and Multiclass"):
+        Consistency("tags", "kind").fit(table, {}, tasks)
