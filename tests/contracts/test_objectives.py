@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.unit.inference import tiny
 from tests.unit.objectives.rows import Poisoned, batches_of, columns, declared, trained
-from tests.unit.training.test_train import THREE_STEPS, bits
+from tests.unit.training.test_train import bits
 
 from plait import objectives
 from plait._names import from_plain, to_plain
@@ -75,13 +75,8 @@ def loss_on(declaration, indices, size):
     y = np.pad(found.values[indices], pad + [(0, 0)] * (found.values.ndim - 1))
     weights = np.pad(found.labelled[indices].astype("float32"), pad)
     nothing = np.zeros(size, "float32")
-    given = {
-        n: (t.targets(Table.read(columns()).column(n)).values, nothing)
-        for n, t in declaration.tasks.items()
-    }
-    given = {n: (np.zeros((size, *v.shape[1:]), v.dtype), w) for n, (v, w) in given.items()}
+    given = {name: (np.zeros(size, "int32"), nothing) for name in declaration.tasks}
     given["signal"] = (y, weights)
-    # In training mode no mask of a gradient is left out; dropout is of no account in one forward.
     predictions = model(x, training=False)
     losses = model.objective.losses(predictions, given)
     place = model.objective.tasks.index("signal")
@@ -162,7 +157,3 @@ def test_a_weight_or_a_fade_that_cannot_be_is_refused(case):
         replace(case, weight=-1.0)
     with pytest.raises(ConfigError, match="two shares of the run"):
         replace(case, fade=(0.9, 0.1))
-
-
-def test_steps_are_those_of_the_battery():
-    assert THREE_STEPS.batch_size == 16

@@ -21,6 +21,7 @@ def blocks_of(page):
     ("page", "count"),
     [
         ("README.md", 3),
+        ("docs/auxiliary.md", 1),
         ("docs/balancing.md", 4),
         ("docs/ordered_and_counted.md", 1),
         ("docs/vectors_dates_sets.md", 1),
