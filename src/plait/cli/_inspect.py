@@ -13,6 +13,7 @@ from plait.cli._notation import notation
 from plait.errors import PlaitError
 from plait.features import BrokenCell, Encoded, Feature
 from plait.learner import Learner
+from plait.objectives import fit_objectives
 from plait.table import Column, Table, leaks
 from plait.tasks import Task
 from plait.training import Training, counted_rows, sampling_note
@@ -76,6 +77,11 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
     # A graph with a part left out would say what is not so of the whole.
     if len(fitted) == len(features) and len(taught) == len(tasks):
         report.attempt(lambda: learner.declared(fitted, taught).forms())
+        signals = report.attempt(fit_objectives, learner.objectives, train, fitted, taught) or {}
+        for objective in signals.values():
+            # A teacher would have to answer every row first.
+            if objective.teaching is None:
+                report.attempt(objective.targets, train, taught, None)
         times = report.attempt((learner.training or Training()).times, train, taught)
         if times is not None:
             report.lines.append(sampling_note(times))
