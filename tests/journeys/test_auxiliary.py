@@ -100,9 +100,8 @@ def test_a_teacher_lies_beside_the_config(shop, plait, tmp_path):
     alone = ("--without", "agree", "--without", "near", "--without", "price")
     teacher = shop.folder / "teacher"
     assert plait("fit", shop.config, "--run", teacher, "--quiet", *alone).code == 0
-    shop.configure(
-        "{Reconstruct: {feature: age, weight: 0.5}}", "{Distill: {task: sold, teacher: teacher}}"
-    )
+    was = "{Reconstruct: {feature: age, weight: 0.5}}"
+    shop.configure(was, "{Distill: {task: sold, teacher: teacher}}")
     said = plait("fit", shop.config, "--run", tmp_path / "run", "--quiet")
     assert said.code == 0, said.err
     history = pq.read_table(tmp_path / "run" / "history.parquet").to_pydict()

@@ -9,7 +9,7 @@ from plait.inference._connect import Precision, connect
 from plait.inference._declaration import Declaration
 from plait.inference._initial_values import make_variables
 from plait.inference._layers import AbsentToken, Blank
-from plait.inference._parts import FUSION, HEADS, names_of, parts_of
+from plait.inference._parts import FUSION, HEADS, OBJECTIVES, names_of, parts_of
 from plait.inference._predictor import Answers, Predictor
 from plait.inference._relations import leaving
 from plait.inference._scoring import Scores, gains, mean_gain, mean_scores, row_weights, score
@@ -19,6 +19,7 @@ __all__ = [
     "FORMAT",
     "FUSION",
     "HEADS",
+    "OBJECTIVES",
     "AbsentToken",
     "Answers",
     "Archive",

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from plait.features import Feature
-from plait.inference._parts import part_of
+from plait.inference._parts import OBJECTIVES, part_of
 from plait.inference._stages import Stages
 from plait.inference._strands import LayerNames
 from plait.objectives import FeatureTokens, Graph
@@ -54,4 +54,4 @@ class ObjectiveGraph(Graph):
     def own(self, layer: type[keras.layers.Layer], name: str, **arguments: Any) -> Any:
         policy = {} if self.stages.policy is None else {"dtype": self.stages.policy}
         named = self.names(f"{self.name}__{name}")
-        return part_of(layer(**arguments, **policy, name=named), self.name)
+        return part_of(layer(**arguments, **policy, name=named), self.name, OBJECTIVES)

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import keras
 
-FUSION, TRUNK, HEADS = "fusion", "trunk", "heads"
+FUSION, TRUNK, HEADS, OBJECTIVES = "fusion", "trunk", "heads", "objectives"
 
 Layer = TypeVar("Layer", bound=keras.layers.Layer)
 
@@ -25,7 +25,8 @@ def parts_of(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
     """The layers of each part of a model that `connect` made.
 
     A feature's name is that of its encoder and its absent token, a task's that of its head and what
-    else it has for itself; `heads` are those of all tasks, `trunk` what they share after `fusion`.
+    else it has for itself; `heads` are those of all tasks, `trunk` what they share after `fusion`,
+    `objectives` what objectives have for themselves, each by its own name, too.
     """
     parts: dict[str, list[keras.layers.Layer]] = {}
     for layer in model.layers:

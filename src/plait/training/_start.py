@@ -11,7 +11,7 @@ import numpy as np
 from plait._names import to_plain
 from plait.errors import ConfigError, DataError
 from plait.features import Feature, fit_features
-from plait.inference import FUSION, HEADS, Declaration, Predictor, names_of, weights_of
+from plait.inference import FUSION, HEADS, OBJECTIVES, Declaration, Predictor, names_of, weights_of
 from plait.table import Column, Table
 from plait.tasks import Task
 
@@ -131,7 +131,7 @@ class Start:
                 names = names_of(layer)
                 # With the same weights, too, another setting or precision gives other answers.
                 other = layer.name in new or (names and not _set_alike(layer, was.get(layer.name)))
-                if other and HEADS not in names:
+                if other and not {HEADS, OBJECTIVES} & set(names):
                     raise ConfigError(
                         f"Training: freeze names '{START}', so that old tasks answer as before, "
                         f"but '{layer.name}' is not what it was in {self.path}. Keep features, "
