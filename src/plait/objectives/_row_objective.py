@@ -104,9 +104,7 @@ class RowLosses(keras.layers.Layer):
         # It is to compare what it is given, and no rounding of it.
         super().__init__(**{**kwargs, "dtype": "float32", "autocast": False})
         if isinstance(objective, Mapping):
-            custom = keras.saving.get_custom_objects()
-            declared = from_plain(objective["declared"], plait.objectives, custom)
-            objective = declared.with_state(objective["state"])
+            objective = _declared(objective["declared"]).with_state(objective["state"])
         self.objective = objective
 
     def call(self, seen: dict[str, Any]) -> Any:
@@ -121,6 +119,13 @@ class RowLosses(keras.layers.Layer):
             "state": to_plain(self.objective.learnt),
         }
         return {**super().get_config(), "objective": plain}
+
+
+def _declared(plain: Any) -> Any:
+    """An objective of plait's, or of a class that Keras was told of."""
+    name = plain if isinstance(plain, str) else next(iter(plain))
+    known = keras.saving.get_registered_object(name)
+    return from_plain(plain, plait.objectives, {} if known is None else {name: known})
 
 
 @keras.saving.register_keras_serializable(package="plait")
