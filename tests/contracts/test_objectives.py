@@ -29,7 +29,7 @@ CASES = {
     ],
     "Distill": [
         objectives.Distill("sold", column="taught"),
-        objectives.Distill("price", column="size"),
+        objectives.Distill("price", column="price"),
     ],
     "Reconstruct": [objectives.Reconstruct("age"), objectives.Reconstruct("kind")],
 }
@@ -92,8 +92,7 @@ def test_padded_rows_change_nothing_and_the_loss_is_of_order_1(case):
     plain, padded = loss_on(declaration, rows, 20), loss_on(declaration, rows, 26)
     np.testing.assert_allclose(plain, padded, rtol=1e-5)
     assert 0 < plain[1] <= 20
-    # A number that is taught may be far from the trivial answer.
-    assert 0 < plain[0] < 10
+    assert 0 < plain[0] < 5
 
 
 @pytest.mark.backends
