@@ -29,8 +29,9 @@ class Distill(Objective):
 
     With z the task's logits, p the teacher's probabilities and T the temperature: T² times the
     Kullback-Leibler divergence of softmax(z / T) from p^(1/T), normalised, divided by the entropy
-    of the training labels, as the task's own loss is. Of a number it is the squared error on the
-    task's scale. Rows for which the teacher says nothing do not count; rows without labels do.
+    of the training labels, as the task's own loss is. Of a number it is, on the
+    task's scale, the squared error within one standard deviation, and the absolute one beyond. Rows
+    for which the teacher says nothing do not count; rows without labels do.
 
     Args:
         task: the task that learns.
@@ -178,7 +179,8 @@ class SoftTargets(keras.losses.Loss):
         z = ops.cast(y_pred, "float32")
         p = ops.reshape(ops.cast(y_true, "float32"), ops.shape(z))
         if self.gives == "number":
-            return ops.square(z - p)[:, 0] / self.trivial
+            error = ops.absolute(z - p)[:, 0]
+            return ops.where(error <= 1, ops.square(error) / 2, error - 0.5) / self.trivial
         both = self.gives == "yes or no"
         if both:
             p, z = ops.stack([1 - p, p], axis=-1), ops.stack([ops.zeros_like(z), z], axis=-1)

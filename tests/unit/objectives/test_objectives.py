@@ -125,7 +125,7 @@ def test_soft_targets_by_hand():
         agrees = SoftTargets("yes or no", one).call(tensor([[0.8]]), said)
         np.testing.assert_allclose(numpy(agrees)[0], [0], atol=1e-6)
     number = SoftTargets("number", trivial=2.0).call(tensor([1.0]), tensor([[3.0]]))
-    np.testing.assert_allclose(numpy(number)[0], [2.0])
+    np.testing.assert_allclose(numpy(number)[0], [1.5 / 2])
 
 
 def test_a_teachers_probabilities_are_read_by_class():
