@@ -1,8 +1,8 @@
 """Does an auxiliary task help? Reviews of clothes of which few say whether the item is recommended.
 
-    python bench/auxiliary.py --data DIR            # about 15 minutes on two cores
-    python bench/auxiliary.py --data DIR --quick    # few rows and epochs, under a minute
-    python bench/auxiliary.py --report --out bench/auxiliary.jsonl    # the table of docs/usefulness.md
+    python bench/auxiliary.py --data DIR            # six cases of five seeds each
+    python bench/auxiliary.py --data DIR --quick    # few rows and epochs, one seed
+    python bench/auxiliary.py --report              # the table of the runs so far
 
 It goes on where it stopped. DIR holds `reviews.csv.gz` (womens_clothing). Of its training rows 4,000
 are drawn, and of these 300 keep the label of the main task; all keep those of the others. The 600
