@@ -152,16 +152,18 @@ def _learner_arguments(source: Source, own: Mapping[str, Any], folder: Path) -> 
 
 def _beside(arguments: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     """The arguments, where other runs, to begin with or to learn from, lie relative to a folder."""
-    arguments = dict(arguments)
-    training = arguments.get("training")
+    built = dict(arguments)
+    training = built.get("training")
     if training is not None and training.start is not None:
-        arguments["training"] = replace(training, start=str(folder / training.start))
-    objectives = arguments.get("objectives") or {}
-    for name, objective in objectives.items():
-        if objective.teaching is not None:
-            taught = replace(objective, teacher=str(folder / objective.teaching))
-            objectives = {**objectives, name: taught}
-    return {**arguments, "objectives": objectives} if objectives else arguments
+        built["training"] = replace(training, start=str(folder / training.start))
+    if built.get("objectives"):
+        built["objectives"] = {
+            name: objective
+            if objective.teaching is None
+            else replace(objective, teacher=str(folder / objective.teaching))
+            for name, objective in built["objectives"].items()
+        }
+    return built
 
 
 def _data_sources(source: Source, folder: Path) -> DataSources:

@@ -45,9 +45,7 @@ class Stages:
             What `Sharing` gave; and the fused tokens and their mask.
         """
         if reads not in self._shared:
-            size = next(iter(self.strands.values())).read["present"]
-            if reads:
-                size = self.strands[reads[0]].read["present"]
+            size = self.strands[reads[0]].read["present"]
             seen = {
                 name: strand.read if name in reads else strand.unread(size)
                 for name, strand in self.strands.items()
@@ -79,7 +77,7 @@ class Stages:
         own = common if branch is None else branch(common, tokens, mask)
         head_name, after_name = self.names[name]
         if task.after:
-            gives = [self.tasks[other].gives for other in task.after]
+            gives = [kind for other in task.after if (kind := self.tasks[other].gives)]
             after = self._layer(name, "after", lambda: AfterAnswers(gives, name=after_name))
             own = after(own, [keras.ops.stop_gradient(answered[other]) for other in task.after])
         head = self._layer(name, "head", lambda: copy_of(task.head(), head_name, self.policy))

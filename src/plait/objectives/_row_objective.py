@@ -103,9 +103,11 @@ class RowLosses(keras.layers.Layer):
     def __init__(self, objective: RowObjective | Mapping[str, Any], **kwargs: Any) -> None:
         # It is to compare what it is given, and no rounding of it.
         super().__init__(**{**kwargs, "dtype": "float32", "autocast": False})
-        if isinstance(objective, Mapping):
-            objective = _declared(objective["declared"]).with_state(objective["state"])
-        self.objective = objective
+        self.objective: RowObjective = (
+            _declared(objective["declared"]).with_state(objective["state"])
+            if isinstance(objective, Mapping)
+            else objective
+        )
 
     def call(self, seen: dict[str, Any]) -> Any:
         losses, counts = self.objective.losses(seen)
