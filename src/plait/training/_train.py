@@ -162,7 +162,7 @@ def built(
     parts = {}
     if start is not None:
         parts[START] = start.give(model, declaration, whole=START in settings.freeze)
-    learnt = {**declaration.tasks, **declaration.objectives}
+    learnt: dict[str, Task | Objective] = {**declaration.tasks, **declaration.objectives}
     if balancing is None and len(learnt) > 1:
         balancing = Equal()
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
