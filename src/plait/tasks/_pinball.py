@@ -51,5 +51,5 @@ def pinball(errors: Any, levels: Sequence[float], ops: Any = ops) -> Any:
         levels: of the quantiles.
         ops: `keras.ops`, or NumPy.
     """
-    level = np.array(levels, "float64" if ops is np else "float32")
+    level = np.array(levels) if ops is np else ops.convert_to_tensor(levels, dtype="float32")
     return ops.mean(ops.maximum(level * errors, (level - 1) * errors), axis=-1)
