@@ -14,9 +14,9 @@ COLOURS = {"red": (220, 40, 40), "blue": (40, 40, 220)}
 
 
 def table_of(rows, seed):
-    """One to three squares on a grey ground, and how many there are."""
+    """One to three squares on a grey ground."""
     draw = np.random.default_rng(seed)
-    cells = {"photo": [], "squares": [], "count": []}
+    cells = {"photo": [], "squares": []}
     for _ in range(rows):
         pixels = draw.integers(90, 130, (32, 48, 3)).astype("uint8")
         boxes = []
@@ -30,15 +30,13 @@ def table_of(rows, seed):
         Pillow.fromarray(pixels).save(file, "PNG")
         cells["photo"].append(file.getvalue())
         cells["squares"].append(json.dumps(boxes))
-        cells["count"].append(float(len(boxes)))
     return cells
 
 
 def test_squares_are_found_and_a_saved_model_finds_the_same(tmp_path):
     learner = plait.Learner(
         features={"photo": plait.Image()},
-        tasks={"squares": plait.Boxes(of="photo"), "count": plait.Regression()},
-        balancing=plait.PCGrad(),
+        tasks={"squares": plait.Boxes(of="photo")},
         training=plait.Training(epochs=15, batch_size=8, learning_rate=2e-3),
         width=32,
     )
