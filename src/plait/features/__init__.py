@@ -6,7 +6,8 @@ from plait.features._category_set import CategorySet
 from plait.features._date import Date
 from plait.features._feature import ArraySpec, BrokenCell, Encoded, Feature
 from plait.features._image import Image
-from plait.features._media import UnreadableError
+from plait.features._mask import mask_pixels
+from plait.features._media import MediaCells, MediaReader, UnreadableError
 from plait.features._media_feature import MediaFeature, Medium
 from plait.features._number import Number
 from plait.features._placement import Placement
@@ -24,7 +25,9 @@ __all__ = [
     "Encoded",
     "Feature",
     "Image",
+    "MediaCells",
     "MediaFeature",
+    "MediaReader",
     "Medium",
     "Number",
     "Placement",
@@ -32,4 +35,5 @@ __all__ = [
     "UnreadableError",
     "Vector",
     "fit_features",
+    "mask_pixels",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 import numpy as np
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from plait.errors import DataError
 from plait.features._cells import empty_column, is_bytes, plain
-from plait.features._feature import BrokenCell, Feature
+from plait.features._feature import BrokenCell, OnError
 from plait.table import Column, address_below, is_address, read_bytes, without_passwords
 
 Decoded = TypeVar("Decoded")
@@ -40,12 +40,24 @@ class UnreadableError(Exception):
         super().__init__(reason)
 
 
+class MediaReader(Protocol):
+    """Whose column holds media: a feature, or a task whose labels are files."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Strings that mean an empty cell."""
+
+    @property
+    def on_error(self) -> OnError | None:
+        """What becomes of a cell that cannot be read; None is an error, and no choice."""
+
+
 @dataclass(frozen=True)
 class MediaCells:
     """The media of one column.
 
     Args:
-        feature: whose column it is, for its kind, `missing` and `on_error`.
+        feature: whose column it is, for its kind, `missing` and `on_error`; a task it may be, too.
         column: paths or bytes.
         noun: what a cell holds, for messages.
 
@@ -53,7 +65,7 @@ class MediaCells:
         DataError: a column that holds neither paths nor bytes.
     """
 
-    feature: Feature
+    feature: MediaReader
     column: Column
     noun: str
 
@@ -91,10 +103,9 @@ class MediaCells:
                 yield row, decode(_not_empty(data), row)
             except UnreadableError as error:
                 reason = f"{_shown(cell)} {error}"
-                if self.feature.on_error == "raise":
+                if self.feature.on_error != "absent":
                     raise DataError(
-                        f"{self.column.where(row)}: {reason}. Mend or empty the cell, or declare "
-                        f'{self._name}(on_error="absent").'
+                        f"{self.column.where(row)}: {reason}. Mend or empty the cell{self._way_out}."
                     ) from error
                 where = self.column
                 yield row, BrokenCell(int(where.rows[row]), where.source, where.name, reason)
@@ -143,6 +154,11 @@ class MediaCells:
     @property
     def _name(self) -> str:
         return type(self.feature).__name__
+
+    @property
+    def _way_out(self) -> str:
+        choice = self.feature.on_error is not None
+        return f', or declare {self._name}(on_error="absent")' if choice else ""
 
     @cached_property
     def _root(self) -> str:

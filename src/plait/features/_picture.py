@@ -29,7 +29,7 @@ _NOTES = re.compile(rb"\xff+[\xe0-\xef\xfe]", re.DOTALL)
 _EXIF = b"Exif\0\0"
 _FOUR = ("CMYK", "YCCK")
 _KINDS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
-_MALFORMED = (
+MALFORMED = (
     OSError,
     SyntaxError,
     ValueError,
@@ -82,12 +82,12 @@ class Picture(NamedTuple):
         """
         header = _jpeg_header(data) if data.startswith(_JPEG) else None
         if header is None:
-            image, colours = _opened(data), ""
+            image, colours = opened(data), ""
             width, height = image.size
             orientation = _orientation(image)
         else:
             image, (height, width, colours) = None, header
-            orientation = _orientation(_opened(data)) if _may_be_turned(data) else 1
+            orientation = _orientation(opened(data)) if _may_be_turned(data) else 1
         if orientation >= 5:
             height, width = width, height
         if height * width > MOST_PIXELS:
@@ -152,7 +152,7 @@ class Picture(NamedTuple):
             # overlooks them, and still tells a file that is cut short.
             if "extraneous bytes" not in str(error):
                 raise UnreadableError(f"is a corrupt JPEG: {error}") from error
-            return _array(_loaded(_opened(self.data)).convert("L" if grey else "RGB"))
+            return _array(_loaded(opened(self.data)).convert("L" if grey else "RGB"))
         if kind != "CMYK":
             return pixels if into is None else into
         return _array(_of_four(pixels).convert("L" if grey else "RGB"))
@@ -204,11 +204,11 @@ def _loaded(image: Image.Image) -> Image.Image:
     try:
         image.load()
         return _flat(image)
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise UnreadableError(f"is a corrupt picture: {error}") from error
 
 
-def _opened(data: bytes) -> Image.Image:
+def opened(data: bytes) -> Image.Image:
     """The header of a picture of one of the known kinds.
 
     Pillow's own `open` refuses by a limit of its own, without saying the size, and tries readers
@@ -225,7 +225,7 @@ def _opened(data: bytes) -> Image.Image:
         try:
             with _quiet():
                 return read(io.BytesIO(data), "")
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise UnreadableError(f"is a corrupt {kind} picture: {error}") from error
     raise UnreadableError(f"is no picture of a known kind ({', '.join(_KINDS)})")
 
@@ -242,7 +242,7 @@ def _orientation(image: Image.Image) -> int:
     try:
         with _quiet():
             return int(image.getexif().get(_ORIENTATION, 1))
-    except _MALFORMED:
+    except MALFORMED:
         # The pixels may be sound where the notes beside them are not.
         return 1
 
