@@ -34,6 +34,7 @@ class ImageConv(Encoder):
         channels: of each stage; by the picture's size, out of 32, 64, 128 and 192, if None.
         blocks: residual blocks in each stage.
         dropout: in the blocks and on the tokens.
+        stride: of the first convolution, in pixels; by the picture's size if None.
 
     Call arguments:
         values: `(batch, height, width, channels)` float.
@@ -54,16 +55,20 @@ class ImageConv(Encoder):
         channels: Sequence[int] | None = None,
         blocks: int = 1,
         dropout: float = 0.1,
+        stride: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(width, **kwargs)
         if channels is not None:
             demand_channels("ImageConv", channels)
+        if stride is not None:
+            demand_whole("ImageConv", least=2, stride=stride)
         demand_whole("ImageConv", least=0, blocks=blocks)
         demand_share("ImageConv", dropout=dropout)
         self.channels = None if channels is None else tuple(channels)
         self.blocks = blocks
         self.dropout = dropout
+        self.stride = stride
 
     @property
     def least_weights(self) -> int:
@@ -71,7 +76,7 @@ class ImageConv(Encoder):
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         _, height, width, _ = values_shape
-        step = 2 if min(height, width) <= _FINE_SIDE else 4
+        step = self.stride or (2 if min(height, width) <= _FINE_SIDE else 4)
         channels = self.channels or _stages(min(height, width), step)
         shape = tuple(values_shape)
         self.steps, self.stages = [], []
@@ -133,6 +138,7 @@ class ImageConv(Encoder):
             "channels": self.channels,
             "blocks": self.blocks,
             "dropout": self.dropout,
+            "stride": self.stride,
         }
 
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from plait.encoders import ImageConv
 from plait.encoders._smooth_start import SmoothHeNormal
+from plait.errors import ConfigError
 
 
 def tokens_of(layer, values, **arguments):
@@ -30,6 +31,14 @@ def test_maps_go_from_coarse_to_fine():
     given = ImageConv(8, channels=(3, 4, 5))(keras.Input((20, 12, 1)))
     shapes = [tuple(m.shape[1:]) for m in given["maps"]]
     assert shapes == [(3, 2, 5), (5, 3, 4), (10, 6, 3)]
+
+
+def test_the_stride_says_how_fine_the_finest_map_is():
+    for stride, side in ((2, 24), (3, 16), (4, 12)):
+        given = ImageConv(8, channels=(3, 4), stride=stride)(keras.Input((48, 48, 3)))
+        assert given["maps"][-1].shape[1:3] == (side, side)
+    with pytest.raises(ConfigError, match=r"stride .* 2 or more. Received: 1"):
+        ImageConv(8, stride=1)
 
 
 @pytest.mark.backends
