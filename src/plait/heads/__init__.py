@@ -8,3 +8,6 @@ from plait.heads._sightings import Sightings
 from plait.heads._strongest_boxes import StrongestBoxes
 
 __all__ = ["BoxesHead", "Head", "LinearHead", "OrderedHead", "Sightings", "StrongestBoxes"]
+from plait.heads._unet_head import UNetHead
+
+__all__ = ["Head", "LinearHead", "UNetHead"]
