@@ -4,7 +4,7 @@ import abc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import keras
 import numpy as np
@@ -15,7 +15,23 @@ from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.heads import Head
 from plait.table import Column, Table
-from plait.tasks._ones import Ones
+
+
+class Rows(Protocol):
+    """What is indexed by rows like an array, by several threads at once, and made when asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(rows, *answer)`."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the arrays."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray:
+        """`(asked, *answer)` of indices or flags `(asked,)`; `answer` of one index."""
 
 Gives = Literal["classes", "yes or no", "number"]
 """One of several classes, each of some answers alone, or a standardised number."""
@@ -32,7 +48,7 @@ class Targets:
         unseen: how many labels were left out because no training row has their class.
     """
 
-    values: np.ndarray | Ones
+    values: np.ndarray | Rows
     labelled: np.ndarray
     unseen: int = 0
 
