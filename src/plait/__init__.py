@@ -55,6 +55,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "plait.fusion": ("Fusion", "Concat", "Mean", "Weighted", "Sum", "Max"),
     "plait.sharing": ("Sharing", "HardSharing"),
     "plait.heads": ("Head", "LinearHead", "BoxesHead", "StrongestBoxes", "OrderedHead"),
+    "plait.heads": ("Head", "LinearHead", "UNetHead"),
     "plait.balancing": (
         "Balancer",
         "LossWeighting",
@@ -128,6 +129,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Reconstruct",
         "Align",
         "Distill",
+        "Segmentation",
     ),
     "plait.model": ("MultiTaskModel", "ModalityDropout"),
     "plait.trackers": ("Tracker", "TensorBoard", "MLflow", "WandB"),

@@ -17,6 +17,9 @@ from plait.errors import DataError, PlaitError
 from plait.features import Image, fit_features
 from plait.heads import Sightings
 from plait.table import Column, Table
+from plait.features import Image, fit_features, mask_pixels
+from plait.table import Column, Table
+from plait.tasks._mask_classes import MaskClasses
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,21 @@ RECORDS = [
     None if cell is None else [dict(zip(SIDES, box, strict=True)) for box in cell]
     for cell in THINGS
 ]
+def pictures(cells):
+    """No picture, so that a mask has the size that it has."""
+    return {"photo": pa.array([None] * len(cells), pa.binary())}
+
+
+def png(pixels):
+    return MaskClasses(("a", "b", "c"), (0, 1, 2)).png(np.array(pixels, "uint8"))
+
+
+BLACK = b"P6 2 2 255 " + bytes(12)
+FEATURES = fit_features({"photo": Image(size=(2, 3))}, Table.read({"photo": [BLACK]}))
+
+
+LISTS = [["a"], ["b", "a"], None, [], ["c"], ["a", "c"], ["b"], None, ["a"], ["b", "c"]]
+MASKS = [[[0, 0, 0], [0, 0, 0]], [[0, 1, 1], [0, 2, 2]], None, [[2, 1, 0], [2, 2, 1]], None]
 AMOUNTS = [0.0, 3.5, None, 10.0, 1200.0, 7.25, None, 3.5, 80.0, 1.0]
 CASES = {
     "Binary": [
@@ -114,6 +132,15 @@ CASES = {
         Case(tasks.Regression(error="mae", transform="log"), AMOUNTS, -1.0),
         Case(tasks.Regression(transform="quantile"), AMOUNTS, -np.inf),
         Case(tasks.Regression(), ["1", " 2.5 ", None, "-3e1", "", "8"], "n/a"),
+    ],
+    "Segmentation": [
+        Case(tasks.Segmentation(of="photo"), MASKS, None, pictures),
+        Case(
+            tasks.Segmentation(of="photo", classes={"a": 2, "b": 0, "c": 1}, dice=0.0),
+            [None if mask is None else png(mask) for mask in MASKS],
+            None,
+            pictures,
+        ),
     ],
 }
 EVERY = {f"{name} {i}": case for name, cases in CASES.items() for i, case in enumerate(cases)}
@@ -185,6 +212,8 @@ def confident(task, targets):
         answers[:, : found.shape[1], 4] = np.maximum(found[..., 4] - 1, 0)
         answers[:, : found.shape[1], 5] = found[..., 4] > 0
         return answers
+    if isinstance(task, tasks.Segmentation):
+        return 40.0 * np.eye(len(task.learnt["classes"]), dtype="float32")[values]
     if isinstance(task, tasks.Multiclass):
         return 40.0 * np.eye(len(task.learnt["classes"]), dtype="float32")[values]
     if isinstance(task, tasks.Ordinal):
@@ -297,6 +326,7 @@ def test_loss_is_one_value_a_row_and_of_order_1_for_the_trivial_answer(case):
     task = fitted(case)
     targets = targets_of(case, task, column_of(case.cells))
     losses = loss_of(task, targets, new(task, len(case.cells)))
+    losses = loss_of(task, targets, trivial(task, len(case.cells)))
     assert losses.shape == (len(case.cells),)
     assert losses.dtype == np.float32
     assert 0.5 < losses[targets.labelled].mean() < 2
@@ -308,6 +338,7 @@ def test_loss_is_finite_for_extreme_logits_and_zero_for_the_right_ones(case):
     task = fitted(case)
     targets = targets_of(case, task, column_of(case.cells))
     right = learnt(task, targets)
+    right = confident(task, targets)
     assert np.isfinite(loss_of(task, targets, 1e4 * right)).all()
     assert np.isfinite(loss_of(task, targets, -1e4 * right)).all()
     if not getattr(task, "label_smoothing", 0):
@@ -334,6 +365,9 @@ def test_head_gives_the_logits_that_the_loss_takes(case):
     tokens = np.random.default_rng(0).normal(size=(len(case.cells), 1, 4)).astype("float32")
     of = {"of": [np.ones((len(tokens), 8, 10, 4), "float32")]} if case.beside is pictures else {}
     logits = keras.ops.convert_to_numpy(task.head()(tokens, np.ones(tokens.shape[:2], bool), **of))
+    of = {"of": [np.ones((len(tokens), 2, 3, 4), "float32")]} if case.beside is pictures else {}
+    logits = keras.ops.convert_to_numpy(task.head()(tokens, np.ones(tokens.shape[:2], bool), **of))
+    assert logits.shape == confident(task, targets).shape
     assert loss_of(task, targets, logits).shape == (len(case.cells),)
     answers = logits if task.answer_layer() is None else task.answer_layer()(logits)
     assert answers.shape == confident(task, targets).shape
@@ -358,6 +392,9 @@ def test_decode_gives_the_users_labels_back(case):
             np.testing.assert_allclose(found, [box[:4] for box in boxes] or found, atol=1e-5)
             assert [box["label"] for box in answer] == [box[4] for box in boxes]
             assert {box["score"] for box in answer} <= {1.0}
+        elif isinstance(task, tasks.Segmentation):
+            mask = mask_pixels(cell) if isinstance(cell, bytes) else cell
+            np.testing.assert_array_equal(mask_pixels(answer), mask)
         else:
             assert (answer, type(answer)) == (cell, type(cell))
     for values in answers.values():

@@ -10,6 +10,8 @@ from plait.tasks._ordinal import Ordinal
 from plait.tasks._quantiles import Quantiles
 from plait.tasks._regression import Regression
 from plait.tasks._task import Gives, Targets, Task
+from plait.tasks._segmentation import Segmentation
+from plait.tasks._task import Targets, Task
 from plait.tasks._together import fit_tasks
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Ordinal",
     "Quantiles",
     "Regression",
+    "Segmentation",
     "Targets",
     "Task",
     "fit_tasks",

@@ -62,11 +62,7 @@ def labelled_rows(
     Raises:
         DataError: cells of an extension type, on which Arrow computes nothing.
     """
-    if isinstance(column.type, pa.BaseExtensionType):
-        raise DataError(
-            f"Column '{column.name}' of {column.source}: no task reads {column.type}. Write "
-            "it as text or numbers."
-        )
+    demand_plain_type(column)
     column = column.with_values(plain_values(column.values))
     labelled = ~column.is_missing(missing)
     if weights is None:
@@ -83,9 +79,27 @@ def demand_labels(labelled: Labelled) -> None:
         DataError: no row is labelled.
     """
     if not len(labelled.rows):
+        raise no_label(labelled.column)
+
+
+def no_label(column: Column) -> DataError:
+    """The error of a column that has nothing to learn from."""
+    return DataError(
+        f"Column '{column.name}' of {column.source} has no label in any training row. Split so that "
+        "labelled rows train, or leave the task out."
+    )
+
+
+def demand_plain_type(column: Column) -> None:
+    """Refuses cells on which Arrow computes nothing.
+
+    Raises:
+        DataError: cells of an extension type.
+    """
+    if isinstance(column.type, pa.BaseExtensionType):
         raise DataError(
-            f"Column '{labelled.column.name}' of {labelled.column.source} has no label in any "
-            "training row. Split so that labelled rows train, or leave the task out."
+            f"Column '{column.name}' of {column.source}: no task reads {column.type}. Write "
+            "it as text or numbers."
         )
 
 
