@@ -15,7 +15,7 @@ from plait.features import BrokenCell, Encoded, Feature
 from plait.learner import Learner
 from plait.objectives import fit_objectives
 from plait.table import Column, Table, leaks
-from plait.tasks import Task
+from plait.tasks import DenseTask, Targets, Task
 from plait.training import Training, counted_rows, sampling_note
 
 SAMPLE = 200
@@ -67,12 +67,14 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
     sizes = ", ".join(f"{part} {len(table)}" for part, table in parts.items())
     report.lines.append(f"rows: {sizes}")
     features = {
-        name: _inspect_feature(report, name, feature, parts, learner.width, every)
-        for name, feature in learner.features.items()
+        name: _inspect_feature(report, name, learner, parts, every) for name in learner.features
     }
-    tasks = {name: _inspect_task(report, name, task, parts) for name, task in learner.tasks.items()}
-    train = parts["train"]
     fitted = {name: feature for name, feature in features.items() if feature is not None}
+    tasks = {
+        name: _inspect_task(report, name, task, parts, fitted, every)
+        for name, task in learner.tasks.items()
+    }
+    train = parts["train"]
     taught = {name: task for name, task in tasks.items() if task is not None}
     # A graph with a part left out would say what is not so of the whole.
     if len(fitted) == len(features) and len(taught) == len(tasks):
@@ -106,11 +108,11 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
 def _inspect_feature(
     report: Report,
     name: str,
-    feature: Feature,
+    learner: Learner,
     parts: Mapping[str, Table],
-    width: int,
     every: bool,
 ) -> Feature | None:
+    feature = learner.features[name]
     where = feature.column or name
     columns = {
         part: column
@@ -126,7 +128,7 @@ def _inspect_feature(
         return None
     empty = {part: column.is_missing(feature.missing) for part, column in columns.items()}
     gone, total = sum(int(e.sum()) for e in empty.values()), sum(map(len, empty.values()))
-    encoder = feature.encoder or fitted.default_encoder(width)
+    encoder = feature.encoder or fitted.default_encoder(learner.width)
     report.lines.append(
         f"feature {name}: {type(feature).__name__}, {gone} of {total} cells empty, "
         f"encoder {notation(encoder)}"
@@ -150,7 +152,7 @@ def _encoded(
     if not len(there):
         return None
     if fitted.lazy and not every and len(there) > SAMPLE:
-        there = there[np.linspace(0, len(there) - 1, SAMPLE).astype(int)]
+        there = _some(there)
         report.lines.append(
             f"  {SAMPLE} of its cells in {column.source} were opened; --all opens each"
         )
@@ -203,19 +205,30 @@ def _broken(cell: BrokenCell) -> str:
     return f"column '{cell.column}', row {cell.row} of {cell.source}: {cell.reason}"
 
 
-def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Table]) -> Task | None:
+def _inspect_task(
+    report: Report,
+    name: str,
+    task: Task,
+    parts: Mapping[str, Table],
+    features: Mapping[str, Feature],
+    every: bool,
+) -> Task | None:
+    if isinstance(task, DenseTask) and task.of not in features:
+        return None  # What is wrong with its feature is told already.
     where = task.column or name
     columns = {part: table.column(where) for part, table in parts.items() if where in table}
     if "train" not in columns:
         report.attempt(parts["train"].column, where)
         return None
-    fitted = report.attempt(task.fit, columns["train"])
+    fitted = report.attempt(task.beside(features, parts["train"]).fit, columns["train"])
     if fitted is None:
         return None
     labelled = {}
     for part, column in columns.items():
-        targets = report.attempt(fitted.targets, column)
+        targets = report.attempt(fitted.beside(features, parts[part]).targets, column)
         if targets is not None:
+            if isinstance(task, DenseTask):
+                _read(report, targets, every)
             labelled[part] = int(targets.labelled.sum())
             if not labelled[part]:
                 report.warnings.append(f"task '{name}': no {part} row has a label.")
@@ -233,10 +246,26 @@ def _inspect_task(report: Report, name: str, task: Task, parts: Mapping[str, Tab
     return fitted
 
 
+def _read(report: Report, targets: Targets, every: bool) -> None:
+    """Masks and the like, which are read when they are asked for; names the first that cannot be."""
+    there = np.flatnonzero(targets.labelled)
+    bad = 0
+    for row in there if every else _some(there):
+        bad += report.attempt(targets.values.__getitem__, int(row)) is None
+        if bad == _MOST_NAMED:
+            return
+
+
+def _some(rows: np.ndarray) -> np.ndarray:
+    """At most `SAMPLE` of the rows, from all over them."""
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)]
+
+
 def _class_counts(column: Column, task: Task) -> str:
     """`yes 12, no 9` of the training rows, the most frequent first; "" for numbers and lists."""
     known = column.values.filter(pa.array(~column.is_missing(task.missing)))
-    if task.quantity or pa.types.is_nested(known.type):
+    dense = isinstance(task, DenseTask)
+    if task.quantity or dense or pa.types.is_nested(known.type):
         return ""
     counts = sorted(
         ((entry["counts"], str(entry["values"])) for entry in pc.value_counts(known).to_pylist()),

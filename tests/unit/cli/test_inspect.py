@@ -1,12 +1,14 @@
+import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image as Pillow
 
 from plait.cli._inspect import inspect
 from plait.encoders import NumberEmbedding
-from plait.features import Category, CategorySet, Number
+from plait.features import Category, CategorySet, Image, Number
 from plait.learner import Learner
 from plait.table import Table
-from plait.tasks import Binary, Count, Multiclass, Regression
+from plait.tasks import Binary, Count, Multiclass, Regression, Segmentation
 
 
 def parts(**spoilt):
@@ -164,3 +166,19 @@ def test_a_word_that_is_declared_missing_is_not_told():
 def test_a_feature_that_always_says_the_same_is_told():
     assert "every training row says 'a'" in report(parts(kind=["a"] * 4)).warnings[0]
     assert not report(parts(kind=["a", None, "a", "a"])).warnings
+
+
+def test_masks_are_read_and_the_bad_ones_named(tmp_path):
+    grey, odd = np.zeros((4, 6), "uint8"), np.full((4, 6), 9, "uint8")
+    grey[:, 3:] = 1
+    for name, pixels in (("good", grey), ("odd", odd), ("small", grey[:2])):
+        Pillow.fromarray(pixels).save(tmp_path / f"{name}.png")
+    (tmp_path / "train.csv").write_text("photo,mask\n" + "good.png,good.png\n" * 3)
+    (tmp_path / "test.csv").write_text("photo,mask\ngood.png,odd.png\ngood.png,small.png\n")
+    tables = {part: Table.read(tmp_path / f"{part}.csv") for part in ("train", "test")}
+    mask = Segmentation(of="photo", classes=("a", "b"))
+    found = inspect(Learner({"photo": Image()}, {"mask": mask}), tables)
+    assert "task mask: Segmentation, labelled: train 3 of 3, test 2 of 2" in found.lines
+    assert len(found.problems) == 2
+    assert "value 9 in row 0, column 0" in found.problems[0]
+    assert "is 6 x 2, and its picture 6 x 4" in found.problems[1]
