@@ -54,8 +54,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "plait.fusion": ("Fusion", "Concat", "Mean", "Weighted", "Sum", "Max"),
     "plait.sharing": ("Sharing", "HardSharing"),
-    "plait.heads": ("Head", "LinearHead", "BoxesHead", "StrongestBoxes", "OrderedHead"),
-    "plait.heads": ("Head", "LinearHead", "UNetHead"),
+    "plait.heads": ("Head", "LinearHead", "BoxesHead", "StrongestBoxes", "OrderedHead", "UNetHead"),
     "plait.balancing": (
         "Balancer",
         "LossWeighting",

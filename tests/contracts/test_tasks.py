@@ -14,10 +14,8 @@ import pytest
 from plait import heads, tasks
 from plait._names import from_plain, to_plain
 from plait.errors import DataError, PlaitError
-from plait.features import Image, fit_features
-from plait.heads import Sightings
-from plait.table import Column, Table
 from plait.features import Image, fit_features, mask_pixels
+from plait.heads import Sightings
 from plait.table import Column, Table
 from plait.tasks._mask_classes import MaskClasses
 
@@ -43,7 +41,17 @@ def pictures(cells):
     return {"photo": pa.array([BLACK] * len(cells), pa.binary())}
 
 
-FEATURES = fit_features({"photo": Image(size=(16, 20))}, Table.read({"photo": [BLACK]}))
+def no_pictures(cells):
+    """So that a mask has the size that it has."""
+    return {"small": pa.array([None] * len(cells), pa.binary())}
+
+
+FEATURES = fit_features(
+    {"photo": Image(size=(16, 20)), "small": Image(size=(2, 3))},
+    Table.read({"photo": [BLACK], "small": [BLACK]}),
+)
+# The feature maps that a head is given.
+MAPS = {pictures: (8, 10), no_pictures: (2, 3)}
 
 
 LISTS = [["a"], ["b", "a"], None, [], ["c"], ["a", "c"], ["b"], None, ["a"], ["b", "c"]]
@@ -53,20 +61,12 @@ RECORDS = [
     None if cell is None else [dict(zip(SIDES, box, strict=True)) for box in cell]
     for cell in THINGS
 ]
-def pictures(cells):
-    """No picture, so that a mask has the size that it has."""
-    return {"photo": pa.array([None] * len(cells), pa.binary())}
 
 
 def png(pixels):
     return MaskClasses(("a", "b", "c"), (0, 1, 2)).png(np.array(pixels, "uint8"))
 
 
-BLACK = b"P6 2 2 255 " + bytes(12)
-FEATURES = fit_features({"photo": Image(size=(2, 3))}, Table.read({"photo": [BLACK]}))
-
-
-LISTS = [["a"], ["b", "a"], None, [], ["c"], ["a", "c"], ["b"], None, ["a"], ["b", "c"]]
 MASKS = [[[0, 0, 0], [0, 0, 0]], [[0, 1, 1], [0, 2, 2]], None, [[2, 1, 0], [2, 2, 1]], None]
 AMOUNTS = [0.0, 3.5, None, 10.0, 1200.0, 7.25, None, 3.5, 80.0, 1.0]
 CASES = {
@@ -134,12 +134,12 @@ CASES = {
         Case(tasks.Regression(), ["1", " 2.5 ", None, "-3e1", "", "8"], "n/a"),
     ],
     "Segmentation": [
-        Case(tasks.Segmentation(of="photo"), MASKS, None, pictures),
+        Case(tasks.Segmentation(of="small"), MASKS, None, no_pictures),
         Case(
-            tasks.Segmentation(of="photo", classes={"a": 2, "b": 0, "c": 1}, dice=0.0),
+            tasks.Segmentation(of="small", classes={"a": 2, "b": 0, "c": 1}, dice=0.0),
             [None if mask is None else png(mask) for mask in MASKS],
             None,
-            pictures,
+            no_pictures,
         ),
     ],
 }
@@ -326,7 +326,6 @@ def test_loss_is_one_value_a_row_and_of_order_1_for_the_trivial_answer(case):
     task = fitted(case)
     targets = targets_of(case, task, column_of(case.cells))
     losses = loss_of(task, targets, new(task, len(case.cells)))
-    losses = loss_of(task, targets, trivial(task, len(case.cells)))
     assert losses.shape == (len(case.cells),)
     assert losses.dtype == np.float32
     assert 0.5 < losses[targets.labelled].mean() < 2
@@ -338,7 +337,6 @@ def test_loss_is_finite_for_extreme_logits_and_zero_for_the_right_ones(case):
     task = fitted(case)
     targets = targets_of(case, task, column_of(case.cells))
     right = learnt(task, targets)
-    right = confident(task, targets)
     assert np.isfinite(loss_of(task, targets, 1e4 * right)).all()
     assert np.isfinite(loss_of(task, targets, -1e4 * right)).all()
     if not getattr(task, "label_smoothing", 0):
@@ -363,9 +361,8 @@ def test_head_gives_the_logits_that_the_loss_takes(case):
     task = fitted(case)
     targets = targets_of(case, task, column_of(case.cells))
     tokens = np.random.default_rng(0).normal(size=(len(case.cells), 1, 4)).astype("float32")
-    of = {"of": [np.ones((len(tokens), 8, 10, 4), "float32")]} if case.beside is pictures else {}
-    logits = keras.ops.convert_to_numpy(task.head()(tokens, np.ones(tokens.shape[:2], bool), **of))
-    of = {"of": [np.ones((len(tokens), 2, 3, 4), "float32")]} if case.beside is pictures else {}
+    size = MAPS.get(case.beside)
+    of = {} if size is None else {"of": [np.ones((len(tokens), *size, 4), "float32")]}
     logits = keras.ops.convert_to_numpy(task.head()(tokens, np.ones(tokens.shape[:2], bool), **of))
     assert logits.shape == confident(task, targets).shape
     assert loss_of(task, targets, logits).shape == (len(case.cells),)

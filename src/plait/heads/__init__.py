@@ -6,8 +6,14 @@ from plait.heads._linear_head import LinearHead
 from plait.heads._ordered_head import OrderedHead
 from plait.heads._sightings import Sightings
 from plait.heads._strongest_boxes import StrongestBoxes
-
-__all__ = ["BoxesHead", "Head", "LinearHead", "OrderedHead", "Sightings", "StrongestBoxes"]
 from plait.heads._unet_head import UNetHead
 
-__all__ = ["Head", "LinearHead", "UNetHead"]
+__all__ = [
+    "BoxesHead",
+    "Head",
+    "LinearHead",
+    "OrderedHead",
+    "Sightings",
+    "StrongestBoxes",
+    "UNetHead",
+]

@@ -33,6 +33,7 @@ class Rows(Protocol):
     def __getitem__(self, rows: Any, /) -> np.ndarray:
         """`(asked, *answer)` of indices or flags `(asked,)`; `answer` of one index."""
 
+
 Gives = Literal["classes", "yes or no", "number"]
 """One of several classes, each of some answers alone, or a standardised number."""
 
