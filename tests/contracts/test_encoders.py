@@ -49,6 +49,13 @@ def ids(rng, shape):
     return rng.integers(2, 9, shape)
 
 
+def spelled(rng, shape):
+    """Ids of words, and behind each those of its characters, some of them padding."""
+    values = rng.integers(2, 9, shape)
+    values[..., -1] *= rng.integers(0, 2, shape[:-1])
+    return values
+
+
 def grams(rng, shape):
     """Ids, and weights of length 1."""
     values = rng.uniform(0.1, 1, shape)
@@ -105,6 +112,29 @@ CASES = {
             vocabulary=9,
             cell="gru",
             embedding_width=5,
+        ),
+    ],
+    "TextWords": [
+        case_of(
+            encoders.TextWords,
+            (7, 5),
+            spelled,
+            "int32",
+            (7, 1, 3, 5, 6),
+            vocabulary=9,
+            characters=9,
+            filters=3,
+        ),
+        case_of(
+            encoders.TextWords,
+            (4, 4),
+            spelled,
+            "int32",
+            (4, 1, 3, 2, 4),
+            vocabulary=9,
+            characters=9,
+            embedding_width=5,
+            window=2,
         ),
     ],
 }

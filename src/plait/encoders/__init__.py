@@ -9,6 +9,7 @@ from plait.encoders._number_embedding import NumberEmbedding
 from plait.encoders._text_bag import TextBag
 from plait.encoders._text_rnn import TextRNN
 from plait.encoders._vector_embedding import VectorEmbedding
+from plait.encoders._text_words import TextWords
 
 __all__ = [
     "AudioConv",
@@ -20,4 +21,5 @@ __all__ = [
     "TextBag",
     "TextRNN",
     "VectorEmbedding",
+    "TextWords",
 ]

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
-import pyarrow as pa
 
 from plait.encoders import Encoder, TextBag
 from plait.errors import ConfigError, DataError
-from plait.features._cells import empty_column, is_bytes, plain
+from plait.features._cells import empty_column, plain
 from plait.features._feature import ArraySpec, Encoded, Feature
+from plait.features._text_cells import Cell, read_cells, words_of
 from plait.features._text_forms import FORMS
-from plait.features._text_pieces import Sizes, plain_text
+from plait.features._text_pieces import Sizes
 from plait.table import Column
 
 # An even pick of the rows: more of them would add time, and few n-grams to the most frequent ones.
@@ -35,9 +35,12 @@ _STEP = 16
 class Text(Feature):
     """A text, as weighted n-grams or as a sequence of tokens, whichever its encoder reads.
 
+    A cell is a text, or a list of its tokens.
+
     For an encoder that reads n-grams (`TextBag`), a row is its known n-grams, the heaviest first,
     each with a weight that grows with how often the row holds it. For one that reads tokens
-    (`TextRNN`), a row is ids in order.
+    (`TextRNN`), a row is ids in order. For one that reads words (`TextWords`), a row is the cell's own
+    tokens in order, what stands between blanks or in its list, each an id and those of its characters.
 
     Where the training rows hold natural text, tokens are words and marks, and n-grams are of one
     and two words, beside n-grams of three to five characters within words if the texts are short. Where
@@ -47,11 +50,12 @@ class Text(Feature):
     An empty cell is absent. A text of which nothing is known is there, with length 0.
 
     Args:
-        lowercase: whether case is ignored; if None, in natural text only.
+        lowercase: whether case is ignored; if None, in natural text only. The characters of a word
+            keep it.
         words: the smallest and largest number of words in an n-gram.
         characters: the same of characters. If one of `words` and `characters` is given, there are
             no n-grams of the other; if none is, they follow from the training rows.
-        max_vocabulary: how many n-grams or tokens are known, those that most training rows hold.
+        max_vocabulary: how many n-grams, tokens or words are known, those that most training rows hold.
         max_tokens: the most n-grams or tokens of one row; the rest is cut: the lightest n-grams,
             the rarer ones among equals, or the last tokens. If the training rows' 99th percentile
             is lower, that is the limit.
@@ -86,10 +90,10 @@ class Text(Feature):
         texts = len(there)
         if texts > _MOST_ROWS_READ:
             there = there[np.linspace(0, texts - 1, _MOST_ROWS_READ).astype("int64")]
-        read, _ = _texts(column.take(there), self.missing)
-        how = self._how(read)
-        read = [plain_text(text, how["lowercase"]) for text in read]
+        cells, _ = read_cells(column.take(there), self.missing)
+        how = self._how(cells)
         form = FORMS[how["reads"]]
+        read = form.plain(cells, how["lowercase"])
         state = form.learn(how, read, self.max_vocabulary)
         if not state["vocabulary"]:
             raise DataError(
@@ -105,33 +109,60 @@ class Text(Feature):
     @property
     def spec(self) -> ArraySpec:
         form = FORMS[self.learnt["reads"]]
-        return ArraySpec((self.learnt["length"], *form.channels), form.dtype, lengths=True)
+        shape = (self.learnt["length"], *form.channels(self.learnt))
+        return ArraySpec(shape, form.dtype, lengths=True)
 
     @property
     def for_encoder(self) -> Mapping[str, Any]:
         """`vocabulary`: how many ids there are, padding and, among tokens, "unknown" included.
 
-        `texts`: how many training rows have one.
+        `texts`: how many training rows have one. `characters`: how many ids those of words have.
         """
-        size = len(self.learnt["vocabulary"]) + FORMS[self.learnt["reads"]].first
-        return {"vocabulary": size, "texts": self.learnt.get("texts")}
+        first = FORMS[self.learnt["reads"]].first
+        given = {
+            "vocabulary": len(self.learnt["vocabulary"]) + first,
+            "texts": self.learnt.get("texts"),
+        }
+        if "alphabet" in self.learnt:
+            given["characters"] = len(self.learnt["alphabet"]) + first
+        return given
 
     def encode(self, column: Column) -> Encoded:
-        texts, present = _texts(column, self.missing)
-        lowercase, length = self.learnt["lowercase"], self.learnt["length"]
-        read = [
-            plain_text(text, lowercase) if there else ""
-            for text, there in zip(texts, present.tolist(), strict=True)
-        ]
+        cells, present = self._cells(column)
+        length = self.learnt["length"]
+        read = self._form.plain(cells, self.learnt["lowercase"])
         values, sizes = self._form.fill(read, length)
         lengths = np.minimum(sizes, length).astype("int32")
         return Encoded(values, present, lengths, cut=sizes > length)
+
+    def token_starts(self, column: Column) -> list[np.ndarray | None]:
+        """Where each row's own tokens begin among the pieces that the encoder reads.
+
+        A row's own tokens are what stands between blanks, or the elements of a list; the encoder may
+        read more pieces than that, and of a long row fewer.
+
+        Returns:
+            For each row a place for each of its tokens, -1 for one without a piece; None for an empty
+            cell.
+
+        Raises:
+            PlaitError: the encoder reads n-grams, which stand in no order.
+        """
+        cells, present = self._cells(column)
+        there = zip(cells, present.tolist(), strict=True)
+        return [self._form.starts(cell) if is_there else None for cell, is_there in there]
 
     def scaling(self) -> keras.layers.Layer | None:
         return None
 
     def default_encoder(self, width: int) -> Encoder:
         return TextBag(width)
+
+    def _cells(self, column: Column) -> tuple[list[Cell], np.ndarray]:
+        """Each cell, an empty text where it is missing, and which are there."""
+        cells, present = read_cells(column, self.missing)
+        there = zip(cells, present.tolist(), strict=True)
+        return [cell if is_there else "" for cell, is_there in there], present
 
     @cached_property
     def _form(self) -> Any:
@@ -144,14 +175,14 @@ class Text(Feature):
         if reads not in FORMS:
             raise ConfigError(
                 f"Text: {type(encoder).__name__} is no encoder of texts: its class has to say "
-                f"whether it reads 'ngrams' or 'tokens'. Received: reads={reads!r}. Use TextBag or "
-                "TextRNN, or give your class that attribute."
+                f"whether it reads {' or '.join(map(repr, FORMS))}. Received: reads={reads!r}. Use "
+                "TextBag, TextRNN or TextWords, or give your class that attribute."
             )
         return reads
 
-    def _how(self, texts: list[str]) -> dict[str, Any]:
+    def _how(self, cells: list[Cell]) -> dict[str, Any]:
         """What the texts are cut into."""
-        blanks = [len(text.split()) for text in texts]
+        blanks = [len(words_of(cell)) for cell in cells]
         natural = float(np.mean(np.array(blanks) > 1)) >= _NATURAL
         words, characters = self.words, self.characters
         if words is None and characters is None:
@@ -162,6 +193,8 @@ class Text(Feature):
         how = {"reads": self._reads(), "lowercase": lowercase}
         if how["reads"] == "tokens":
             return {**how, "unit": "characters" if words is None else "words"}
+        if how["reads"] == "words":
+            return how
         return {**how, "words": words, "characters": characters}
 
 
@@ -173,25 +206,3 @@ def _check_sizes(name: str, sizes: Sizes | None) -> None:
             f"Text: {name} is a smallest and a largest size, as (1, 2), both from 1 to {_LARGEST}. "
             f"Received: {sizes!r}."
         )
-
-
-def _texts(column: Column, missing: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
-    """Each cell as a text, "" where it is empty, and which cells are there."""
-    column = plain(column)
-    present = ~column.is_missing(missing)
-    kind = column.type
-    if present.any() and (pa.types.is_nested(kind) or is_bytes(kind)):
-        first = int(np.argmax(present))
-        raise DataError(
-            f"{column.where(first)}: Text expects text or numbers. Received {kind}. Decode bytes "
-            "to text before they come into the table, and join lists."
-        )
-    return [_text(value) for value in column.values.to_pylist()], present
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

@@ -1,13 +1,16 @@
-"""The two forms that a text's array can have: weighted n-grams, and a sequence of tokens."""
+"""The forms that a text's array can have: weighted n-grams, and sequences of tokens or of words."""
 
 import abc
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from plait.features._text_pieces import Grams, KnownGrams, tokens
+from plait.errors import PlaitError
+from plait.features._text_cells import Cell, text_of, words_of
+from plait.features._text_pieces import Grams, KnownGrams, plain_text, tokens
 
 PADDING = 0
 UNKNOWN = 1
@@ -15,6 +18,10 @@ UNKNOWN = 1
 # Below this, a piece that one row alone holds may still be half of what there is to learn from.
 _ENOUGH_TO_DROP_SINGLE = 2_000
 _CHUNK = 4096
+# Characters of a word; of longer ones the middle is left out, which says least about it.
+_MOST_CHARACTERS = 24
+_MOST_WORDS_KEPT = 200_000
+_CHARACTERS_STEP = 4
 
 
 class TextForm(abc.ABC):
@@ -23,28 +30,45 @@ class TextForm(abc.ABC):
     Attributes:
         first: the id of the first piece of the vocabulary.
         dtype: of the array.
-        channels: the axes of the array behind its length.
     """
 
     first: ClassVar[int]
     dtype: ClassVar[str]
-    channels: ClassVar[tuple[int, ...]]
 
     def __init__(self, state: Mapping[str, Any]) -> None:
+        self.lowercase = state["lowercase"]
         self.ids = {piece: n + self.first for n, piece in enumerate(state["vocabulary"])}
+
+    @staticmethod
+    def plain(cells: Iterable[Cell], lowercase: bool) -> list[Any]:
+        """Each cell as `learn`, `lengths` and `fill` take it: one text in one spelling."""
+        return [plain_text(text_of(cell), lowercase) for cell in cells]
 
     @classmethod
     @abc.abstractmethod
-    def learn(cls, how: Mapping[str, Any], texts: Sequence[str], most: int) -> dict[str, Any]:
+    def learn(cls, how: Mapping[str, Any], texts: Sequence[Any], most: int) -> dict[str, Any]:
         """The state of this form: `how` itself, the vocabulary of `texts` and what goes with it."""
 
+    @staticmethod
     @abc.abstractmethod
-    def lengths(self, texts: Sequence[str]) -> np.ndarray:
+    def channels(state: Mapping[str, Any]) -> tuple[int, ...]:
+        """The axes of the array behind its length."""
+
+    @abc.abstractmethod
+    def lengths(self, texts: Sequence[Any]) -> np.ndarray:
         """How long each text's row would be uncut, `(texts,)`."""
 
     @abc.abstractmethod
-    def fill(self, texts: Sequence[str], length: int) -> tuple[np.ndarray, np.ndarray]:
+    def fill(self, texts: Sequence[Any], length: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows `(texts, length, *channels)`, cut and padded, and each one's uncut length."""
+
+    @abc.abstractmethod
+    def starts(self, cell: Cell) -> np.ndarray:
+        """Where each of the cell's own tokens begins in its row uncut; -1 for one without a piece.
+
+        Raises:
+            PlaitError: the form has no order.
+        """
 
 
 class NgramForm(TextForm):
@@ -58,11 +82,14 @@ class NgramForm(TextForm):
 
     first = PADDING + 1
     dtype = "float32"
-    channels = (2,)
 
     def __init__(self, state: Mapping[str, Any]) -> None:
         super().__init__(state)
         self._known = KnownGrams(_grams(state), self.ids)
+
+    @staticmethod
+    def channels(state: Mapping[str, Any]) -> tuple[int, ...]:
+        return (2,)
 
     @classmethod
     def learn(cls, how: Mapping[str, Any], texts: Sequence[str], most: int) -> dict[str, Any]:
@@ -96,13 +123,22 @@ class NgramForm(TextForm):
             sizes[start : start + len(chunk)] = size
         return values, sizes
 
+    def starts(self, cell: Cell) -> np.ndarray:
+        raise PlaitError(
+            "This Text is read as n-grams, which stand in no order. Give it an encoder that reads its "
+            "tokens, such as TextWords()."
+        )
+
 
 class TokenForm(TextForm):
     """Ids of a text's words and marks, or of its characters, in order."""
 
     first = UNKNOWN + 1
     dtype = "int32"
-    channels = ()
+
+    @staticmethod
+    def channels(state: Mapping[str, Any]) -> tuple[int, ...]:
+        return ()
 
     def __init__(self, state: Mapping[str, Any]) -> None:
         super().__init__(state)
@@ -127,8 +163,84 @@ class TokenForm(TextForm):
             values[row, : len(ids)] = ids
         return values, sizes
 
+    def starts(self, cell: Cell) -> np.ndarray:
+        words = self.plain(words_of(cell), self.lowercase)
+        sizes = np.array([len(self._cut(word)) for word in words], "int64")
+        if self._cut is tokens:
+            begins = np.cumsum(sizes) - sizes
+        else:
+            (text,), begins, at = self.plain([cell], self.lowercase), sizes.copy(), 0
+            for n, word in enumerate(words):
+                begins[n] = text.index(word, at)
+                at = begins[n] + len(word)
+        return np.where(sizes > 0, begins, -1)
 
-FORMS: dict[str, type[TextForm]] = {"ngrams": NgramForm, "tokens": TokenForm}
+
+class WordForm(TextForm):
+    """A text's own tokens in order: the id of each, then those of its characters.
+
+    Whether words that differ in case have one id or not, characters keep theirs.
+    """
+
+    first = UNKNOWN + 1
+    dtype = "int32"
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        super().__init__(state)
+        self._characters = {letter: n + self.first for n, letter in enumerate(state["alphabet"])}
+        self._most = state["characters"]
+        self._kept: dict[str, np.ndarray] = {}
+
+    @staticmethod
+    def plain(cells: Iterable[Cell], lowercase: bool) -> list[Any]:
+        """Each cell's tokens, in one spelling but for their case."""
+        return [[plain_text(word, False) for word in words_of(cell)] for cell in cells]
+
+    @staticmethod
+    def channels(state: Mapping[str, Any]) -> tuple[int, ...]:
+        return (1 + state["characters"],)
+
+    @classmethod
+    def learn(cls, how: Mapping[str, Any], texts: Sequence[Any], most: int) -> dict[str, Any]:
+        spelled = (map(str.lower, words) if how["lowercase"] else words for words in texts)
+        rows, letters = _rows_with(spelled), _rows_with("".join(words) for words in texts)
+        long = np.quantile([len(word) for words in texts for word in words] or [1], 0.99)
+        characters = _CHARACTERS_STEP * max(1, math.ceil(long / _CHARACTERS_STEP))
+        return {
+            **how,
+            "vocabulary": _most_common(rows, len(texts), most),
+            "alphabet": _most_common(letters, len(texts), most),
+            "characters": min(characters, _MOST_CHARACTERS),
+        }
+
+    def lengths(self, texts: Sequence[Any]) -> np.ndarray:
+        return np.array([len(words) for words in texts], "int64")
+
+    def fill(self, texts: Sequence[Any], length: int) -> tuple[np.ndarray, np.ndarray]:
+        values = np.zeros((len(texts), length, 1 + self._most), self.dtype)
+        for row, words in enumerate(texts):
+            for place, word in enumerate(words[:length]):
+                values[row, place] = self._spelled(word)
+        return values, self.lengths(texts)
+
+    def starts(self, cell: Cell) -> np.ndarray:
+        return np.arange(len(words_of(cell)))
+
+    def _spelled(self, word: str) -> np.ndarray:
+        """The word's id and those of its characters, padded; of a long one both ends."""
+        ids = self._kept.get(word)
+        if ids is None:
+            half = self._most // 2
+            both = word if len(word) <= self._most else word[:half] + word[half - self._most :]
+            known = self.ids.get(word.lower() if self.lowercase else word, UNKNOWN)
+            ids = np.zeros(1 + self._most, self.dtype)
+            ids[: 1 + len(both)] = [known, *(self._characters.get(c, UNKNOWN) for c in both)]
+            if len(self._kept) < _MOST_WORDS_KEPT:
+                self._kept[word] = ids
+        return ids
+
+
+FORMS: dict[str, type[TextForm]] = {"ngrams": NgramForm, "tokens": TokenForm, "words": WordForm}
 
 
 def _grams(state: Mapping[str, Any]) -> Grams:

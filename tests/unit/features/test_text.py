@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from plait.encoders import CategoryEmbedding, TextBag, TextRNN
-from plait.errors import ConfigError, DataError
+from plait.encoders import CategoryEmbedding, TextBag, TextRNN, TextWords
+from plait.errors import ConfigError, DataError, PlaitError
 from plait.features import Text, _text_forms
 from plait.table import Table
 
@@ -83,7 +83,7 @@ def test_empty_cells_are_absent_and_unknown_text_is_there_with_length_0():
     assert not encoded.values[3].any()
 
 
-@pytest.mark.parametrize("encoder", [None, TextRNN(8)])
+@pytest.mark.parametrize("encoder", [None, TextRNN(8), TextWords(8)])
 def test_a_row_does_not_depend_on_the_others(encoder):
     feature = fitted(TEXTS, encoder=encoder)
     together = feature.encode(column(TEXTS))
@@ -110,6 +110,73 @@ def test_tokens_of_strings_without_blanks_are_characters():
     assert feature.state["unit"] == "characters"
     assert encoded.cut.sum() == 1
     np.testing.assert_array_equal(encoded.lengths, [2, 2])
+
+
+def test_words_are_what_stands_between_blanks_with_their_characters():
+    feature = fitted(["Ab a, ab", "b"], encoder=TextWords(8), lowercase=True)
+    assert feature.state["vocabulary"] == ["a,", "ab", "b"]
+    assert feature.state["alphabet"] == ["b", ",", "A", "a"]
+    assert feature.spec.shape == (16, 1 + 4)
+    encoded = feature.encode(column(["AB  a, zb", None]))
+    # "AB" is the word "ab", of characters of its own; "B" and "z" are in no training row.
+    expected = [[3, 4, 1, 0, 0], [2, 5, 3, 0, 0], [1, 1, 2, 0, 0]]
+    np.testing.assert_array_equal(encoded.values[0, :3], expected)
+    np.testing.assert_array_equal(encoded.lengths, [3, 0])
+    np.testing.assert_array_equal(encoded.present, [True, False])
+    assert feature.for_encoder == {"vocabulary": 5, "texts": 2, "characters": 6}
+    encoder = feature.encoder.for_feature(feature)
+    assert (encoder.vocabulary, encoder.characters) == (5, 6)
+
+
+def test_of_a_long_word_both_ends_are_read():
+    feature = fitted(["abcd efgh"] * 3, encoder=TextWords(8))
+    letters = ["", "", *feature.state["alphabet"]]
+    (row,) = feature.encode(column(["abcdefgh"])).values[:, 0, 1:]
+    assert "".join(letters[i] for i in row) == "abgh"
+
+
+@pytest.mark.parametrize("encoder", [TextRNN(8), TextWords(8), None])
+def test_a_list_of_tokens_is_a_text(encoder):
+    lists = [["a", "b", "c"], ["b", "a"], None]
+    of_lists = fitted(lists, encoder=encoder)
+    of_texts = fitted(["a b c", "b a", None], encoder=encoder)
+    assert of_lists.state == of_texts.state
+    of_strings = of_texts.encode(column(["a b c", "b a", None]))
+    np.testing.assert_array_equal(of_lists.encode(column(lists)).values, of_strings.values)
+    np.testing.assert_array_equal(of_lists.encode(column(lists)).present, [True, True, False])
+
+
+def test_a_token_of_a_list_may_hold_a_blank():
+    feature = fitted([["New York", "is"], ["a", "is"]], encoder=TextWords(8))
+    assert "new york" in feature.state["vocabulary"]
+    assert feature.encode(column([["New York"]])).lengths == [1]
+
+
+def starts(feature, values):
+    found = feature.token_starts(column(values))
+    return [None if places is None else places.tolist() for places in found]
+
+
+def test_where_each_of_a_rows_tokens_begins():
+    words = fitted(["a b", "c"], encoder=TextWords(8))
+    assert starts(words, ["one, two", None, "three"]) == [[0, 1], None, [0]]
+    pieces = fitted(["a b", "c"], encoder=TextRNN(8), words=(1, 1))
+    # The pieces are don't, U . S . and end .
+    assert starts(pieces, ["don't U.S. end.", ""]) == [[0, 1, 5], None]
+    assert starts(pieces, [["don't", "", "U.S.", "end"]]) == [[0, -1, 1, 5]]
+    characters = fitted(["a b", "c"], encoder=TextRNN(8), characters=(1, 2))
+    assert starts(characters, [" ab  b a"]) == [[1, 5, 7]]
+    assert starts(characters, [["ab", "b"]]) == [[0, 3]]
+    with pytest.raises(PlaitError, match="TextWords"):
+        fitted(["a b"]).token_starts(column(["a"]))
+
+
+def test_the_starts_are_those_of_the_pieces_that_are_encoded():
+    feature = fitted(["don't stop", "U.S. army"], encoder=TextRNN(8))
+    ids = feature.encode(column(["U.S. don't"])).values[0]
+    vocabulary = ["", "unknown", *feature.state["vocabulary"]]
+    (places,) = starts(feature, ["U.S. don't"])
+    assert [vocabulary[ids[place]] for place in places] == ["u", "don't"]
 
 
 def test_words_of_one_row_are_left_out_where_there_are_many_rows():
@@ -149,6 +216,8 @@ def test_numbers_and_other_spellings_of_a_letter_are_text():
 def test_refuses_what_is_no_text():
     with pytest.raises(DataError, match=r"column 'c', row 2 of train.csv: .*Received binary"):
         Text().fit(column([None, b"x"]))
+    with pytest.raises(DataError, match=r"column 'c', row 1 of train.csv: .*Received list<.*list<"):
+        Text().fit(column([[["a"]]]))
     with pytest.raises(DataError, match="empty in every training row"):
         Text().fit(column([None, ""]))
     with pytest.raises(DataError, match=r"characters=\(1, 3\)"):
