@@ -34,6 +34,11 @@ PARTS = {
     "BoxesHead": maps_of,
     "UNetHead": maps_of,
 }
+    "LinearHead": lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5)),
+    "TagHead": lambda: heads.TagHead(3, places=4, chain=True, prior=(0.5, 0.0, -0.5)),
+}
+# What the head reads of a feature, made of the tokens and mask that it reads anyway.
+PARTS = {"TagHead": lambda tokens, mask: {"tokens": tokens, "mask": mask}}
 pytestmark = pytest.mark.backends
 every_head = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
 

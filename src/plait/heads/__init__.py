@@ -17,3 +17,6 @@ __all__ = [
     "StrongestBoxes",
     "UNetHead",
 ]
+from plait.heads._tag_head import TagHead
+
+__all__ = ["Head", "LinearHead", "TagHead"]
