@@ -18,7 +18,7 @@ from plait.inference import Declaration, Predictor, Scores, check_names, row_wei
 from plait.objectives import Objective, fit_objectives
 from plait.sharing import HardSharing, Sharing
 from plait.table import Parts, Split, Table, folds
-from plait.tasks import Task, fit_tasks
+from plait.tasks import Task, features_for, fit_tasks
 from plait.training import (
     Epoch,
     Estimate,
@@ -107,7 +107,7 @@ class Learner:
         )
         if training is not None:
             training.check(tasks, objectives or {})
-        self.features = dict(features)
+        self.features = features_for(features, tasks, width)
         self.tasks = dict(tasks)
         self.objectives = dict(objectives or {})
         self.fusion = fusion

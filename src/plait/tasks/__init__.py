@@ -12,6 +12,9 @@ from plait.tasks._regression import Regression
 from plait.tasks._segmentation import Segmentation
 from plait.tasks._task import Gives, Targets, Task
 from plait.tasks._together import fit_tasks
+from plait.tasks._tagging import Tagging
+from plait.tasks._task import Targets, Task
+from plait.tasks._together import features_for, fit_tasks
 
 __all__ = [
     "Binary",
@@ -25,7 +28,9 @@ __all__ = [
     "Quantiles",
     "Regression",
     "Segmentation",
+    "Tagging",
     "Targets",
     "Task",
+    "features_for",
     "fit_tasks",
 ]

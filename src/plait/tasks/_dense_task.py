@@ -80,6 +80,15 @@ class DenseTask(Task):
                 f"{type(feature).__name__}, of the modality {feature.modality}."
             )
 
+    def feature_for(self, feature: Feature, width: int) -> Feature:
+        """The feature that it is of as this task needs it, where the user left that open.
+
+        Args:
+            feature: declared, not fitted.
+            width: of an encoder that is chosen.
+        """
+        return feature
+
     def beside(self, features: Mapping[str, Feature], table: Table | None = None) -> Self:
         feature = features[self.of]
         column = feature.column or self.of

@@ -6,7 +6,25 @@ import numpy as np
 
 from plait.features import Feature
 from plait.table import Table
+from plait.tasks._dense_task import DenseTask
 from plait.tasks._task import Task
+
+
+def features_for(
+    features: Mapping[str, Feature], tasks: Mapping[str, Task], width: int
+) -> dict[str, Feature]:
+    """The features as the tasks that are of one need them, where that was left open.
+
+    Args:
+        features: declared, by name.
+        tasks: by name; one of a feature that is not there changes nothing.
+        width: of an encoder that is chosen.
+    """
+    chosen = dict(features)
+    for task in tasks.values():
+        if isinstance(task, DenseTask) and task.of in chosen:
+            chosen[task.of] = task.feature_for(chosen[task.of], width)
+    return chosen
 
 
 def fit_tasks(
