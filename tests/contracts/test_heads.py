@@ -17,6 +17,7 @@ CASES = {
         lambda: heads.OrderedHead(4, shared_gaps=True),
         lambda: heads.OrderedHead(1),
     ],
+    "TagHead": [lambda: heads.TagHead(3, places=4, chain=True, prior=(0.5, 0.0, -0.5))],
     "UNetHead": [lambda: heads.UNetHead(3, channels=5, prior=(0.5, 0.0, -0.5))],
 }
 EVERY = {f"{name} {i}": make for name, cases in CASES.items() for i, make in enumerate(cases)}
@@ -32,13 +33,9 @@ def maps_of(tokens, mask):
 # What the head reads of a feature, made of the tokens and mask that it reads anyway.
 PARTS = {
     "BoxesHead": maps_of,
+    "TagHead": lambda tokens, mask: {"tokens": tokens, "mask": mask},
     "UNetHead": maps_of,
 }
-    "LinearHead": lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5)),
-    "TagHead": lambda: heads.TagHead(3, places=4, chain=True, prior=(0.5, 0.0, -0.5)),
-}
-# What the head reads of a feature, made of the tokens and mask that it reads anyway.
-PARTS = {"TagHead": lambda tokens, mask: {"tokens": tokens, "mask": mask}}
 pytestmark = pytest.mark.backends
 every_head = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
 
