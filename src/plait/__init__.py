@@ -55,8 +55,15 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "plait.fusion": ("Fusion", "Concat", "Mean", "Weighted", "Sum", "Max"),
     "plait.sharing": ("Sharing", "HardSharing"),
-    "plait.heads": ("Head", "LinearHead", "BoxesHead", "StrongestBoxes", "OrderedHead", "UNetHead"),
-    "plait.heads": ("Head", "LinearHead", "TagHead"),
+    "plait.heads": (
+        "Head",
+        "LinearHead",
+        "BoxesHead",
+        "StrongestBoxes",
+        "OrderedHead",
+        "UNetHead",
+        "TagHead",
+    ),
     "plait.balancing": (
         "Balancer",
         "LossWeighting",

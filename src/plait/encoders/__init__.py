@@ -8,8 +8,8 @@ from plait.encoders._image_conv import ImageConv
 from plait.encoders._number_embedding import NumberEmbedding
 from plait.encoders._text_bag import TextBag
 from plait.encoders._text_rnn import TextRNN
-from plait.encoders._vector_embedding import VectorEmbedding
 from plait.encoders._text_words import TextWords
+from plait.encoders._vector_embedding import VectorEmbedding
 
 __all__ = [
     "AudioConv",
@@ -20,6 +20,6 @@ __all__ = [
     "NumberEmbedding",
     "TextBag",
     "TextRNN",
-    "VectorEmbedding",
     "TextWords",
+    "VectorEmbedding",
 ]

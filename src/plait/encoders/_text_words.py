@@ -13,8 +13,8 @@ from plait.errors import ConfigError
 
 _UNKNOWN = 1
 _CHARACTER_WIDTH = 16
-# What embeddings are multiplied by. A step of Adam moves each entry by about the learning rate, and most
-# words come in few steps.
+# What embeddings are multiplied by. A step of Adam moves each entry by about the learning rate,
+# and most words come in few steps.
 _GAIN = 8.0
 
 

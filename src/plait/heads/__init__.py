@@ -6,6 +6,7 @@ from plait.heads._linear_head import LinearHead
 from plait.heads._ordered_head import OrderedHead
 from plait.heads._sightings import Sightings
 from plait.heads._strongest_boxes import StrongestBoxes
+from plait.heads._tag_head import TagHead
 from plait.heads._unet_head import UNetHead
 
 __all__ = [
@@ -15,8 +16,6 @@ __all__ = [
     "OrderedHead",
     "Sightings",
     "StrongestBoxes",
+    "TagHead",
     "UNetHead",
 ]
-from plait.heads._tag_head import TagHead
-
-__all__ = ["Head", "LinearHead", "TagHead"]

@@ -10,10 +10,8 @@ from plait.tasks._ordinal import Ordinal
 from plait.tasks._quantiles import Quantiles
 from plait.tasks._regression import Regression
 from plait.tasks._segmentation import Segmentation
-from plait.tasks._task import Gives, Targets, Task
-from plait.tasks._together import fit_tasks
 from plait.tasks._tagging import Tagging
-from plait.tasks._task import Targets, Task
+from plait.tasks._task import Gives, Targets, Task
 from plait.tasks._together import features_for, fit_tasks
 
 __all__ = [

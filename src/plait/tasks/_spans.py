@@ -35,7 +35,7 @@ class Spans:
         found = [_TAG.fullmatch(tag) for tag in tags]
         kinds = sorted({match[2] for match in found if match})
         self._kind = np.array([kinds.index(match[2]) if match else -1 for match in found])
-        self._begins = np.array([bool(match) and match[1] == "B" for match in found])
+        self._begins = np.array([match is not None and match[1] == "B" for match in found])
 
     def of(self, tags: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """The spans, `(spans, 4)`: row, first place, place behind the last, kind.
