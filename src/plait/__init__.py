@@ -129,6 +129,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Ordinal",
         "Count",
         "Quantiles",
+        "Segmentation",
+        "Tagging",
     ),
     "plait.objectives": (
         "Objective",
@@ -137,8 +139,6 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Reconstruct",
         "Align",
         "Distill",
-        "Segmentation",
-        "Tagging",
     ),
     "plait.model": ("MultiTaskModel", "ModalityDropout"),
     "plait.trackers": ("Tracker", "TensorBoard", "MLflow", "WandB"),
