@@ -30,6 +30,12 @@ _PRIVATE = {
     "plait.tasks._ordinal_loss": ("OrdinalCrossentropy",),
     "plait.tasks._count_loss": ("CountSurprise",),
     "plait.tasks._pinball": ("Pinball",),
+    "plait.inference._after_answers": ("AfterAnswers",),
+    "plait.objectives._distill": ("SoftTargets",),
+    "plait.objectives._row_objective": ("AsGiven", "RowLosses"),
+    "plait.tasks._box_loss": ("BoxLoss",),
+    "plait.tasks._mask_loss": ("MaskLoss",),
+    "plait.tasks._tag_losses": ("ChainLogLoss", "TokenLogLoss"),
     "plait.inference._layers": ("AbsentToken", "Blank"),
     "plait.training._schedules": ("RiseAndFall",),
 }

@@ -47,6 +47,7 @@ class Case:
 
 PICTURES = [picture(0), None, picture(1), picture(2, 24, 20), None, picture(3)]
 TEXTS = ["a red hat", "a blue hat", "", "red shoes, a hat", None, "a red coat"]
+RECORDS = ({"a": 1}, {"a": 2})
 SETS = [["a", "b"], ["b"], None, [], ["c", "b", "a", "b"], ["a"]]
 DAYS = [date(2026, 1, 31), None, date(2024, 2, 29), date(2025, 12, 31), date(2026, 1, 1)]
 VECTORS = [[1.0, 2.0, 3.0], None, [0.5, 2.0, -1.0], [1e6, 2.0, 0.0]]
@@ -97,9 +98,16 @@ CASES = {
         ),
     ],
     "Text": [
-        Case(features.Text(), TEXTS, ["a hat and " * 40, "", "?!", "Blue"]),
-        Case(features.Text(characters=(1, 2)), ["CCO", "C=O", None, "CC"], ["CCCC", "xyz"]),
-        Case(features.Text(encoder=encoders.TextRNN(6)), TEXTS, ["red " * 40, None, "green hat"]),
+        Case(features.Text(), TEXTS, ["a hat and " * 40, "", "?!", "Blue"], RECORDS),
+        Case(
+            features.Text(characters=(1, 2)), ["CCO", "C=O", None, "CC"], ["CCCC", "xyz"], RECORDS
+        ),
+        Case(
+            features.Text(encoder=encoders.TextRNN(6)),
+            TEXTS,
+            ["red " * 40, None, "green hat"],
+            RECORDS,
+        ),
     ],
 }
 EVERY = {f"{name} {i}": case for name, cases in CASES.items() for i, case in enumerate(cases)}
