@@ -1,5 +1,6 @@
 """The losses of tags: one value a row, the mean over its tokens, of order 1 for the trivial answer."""
 
+import abc
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ NO_TAG = -1
 """The target of a place that no tag belongs to: padding, a token's further pieces, a missing tag."""
 
 
-class _TagLogLoss(keras.losses.Loss):
+class _TagLogLoss(keras.losses.Loss, abc.ABC):
     """Minus the log-likelihood of a row's tags, by `entropy`."""
 
     takes_rows = True
@@ -23,8 +24,9 @@ class _TagLogLoss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return -self.log_likelihood(y_true, y_pred) / self.entropy
 
+    @abc.abstractmethod
     def log_likelihood(self, y_true: Any, y_pred: Any) -> Any:
-        raise NotImplementedError
+        """Of each row's tags, `(batch,)`."""
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "entropy": self.entropy}
