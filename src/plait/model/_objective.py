@@ -199,6 +199,8 @@ def without_holes(x: Any, labelled: Any) -> Any:
     """
 
     def cleaned(value: Any) -> Any:
+        # All of them: Keras takes no arrays beside tensors, and `train_on_batch` gives arrays on torch.
+        value = keras.ops.convert_to_tensor(value)
         if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(value.dtype)):
             return value
         kept = keras.ops.logical_or(spread(labelled, len(value.shape)), keras.ops.isfinite(value))
