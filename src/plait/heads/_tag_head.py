@@ -96,7 +96,11 @@ class TagHead(Head):
         self.logits.build((None, hidden))
         if self.chain:
             self.links = self.add_weight(
-                shape=(self.size + 2, self.size), initializer="zeros", dtype="float32", name="links"
+                shape=(self.size + 2, self.size),
+                initializer="zeros",
+                dtype="float32",
+                autocast=False,
+                name="links",
             )
 
     def call(
