@@ -82,10 +82,9 @@ class FeatureRows:
         self._memory: dict[str, Recycled] = {}
         alike: dict[ArraySpec, dict[str, Column]] = {}
         for name, feature in self.features.items():
-            where = feature.column or name
-            if where not in table:
+            if not all(where in table for where in feature.reads(name)):
                 continue
-            column = table.column(where)
+            column = feature.cells(name, table)
             size = self.rows * row_bytes(feature)
             if not feature.lazy and size <= whole_bytes:
                 whole_bytes -= size

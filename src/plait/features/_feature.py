@@ -10,7 +10,7 @@ import numpy as np
 
 from plait.encoders import Encoder
 from plait.errors import ConfigError, PlaitError
-from plait.table import Column
+from plait.table import Column, Table
 
 OnError = Literal["raise", "absent"]
 
@@ -101,6 +101,18 @@ class Feature(abc.ABC):
                 f"{type(self).__name__}: on_error is {' or '.join(map(repr, allowed))}. "
                 f"Received: {self.on_error!r}."
             )
+
+    def reads(self, name: str) -> tuple[str, ...]:
+        """The columns that it reads of a table in which it is called so."""
+        return (self.column or name,)
+
+    def cells(self, name: str, table: Table) -> Column:
+        """What it reads of a table as one column, which `fit` and `encode` take.
+
+        Raises:
+            DataError: no such column.
+        """
+        return table.column(self.column or name)
 
     @abc.abstractmethod
     def fit(self, column: Column) -> Self:

@@ -34,7 +34,7 @@ def fit_features(features: Mapping[str, Feature], table: Table) -> dict[str, Fea
         DataError: no such column, or one that cannot be read; tied columns of unlike types.
         ConfigError: tied features that are not declared alike.
     """
-    columns = {name: table.column(f.column or name) for name, f in features.items()}
+    columns = {name: f.cells(name, table) for name, f in features.items()}
     fitted = {name: f.fit(columns[name]) for name, f in features.items()}
     groups: dict[str, list[str]] = {}
     for name, feature in features.items():

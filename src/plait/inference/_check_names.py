@@ -70,7 +70,7 @@ def check_names(
                 "name, and its column by column=.",
                 ("features", name),
             )
-    read = {feature.column or name: name for name, feature in features.items()}
+    read = {column: name for name, f in features.items() for column in f.reads(name)}
     for name, task in tasks.items():
         column = task.column or name
         if column in read:

@@ -24,7 +24,7 @@ def check_columns(features: Mapping[str, Feature], table: Table) -> None:
     Raises:
         DataError: the table has no column of any feature.
     """
-    wanted = {feature.column or name for name, feature in features.items()}
+    wanted = {column for name, feature in features.items() for column in feature.reads(name)}
     gone = sorted(wanted - set(table.columns))
     if len(gone) == len(wanted):
         raise DataError(

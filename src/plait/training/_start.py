@@ -59,7 +59,7 @@ class Start:
         """Every feature fitted: as it was, or to the training rows."""
         kept = {}
         for name, feature in features.items():
-            table.column(feature.column or name)
+            feature.cells(name, table)
             together = {n: f for n, f in features.items() if n == name or _tied(f, feature)}
             if all(_alike(f, self._features.get(n), _OF_A_FEATURE) for n, f in together.items()):
                 kept[name] = feature.with_state(self._features[name].learnt)
