@@ -30,20 +30,20 @@ def demand_whole(owner: str, *, least: int = 1, most: int | None = None, **value
             )
 
 
-def demand_channels(owner: str, channels: Any) -> None:
-    """Refuses what is no list of whole numbers above 0.
+def demand_channels(owner: str, channels: Any, name: str = "channels") -> None:
+    """Refuses what is no list of whole numbers above 0, one for each stage of a net.
 
     Raises:
         ConfigError: it is none, or empty.
     """
     if isinstance(channels, str) or not len(channels):
         raise ConfigError(
-            f"{owner}: channels is a list of whole numbers, one for each stage. "
+            f"{owner}: {name} is a list of whole numbers, one for each stage. "
             f"Received: {_short(channels)}.",
-            ("channels",),
+            (name,),
         )
     for count in channels:
-        demand_whole(owner, channels=count)
+        demand_whole(owner, **{name: count})
 
 
 def demand_share(owner: str, *, all_too: bool = False, **values: Any) -> None:

@@ -6,6 +6,8 @@ from plait.encoders._category_embedding import CategoryEmbedding
 from plait.encoders._encoder import Encoder
 from plait.encoders._image_conv import ImageConv
 from plait.encoders._number_embedding import NumberEmbedding
+from plait.encoders._series_conv import SeriesConv
+from plait.encoders._series_transformer import SeriesTransformer
 from plait.encoders._text_bag import TextBag
 from plait.encoders._text_rnn import TextRNN
 from plait.encoders._text_words import TextWords
@@ -18,6 +20,8 @@ __all__ = [
     "Encoder",
     "ImageConv",
     "NumberEmbedding",
+    "SeriesConv",
+    "SeriesTransformer",
     "TextBag",
     "TextRNN",
     "TextWords",

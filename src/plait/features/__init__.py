@@ -11,6 +11,8 @@ from plait.features._media import MediaCells, MediaReader, UnreadableError
 from plait.features._media_feature import MediaFeature, Medium
 from plait.features._number import Number
 from plait.features._placement import Placement
+from plait.features._series import Series
+from plait.features._series_cells import SeriesCells, read_series
 from plait.features._text import Text
 from plait.features._together import fit_features
 from plait.features._vector import Vector
@@ -31,9 +33,12 @@ __all__ = [
     "Medium",
     "Number",
     "Placement",
+    "Series",
+    "SeriesCells",
     "Text",
     "UnreadableError",
     "Vector",
     "fit_features",
     "mask_pixels",
+    "read_series",
 ]

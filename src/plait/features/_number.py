@@ -101,11 +101,11 @@ class Number(Feature):
         if pa.types.is_string(kind):
             values = self._parsed(column, present)
         elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-            values = _seconds(values, pa.timestamp("us"))
+            values = seconds(values, pa.timestamp("us"))
         elif pa.types.is_time(kind):
-            values = _seconds(values, pa.time64("us"))
+            values = seconds(values, pa.time64("us"))
         elif pa.types.is_duration(kind):
-            values = _seconds(values, pa.duration("us"))
+            values = seconds(values, pa.duration("us"))
         elif pa.types.is_boolean(kind):
             values = values.cast(pa.int8())
         elif not (_is_numeric(kind) or pa.types.is_null(kind)):
@@ -145,7 +145,7 @@ def _changed(values: np.ndarray, transform: Transform | None, knots: list[float]
     return values
 
 
-def _seconds(values: pa.ChunkedArray, micros: pa.DataType) -> pa.ChunkedArray:
+def seconds(values: pa.ChunkedArray, micros: pa.DataType) -> pa.ChunkedArray:
     # What lies below a microsecond is cut: float64 could not hold it beside the year.
     cut = pc.cast(values, options=pc.CastOptions(target_type=micros, allow_time_truncate=True))
     return pc.divide(cut.cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
