@@ -113,11 +113,11 @@ def _inspect_feature(
     every: bool,
 ) -> Feature | None:
     feature = learner.features[name]
-    where = feature.column or name
+    where = " + ".join(feature.reads(name))
     columns = {
         part: column
         for part, table in parts.items()
-        if (column := report.attempt(table.column, where)) is not None
+        if (column := report.attempt(feature.cells, name, table)) is not None
     }
     if "train" not in columns:
         return None

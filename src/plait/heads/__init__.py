@@ -1,6 +1,7 @@
 """From a task's tokens to its logits."""
 
 from plait.heads._boxes_head import BoxesHead
+from plait.heads._forecast_head import ForecastHead
 from plait.heads._head import Head
 from plait.heads._linear_head import LinearHead
 from plait.heads._ordered_head import OrderedHead
@@ -19,3 +20,4 @@ __all__ = [
     "TagHead",
     "UNetHead",
 ]
+__all__ = ["ForecastHead", "Head", "LinearHead"]

@@ -16,7 +16,8 @@ class Head(keras.layers.Layer, abc.ABC):
         of: only for a task of a feature (`DenseTask`), what it reads of that feature's encoder: for
             `parts` "maps" a list of feature maps `(batch, height, width, channels)`, from coarse to
             fine; for "tokens" a dict of `"tokens"` `(batch, tokens, width)` and `"mask"` `(batch,
-            tokens)`, with the learnt absent token in rows that lack the feature.
+            tokens)`, with the learnt absent token in rows that lack the feature; for "series" also of
+            `"values"` `(batch, steps, channels)` and `"lengths"` `(batch,)`, what the encoder reads.
 
     Returns:
         Logits, `(batch, *answer)`.

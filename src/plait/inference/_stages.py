@@ -88,8 +88,10 @@ class Stages:
     def _parts(self, name: str, task: DenseTask) -> Any:
         """What a task of a feature reads of it beside the fused tokens."""
         strand = self.strands[task.of]
-        if task.parts == "tokens":
-            return {"tokens": strand.read["tokens"], "mask": strand.read["mask"]}
+        if task.parts != "maps":
+            own = {"tokens": strand.read["tokens"], "mask": strand.read["mask"]}
+            steps = {"values": strand.values, "lengths": strand.lengths}
+            return own if task.parts == "tokens" else {**own, **steps}
         if not strand.maps:
             raise ConfigError(
                 f"Task '{name}' is of '{task.of}', whose encoder gives no feature maps. Give that "

@@ -23,12 +23,14 @@ class Strand:
     Attributes:
         absent: gives the tokens of a row without it.
         values: as the encoder is given them before scaling, zeros where absent.
+        lengths: valid steps on the first axis of `values`, or None.
         read: tokens, mask and presence.
         maps: the encoder's feature maps, from coarse to fine.
     """
 
     absent: AbsentToken
     values: Any
+    lengths: Any
     read: Tensors
     maps: list[Any]
 
@@ -95,7 +97,7 @@ def strands_of(
         encoded = _encoded(name, encoder, values, blank.get("lengths"))
         absent = part_of(AbsentToken(name=names(f"{name}__absent")), name)
         read = absent(present, encoded["tokens"], encoded["mask"])
-        strands[name] = Strand(absent, given, read, list(encoded.get("maps", ())))
+        strands[name] = Strand(absent, given, blank.get("lengths"), read, list(encoded.get("maps", ())))
     return strands
 
 

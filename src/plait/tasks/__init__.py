@@ -4,6 +4,7 @@ from plait.tasks._binary import Binary
 from plait.tasks._boxes import Boxes
 from plait.tasks._count import Count
 from plait.tasks._dense_task import DenseTask
+from plait.tasks._forecast import Forecast
 from plait.tasks._multiclass import Multiclass
 from plait.tasks._multilabel import Multilabel
 from plait.tasks._ordinal import Ordinal
@@ -20,6 +21,7 @@ __all__ = [
     "Count",
     "DenseTask",
     "Gives",
+    "Forecast",
     "Multiclass",
     "Multilabel",
     "Ordinal",

@@ -13,8 +13,9 @@ from plait.features import Feature
 from plait.table import Column, Table
 from plait.tasks._task import Task
 
-Parts = Literal["maps", "tokens"]
-"""What of a feature's encoder: a picture's feature maps, or its tokens before fusion."""
+Parts = Literal["maps", "tokens", "series"]
+"""What of a feature's encoder: a picture's feature maps, or its tokens before fusion; of a series
+also the series."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ class DenseTask(Task):
 
     def beside(self, features: Mapping[str, Feature], table: Table | None = None) -> Self:
         feature = features[self.of]
-        column = feature.column or self.of
-        cells = table.column(column) if table is not None and column in table else None
+        there = table is not None and all(name in table for name in feature.reads(self.of))
+        cells = feature.cells(self.of, table) if table is not None and there else None
         # No field: it belongs to some rows, and `replace` leaves it behind.
         bound = replace(self)
         object.__setattr__(bound, "_beside", Beside(feature, cells))

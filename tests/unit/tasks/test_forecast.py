@@ -1,0 +1,209 @@
+"""The next steps of a series: their scale, what is known of them, and their scores."""
+
+import keras
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import plait
+from plait.errors import ConfigError, DataError, PlaitError
+from plait.features import Number, Series, fit_features
+from plait.fusion import Concat
+from plait.inference import check_names, connect
+from plait.sharing import HardSharing
+from plait.table import Table
+from plait.tasks import Forecast
+
+PAST = [{"a": [0.0, 2.0], "b": [10.0, None]}, {"a": [2.0, None], "b": [30.0, 50.0]}, None]
+NEXT = [
+    {"a": [1.0, None], "b": [10.0, 30.0]},
+    {"a": [3.0, 5.0], "b": None},
+    {"a": [9.0, 9.0], "b": None},
+]
+
+
+def fitted(task=None, past=PAST, after=NEXT, **arguments):
+    table = Table(pa.table({"past": past, "next": after}), "train.csv")
+    features = fit_features({"past": Series()}, table)
+    task = (task or Forecast(of="past", horizon=2, **arguments)).beside(features, table)
+    return task.fit(table.column("next")).beside(features, table), features, table
+
+
+def test_each_variable_is_standardised_by_its_known_cells():
+    task, _, table = fitted(past=PAST[:2], after=NEXT[:2])
+    assert task.learnt["names"] == ["a", "b"]
+    # 1, 3 and 5; 10 and 30.
+    np.testing.assert_allclose(task.learnt["mean"], [3, 20])
+    np.testing.assert_allclose(task.learnt["std"], [np.sqrt(8 / 3), 10])
+    targets = task.targets(table.column("next"))
+    np.testing.assert_allclose(targets.values[0, :, 1, 0], [-1, 1])
+    np.testing.assert_array_equal(targets.values[..., 1], [[[1, 1], [0, 1]], [[1, 0], [1, 0]]])
+
+
+def test_the_loss_is_the_mean_over_a_rows_known_cells():
+    loss = Forecast(of="past", horizon=2, error="mse").with_state({"trivial_loss": 2.0}).loss()
+    y = np.zeros((3, 2, 2, 2), "float32")
+    y[0, 0, 0] = (1, 1)
+    y[0, 1, 1] = (5, 1)
+    y[1, 0, 1] = (np.inf, 0)
+    y[1, 1, 0] = (2, 1)
+    given = keras.ops.convert_to_numpy(loss.call(y, np.zeros((3, 2, 2), "float32")))
+    # (1 + 25) / 2, 4 and nothing, each divided by 2.
+    np.testing.assert_allclose(given, [6.5, 2, 0])
+
+
+def test_a_gap_in_the_target_moves_no_weight():
+    """The gradient is that of the known cells, whatever stands in the others."""
+    task, features, table = fitted()
+    weights = []
+    for filling in (0.0, 1e6):
+        parts = (features, {"next": task}, Concat(8), HardSharing())
+        model = plait.MultiTaskModel(*connect(*parts, width=8))
+        model.compile(keras.optimizers.SGD(0.1), loss={"next": task.loss()})
+        start = start_of(model)
+        targets = task.targets(table.column("next"))
+        values = targets.values.copy()
+        values[..., 0] = np.where(values[..., 1] > 0, values[..., 0], filling)
+        x = plait.data.FeatureRows(features, table).inputs(np.arange(3))
+        model.train_on_batch(x, {"next": values}, {"next": targets.labelled.astype("float32")})
+        weights.append(start_of(model))
+        assert any(np.abs(a - b).max() > 0 for a, b in zip(start, weights[-1], strict=True))
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def start_of(model):
+    return [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+
+
+def test_a_new_model_goes_on_with_the_last_values():
+    task, features, table = fitted()
+    keras.utils.set_random_seed(0)
+    inputs, outputs = connect(features, {"next": task}, Concat(8), HardSharing(), width=8)
+    model = keras.Model(inputs, outputs)
+    head = next(layer for layer in model.layers if isinstance(layer, plait.ForecastHead))
+    head.fall.kernel.assign(np.zeros(head.fall.kernel.shape))
+    x = plait.data.FeatureRows(features, table).inputs(np.arange(3))
+    answers = task.decode(keras.ops.convert_to_numpy(model(x)["next"]))[""].to_pylist()
+    assert answers[0]["a"] == pytest.approx([2, 2], rel=1e-4)
+    assert answers[0]["b"] == pytest.approx([10, 10], rel=1e-4)
+    assert answers[1]["b"] == pytest.approx([50, 50], rel=1e-4)
+    # Without a history the training mean.
+    assert answers[2]["a"] == pytest.approx([task.learnt["mean"][0]] * 2, rel=1e-4)
+
+
+def test_scores_are_those_of_the_known_cells():
+    task, _, table = fitted()
+    state = task.learnt
+    logits = (np.zeros((3, 2, 2)) - state["mean"]) / np.array(state["std"])  # answers 0
+    scores = task.scores(logits, table.column("next"))
+    a, b = (1 + 3 + 5 + 9 + 9) / 5, (10 + 30) / 2
+    assert scores["mae.a"] == pytest.approx(a)
+    assert scores["mae.b"] == pytest.approx(b)
+    assert scores["mae"] == pytest.approx((a + b) / 2)
+    assert scores["rmse.b"] == pytest.approx(np.sqrt(500))
+    assert scores["scaled_mae"] == pytest.approx((a / state["std"][0] + b / state["std"][1]) / 2)
+    assert scores["scaled_mse"] == pytest.approx(
+        ((1 + 9 + 25 + 81 + 81) / 5 / state["std"][0] ** 2 + 500 / state["std"][1] ** 2) / 2
+    )
+    # Without the third row, which has no history: 2 goes on twice to 1, 3 and 5; 10 to 10 and 30.
+    assert scores["relative_mae.a"] == pytest.approx((1 + 3 + 5) / (1 + 1 + 3))
+    assert scores["relative_mae.b"] == pytest.approx((10 + 30) / (0 + 20))
+    assert scores["relative_mae"] == pytest.approx((9 / 5 + 2) / 2)
+
+
+def test_weights_count_in_the_scores():
+    task, _, table = fitted()
+    logits = np.zeros((3, 2, 2))
+    some = task.scores(logits, table.column("next"), np.array([2.0, 0.0, 0.0]))
+    _, features, _ = fitted()
+    first = table.take(np.array([0]))
+    assert some == pytest.approx(
+        task.beside(features, first).scores(logits[:1], first.column("next"))
+    )
+
+
+def test_without_a_history_there_is_nothing_to_compare_with():
+    task, features, table = fitted()
+    alone = task.beside(features).scores(np.zeros((3, 2, 2)), table.column("next"))
+    assert not any(name.startswith("relative") for name in alone)
+
+
+def test_variables_that_the_history_lacks_are_learnt_all_the_same():
+    task, _, _ = fitted(after=[{"b": [1, 2], "c": [3, 4]}, {"b": [5, 6], "c": [7, 9]}, None])
+    assert task.learnt["read"] == [1, -1]
+    unnamed, _, _ = fitted(after=[[1, 2], [3, 4], None])
+    assert unnamed.learnt["read"] == [-1]
+    in_order, _, _ = fitted(after=[[[1, 2], [3, 4]], [[5, 6], [7, 8]], None])
+    assert in_order.learnt["read"] == [0, 1]
+
+
+def test_one_of_the_variables_is_answered_alone():
+    after = [NEXT[0], {"a": [1.0, 2.0], "b": None}, {"a": None, "b": [5.0, 6.0]}]
+    task, _, table = fitted(after=after, variables=("b",))
+    assert task.decode(np.zeros((1, 2, 1)))[""].type == pa.struct({"b": pa.list_(pa.float64())})
+    assert task.targets(table.column("next")).labelled.tolist() == [True, False, True]
+
+
+def test_of_more_steps_the_first_are_learnt():
+    task, _, _ = fitted(Forecast(of="past", horizon=1))
+    assert task.head().horizon == 1
+    assert task.learnt["mean"][0] == pytest.approx((1 + 3 + 9) / 3)
+
+
+def test_a_horizon_longer_than_the_series_is_refused():
+    with pytest.raises(
+        DataError,
+        match=r"Column 'next', row 1 of train.csv: Forecast\(horizon=3\) needs 3 steps. Received 2",
+    ):
+        fitted(Forecast(of="past", horizon=3))
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        (
+            [{"a": [1, 2], "b": [None, None]}, {"a": [3, 4], "b": None}, None],
+            "'b' has no value in any",
+        ),
+        ([{"a": [1, 2], "b": [1]}] * 3, "row 1 of train.csv: the series is ragged"),
+        ([{"a": [1, 2], "b": [1, np.inf]}] * 3, "variable 'b': Forecast expects finite"),
+        ([["x"], ["y"], None], "Forecast expects a list of numbers.*Received list"),
+        ([{"a": [1, 2]}] * 3, "every training row has the same steps"),
+        ([[None, None], None, None], "has no label in any training row"),
+    ],
+)
+def test_what_is_no_target_is_refused(after, message):
+    with pytest.raises(DataError, match=message):
+        fitted(after=after)
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        (
+            Forecast(of="pasts"),
+            r"of the feature 'pasts', which is not declared. Did you mean 'past'",
+        ),
+        (Forecast(of="size"), r"modality series\. 'size' is Number"),
+    ],
+)
+def test_a_feature_that_it_cannot_be_of_is_refused(task, message):
+    with pytest.raises(ConfigError, match=message):
+        check_names({"past": Series(), "size": Number()}, {"next": task})
+
+
+def test_a_column_of_the_series_is_no_target():
+    with pytest.raises(ConfigError, match="The column 'b' is both the feature 'past' and"):
+        check_names({"past": Series(columns=("a", "b"))}, {"b": Forecast(of="past")})
+
+
+@pytest.mark.parametrize("wrong", [{"horizon": 0}, {"error": "rmse"}, {"hidden": 0}])
+def test_arguments_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ConfigError, match=f"Forecast: {next(iter(wrong))}.*Received"):
+        Forecast(of="past", **wrong)
+
+
+def test_it_is_fitted_beside_its_series():
+    with pytest.raises(PlaitError, match="does not know which rows"):
+        Forecast(of="past").fit(Table.read({"next": [[1.0], [2.0]]}).column("next"))
