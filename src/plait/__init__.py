@@ -29,7 +29,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "DataError",
         "ModelFileError",
     ),
-    "plait.table": ("Table", "SQL", "Split"),
+    "plait.table": ("Table", "SQL", "Split", "Windows"),
     "plait.features": (
         "Feature",
         "Image",
@@ -40,6 +40,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Text",
         "Date",
         "Vector",
+        "Series",
     ),
     "plait.encoders": (
         "Encoder",
@@ -52,6 +53,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "TextBag",
         "TextRNN",
         "TextWords",
+        "SeriesConv",
+        "SeriesTransformer",
     ),
     "plait.fusion": ("Fusion", "Concat", "Mean", "Weighted", "Sum", "Max"),
     "plait.sharing": ("Sharing", "HardSharing"),
@@ -63,6 +66,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "OrderedHead",
         "UNetHead",
         "TagHead",
+        "ForecastHead",
     ),
     "plait.balancing": (
         "Balancer",
@@ -131,6 +135,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Quantiles",
         "Segmentation",
         "Tagging",
+        "Forecast",
     ),
     "plait.objectives": (
         "Objective",

@@ -17,7 +17,7 @@ from plait.fusion import Concat, Fusion
 from plait.inference import Declaration, Predictor, Scores, check_names, row_weights
 from plait.objectives import Objective, fit_objectives
 from plait.sharing import HardSharing, Sharing
-from plait.table import Parts, Split, Table, folds
+from plait.table import Parts, Split, Table, Windows, folds, table_of
 from plait.tasks import Task, features_for, fit_tasks
 from plait.training import (
     Epoch,
@@ -65,6 +65,7 @@ class Learner:
         key: the column that names a row; predictions carry it through.
         objectives: signals between tasks or features that it learns from beside, by name; the model
             that is kept has nothing of them.
+        windows: how a long table, one step of a series a row, becomes rows; None where each row is one.
         training: how to train; by the size of the data if None.
         width: the size of the tokens of every part that does not name its own.
         seed: decides the initial weights, the order of the rows and dropout.
@@ -95,6 +96,7 @@ class Learner:
         weight: str | None = None,
         key: str | None = None,
         objectives: Mapping[str, Objective] | None = None,
+        windows: Windows | None = None,
         training: Training | None = None,
         width: int = 128,
         seed: int = 0,
@@ -103,7 +105,12 @@ class Learner:
         demand_whole("Learner", width=width)
         demand_whole("Learner", least=0, most=MOST_SEED, seed=seed)
         demand_parts(
-            fusion=fusion, sharing=sharing, balancing=balancing, training=training, split=split
+            fusion=fusion,
+            sharing=sharing,
+            balancing=balancing,
+            training=training,
+            split=split,
+            windows=windows,
         )
         if training is not None:
             training.check(tasks, objectives or {})
@@ -116,6 +123,7 @@ class Learner:
         self.split = split
         self.weight = weight
         self.key = key
+        self.windows = windows
         self.training = training
         self.width = width
         self.seed = seed
@@ -161,7 +169,7 @@ class Learner:
             BalancingError: the balancer asks for what the model cannot give.
         """
         with held_run(run, resume) as held:
-            parts = parted(table, validation, self._split, self._targets, root)
+            parts = self._parted(table, validation, root)
             self._learn(parts, held, callbacks, verbose)
         if verbose and held is not None:
             tell([f"run: {held.folder}"])
@@ -207,7 +215,7 @@ class Learner:
             DataError, ConfigError, BalancingError: see `fit`.
         """
         spent = Spent()
-        parts = parted(table, validation, self._split, self._targets, root)
+        parts = self._parted(table, validation, root)
         ready = self._prepared(parts)
         return estimate(ready, self.balancing, self._documents(ready), spent)
 
@@ -248,7 +256,7 @@ class Learner:
         """A learner that answers; how it was trained is in the run. See `Predictor.load`."""
         predictor = Predictor.load(path, custom_objects)
         found = predictor.declaration
-        kept = ("fusion", "sharing", "weight", "key", "width")
+        kept = ("fusion", "sharing", "weight", "key", "windows", "width")
         learner = cls(found.features, found.tasks, **{name: getattr(found, name) for name in kept})
         learner._predictor = predictor
         return learner
@@ -284,7 +292,7 @@ class Learner:
             StoppedError: see `fit`.
         """
         with held_run(run, resume, of_folds=True) as held:
-            table = Table.read(table, root)
+            table = table_of(table, root, self.windows)
             by = self.split.by if isinstance(self.split, Split) else None
             every = list(folds(table, spec, self._targets, self.seed, by))
             check_folds(table, every, self.tasks, self.weight, by)
@@ -302,6 +310,9 @@ class Learner:
     @property
     def _split(self) -> Split | None:
         return Split(column=self.split) if isinstance(self.split, str) else self.split
+
+    def _parted(self, table: Any, validation: Any, root: FilePath | None) -> dict[str, Table]:
+        return parted(table, validation, self._split, self._targets, root, self.windows)
 
     @property
     def _targets(self) -> list[str]:
@@ -360,4 +371,5 @@ class Learner:
             self.weight,
             self.training.precision if self.training else None,
             objectives=objectives or {},
+            windows=self.windows,
         ).settled()

@@ -36,10 +36,6 @@ PARTS = {
     "TagHead": lambda tokens, mask: {"tokens": tokens, "mask": mask},
     "UNetHead": maps_of,
 }
-    "ForecastHead": lambda: heads.ForecastHead(2, 2, (1, -1, 0), hidden=5),
-    "LinearHead": lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5)),
-}
-STEPS = 3
 pytestmark = pytest.mark.backends
 every_head = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
 
@@ -71,24 +67,6 @@ def asked(head, tokens, mask, **how):
 
 def logits(head, tokens, mask):
     return ops.convert_to_numpy(asked(head, tokens, mask, training=False))
-def of_series(head, rows, seed=0):
-    """What a head of a series reads of it; nothing for another."""
-    if not isinstance(head, heads.ForecastHead):
-        return {}
-    draw = np.random.default_rng(seed)
-    series = draw.normal(size=(5, STEPS, 3 * head.channels)).astype("float32")
-    # Only the first step may be a gap, so that each row has a last value.
-    series[..., head.channels : 2 * head.channels] = 1
-    series[::2, 0, head.channels : 2 * head.channels] = 0
-    tokens = draw.normal(size=(5, STEPS, 4)).astype("float32")
-    mask, lengths = np.ones((5, STEPS), bool), np.full(5, STEPS, "int32")
-    parts = {"values": series, "tokens": tokens, "mask": mask, "lengths": lengths}
-    return {"of": {name: array[:rows] for name, array in parts.items()}}
-
-
-def logits(head, tokens, mask):
-    given = head(tokens, mask, training=False, **of_series(head, len(tokens)))
-    return ops.convert_to_numpy(given)
 
 
 @every_head
@@ -114,7 +92,6 @@ def test_logits_are_float32_under_mixed_precision(make):
     tokens, mask = rows_of()
     half = type(make()).from_config({**make().get_config(), "dtype": "mixed_bfloat16"})
     given = asked(half, tokens, mask)
-    given = half(tokens, mask, **of_series(half, len(tokens)))
     assert keras.backend.standardize_dtype(given.dtype) == "float32"
     assert np.isfinite(ops.convert_to_numpy(given)).all()
 
@@ -125,16 +102,9 @@ def test_one_step_moves_every_variable_and_it_is_saved(make, tmp_path):
     tokens, mask = keras.Input((4, 6)), keras.Input((4,), dtype="bool")
     head = make()
     model = keras.Model([tokens, mask], asked(head, tokens, mask))
-    of = of_series(head, 5)
-    more = {
-        part: {n: keras.Input(v.shape[1:], dtype=str(v.dtype), name=n) for n, v in arrays.items()}
-        for part, arrays in of.items()
-    }
-    read = [tokens, mask, *keras.tree.flatten(more)]
-    model = keras.Model(read, head(tokens, mask, **more))
     model.compile(keras.optimizers.SGD(0.1), loss="mse")
     before = model.get_weights()
-    rows = [*rows_of(), *keras.tree.flatten(of)]
+    rows = list(rows_of())
     model.fit(rows, np.ones((5, *model.output_shape[1:]), "float32"), batch_size=5, verbose=0)
     for variable, old in zip(model.weights, before, strict=True):
         if variable.trainable:

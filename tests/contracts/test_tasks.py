@@ -12,7 +12,6 @@ import pyarrow as pa
 import pytest
 
 from plait import heads, tasks
-from plait import features, tasks
 from plait._names import from_plain, to_plain
 from plait.encoders import TextWords
 from plait.errors import DataError, PlaitError
@@ -91,20 +90,6 @@ KINDS = [["N"], ["V", "N", "A"], None, ["N", "N"], ["A", "V"], ["N", "V"]]
 SPANS = ["O O", "O B-x I-x", "O", None, "B-y I-y O O", "", "B-x B-x"]
 MASKS = [[[0, 0, 0], [0, 0, 0]], [[0, 1, 1], [0, 2, 2]], None, [[2, 1, 0], [2, 2, 1]], None]
 AMOUNTS = [0.0, 3.5, None, 10.0, 1200.0, 7.25, None, 3.5, 80.0, 1.0]
-STEPS = [[1.0, 2.5, 9.0], None, [None, 4.0], [3.0, float("nan")], [0.5, 7.0, 1.0]]
-
-
-def forecast(history, **arguments):
-    """A forecast beside a fitted series."""
-    series = features.Series().fit(column_of(history))
-    return tasks.Forecast(of="past", **arguments).beside({"past": series})
-
-
-def column_of(cells, name="answer", **kinds):
-    values = pa.chunked_array([pa.array(cells, **kinds)])
-    return Column(name, values, np.arange(1, len(cells) + 1), "train.csv", Path())
-
-
 CASES = {
     "Binary": [
         Case(tasks.Binary(), [True, False, None, True, True, False, None, True], None),
@@ -127,29 +112,6 @@ CASES = {
             ["[[0, 0.5, 0.25, 1, 7]]", None, "[]", "[[0.5, 0.25, 1, 1, 8], [0, 0, 1, 1, 7]]"],
             "12",
             pictures,
-        ),
-    ],
-    "Forecast": [
-        Case(forecast([[1.0, 2.0]], horizon=2), STEPS, [np.inf, 1.0]),
-        Case(
-            forecast([[1.0, 2.0]], horizon=1, error="mse"),
-            [[1.0, 9.0], None, [4.0], [0.5]],
-            [np.inf],
-        ),
-        Case(
-            forecast([{"b": [1.0, None], "c": [2.0, 4.0]}], horizon=2, error="mae"),
-            [
-                {"a": [3, None], "b": [1, 2]},
-                None,
-                {"a": None, "b": [0, 5]},
-                {"a": [9, 7], "b": None},
-            ],
-            {"a": [np.inf, 1], "b": None},
-        ),
-        Case(
-            forecast([[[1.0, 2.0], [2.0, 4.0]]], horizon=2),
-            [[[1, 2], [3, None]], None, [[5, 4], None], [[0, 0], [2, 9]]],
-            [[np.inf, 1], [0, 0]],
         ),
     ],
     "Multiclass": [
@@ -297,8 +259,6 @@ def confident(task, targets):
         sure = [[-40.0]] * (len(task.learnt["prior"]) - 1)
         logs = np.log(np.maximum(values, 1e-9))
         return np.stack([logs, *(np.full(len(values), s) for (s,) in sure)], axis=1)
-    if isinstance(task, tasks.Forecast):
-        return values[..., 0]
     return (40.0 * (2 * values - 1)).reshape(len(values), -1)
 
 
@@ -308,8 +268,6 @@ def trivial(task, rows):
         return np.repeat(task.trivial_logits(), rows, axis=0)
     if isinstance(task, tasks.Regression):
         return np.zeros((rows, 1))
-    if isinstance(task, tasks.DenseTask):
-        return np.repeat(task.trivial_logits(), rows, axis=0)
     return np.tile(task.head().prior or [0.0] * len(task.learnt["shares"]), (rows, 1))
 
 
@@ -437,13 +395,6 @@ def test_head_gives_the_logits_that_the_loss_takes(case):
     tokens = np.random.default_rng(0).normal(size=(len(case.cells), 1, 4)).astype("float32")
     mask, parts = np.ones(tokens.shape[:2], bool), parts_for(case, len(tokens))
     logits = keras.ops.convert_to_numpy(task.head()(tokens, mask, **parts))
-    given = {}
-    if isinstance(task, tasks.Forecast):
-        history = np.ones((len(tokens), 2, 3 * task.learnt["variables"]), "float32")
-        own = {"tokens": tokens, "mask": np.ones(tokens.shape[:2], bool)}
-        given["of"] = {"values": history, "lengths": np.full(len(tokens), 2), **own}
-    logits = task.head()(tokens, np.ones(tokens.shape[:2], bool), **given)
-    logits = keras.ops.convert_to_numpy(logits)
     assert logits.shape == confident(task, targets).shape
     assert loss_of(task, targets, logits).shape == (len(case.cells),)
     answers = logits if task.answer_layer() is None else task.answer_layer()(logits)
@@ -462,9 +413,6 @@ def test_decode_gives_the_users_labels_back(case):
             labels = [label.strip() if isinstance(label, str) else label for label in spelled]
             assert answer == sorted(label for label in labels if label != "")
         elif task.quantity:
-        elif isinstance(task, tasks.Forecast):
-            assert_goes_on_as(answer, cell)
-        elif isinstance(task, tasks.Regression):
             assert answer == pytest.approx(float(cell), rel=1e-5, abs=1e-5)
         elif isinstance(task, tasks.Boxes):
             boxes = json.loads(cell) if isinstance(cell, str) else [[*b.values()] for b in cell]
@@ -483,18 +431,6 @@ def test_decode_gives_the_users_labels_back(case):
         assert len(values) == len(case.cells)
 
 
-def assert_goes_on_as(answer, cell):
-    """That an answer says what is known of the cell's steps, which may be more."""
-    if isinstance(answer, dict):
-        for name, steps in answer.items():
-            assert_goes_on_as(steps, cell[name])
-    elif isinstance(answer, list):
-        for place, value in enumerate(answer):
-            assert_goes_on_as(value, None if cell is None else cell[place])
-    elif cell is not None and not np.isnan(cell):
-        assert answer == pytest.approx(cell, rel=1e-5, abs=1e-5)
-
-
 @every_case
 def test_probabilities_add_up(case):
     task = fitted(case)
@@ -506,10 +442,6 @@ def test_probabilities_add_up(case):
     answers = task.decode(logits.astype("float32"))
     if task.quantity:
         assert "probabilities" not in answers
-    logits = np.random.default_rng(0).normal(size=(5, *trivial(task, 1).shape[1:]))
-    answers = task.decode(logits.astype("float32"))
-    if isinstance(task, tasks.Regression | tasks.Forecast):
-        assert set(answers) == {""}
         return
     by_class = answers["probabilities"].to_pylist()
     if isinstance(task, tasks.Multilabel):
@@ -615,9 +547,7 @@ def test_an_odd_cell_is_named(case):
     with pytest.raises(DataError) as error:
         targets_of(case, task, column)
     message = str(error.value)
-    odd = case.odd
-    while isinstance(odd, list | dict):
-        odd = next(iter(odd.values() if isinstance(odd, dict) else odd))
+    odd = case.odd[0] if isinstance(case.odd, list) else case.odd
     for part in ("'answer'", "row 17 of t.csv", str(odd), type(task).__name__):
         assert part in message
 

@@ -36,10 +36,12 @@ def check(
     loaded = load(config, overrides, data_dir)
     learner = build_learner(loaded)
     targets = [task.column or name for name, task in learner.tasks.items()]
-    split = loaded.arguments.get("split")
+    split, windows = (loaded.arguments.get(key) for key in ("split", "windows"))
     # Without a name: what is estimated below is a process that holds the tables once.
     report = inspect(
-        learner, parted(loaded.data.tables(), None, split, targets, loaded.root), every=every
+        learner,
+        parted(loaded.data.tables(), None, split, targets, loaded.root, windows),
+        every=every,
     )
     print("\n".join(report.lines))
     for warning in report.warnings:

@@ -45,7 +45,7 @@ def evaluate(
     if predictor.declaration.served_by:
         names = ", ".join(predictor.declaration.served_by)
         print(f"auxiliary, and no part of the model: {names}", file=sys.stderr)
-    whole = Table.read(table, root)
+    whole = predictor.declaration.table(table, root)
     rows = rows_where(whole, where)
     _warn_of_trained_rows(run, whole, rows)
     rows = rows.emptied(without)

@@ -5,7 +5,6 @@ from pathlib import Path
 from plait.cli._answers_file import write_answers, writer_for
 from plait.cli._rows import rows_where
 from plait.inference import Predictor
-from plait.table import Table
 
 
 def predict(
@@ -32,6 +31,6 @@ def predict(
     """
     writer_for(output)
     predictor = Predictor.load(run)
-    rows = rows_where(Table.read(table, root), where)
+    rows = rows_where(predictor.declaration.table(table, root, ahead=True), where)
     write_answers(predictor.predict_in_parts(rows, key), output)
     print(f"{len(rows)} rows: {output}")

@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from plait.evaluation._evaluate import check_targets, demand_scores, weights_for
 from plait.inference import Predictor, score
-from plait.table import Table
 
 
 def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = None) -> pa.Table:
@@ -26,7 +25,7 @@ def by_presence(predictor: Predictor, table: Any, weights: np.ndarray | None = N
     Raises:
         DataError: no target column, no label at all, or a cell that cannot be read.
     """
-    table = Table.read(table)
+    table = predictor.declaration.table(table)
     check_targets(predictor, table)
     weights = weights_for(predictor, table) if weights is None else weights
     answers = predictor.answers(predictor.declaration.rows(table))

@@ -21,7 +21,7 @@ def evaluate(predictor: Predictor, table: Any, weights: np.ndarray | None = None
     Raises:
         DataError: no target column, no label at all, or a cell that cannot be read.
     """
-    table = Table.read(table)
+    table = predictor.declaration.table(table)
     check_targets(predictor, table)
     weights = weights_for(predictor, table) if weights is None else weights
     scores = score(predictor.declaration.tasks_in(table), predictor.logits(table), table, weights)
@@ -36,7 +36,7 @@ def trivial_scores(predictor: Predictor, table: Any, weights: np.ndarray | None 
 
     Args, Raises: see `evaluate`.
     """
-    table = Table.read(table)
+    table = predictor.declaration.table(table)
     check_targets(predictor, table)
     weights = weights_for(predictor, table) if weights is None else weights
     tasks = predictor.declaration.tasks_in(table)

@@ -13,9 +13,9 @@ from plait.encoders import Encoder, SeriesConv
 from plait.errors import ConfigError, DataError
 from plait.features._cells import empty_column, plain
 from plait.features._feature import ArraySpec, Encoded, Feature
-from plait.features._standard import FARTHEST, moments
 from plait.features._series_cells import SeriesCells, read_series
 from plait.features._series_times import Times, beside_times, list_columns
+from plait.features._standard import FARTHEST, moments
 from plait.table import Column, Table
 
 # An even pick of the rows: more of them would hardly move a mean.

@@ -12,6 +12,7 @@ from plait.heads._unet_head import UNetHead
 
 __all__ = [
     "BoxesHead",
+    "ForecastHead",
     "Head",
     "LinearHead",
     "OrderedHead",
@@ -20,4 +21,3 @@ __all__ = [
     "TagHead",
     "UNetHead",
 ]
-__all__ = ["ForecastHead", "Head", "LinearHead"]

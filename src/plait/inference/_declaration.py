@@ -12,6 +12,7 @@ import numpy as np
 import plait.features
 import plait.fusion
 import plait.sharing
+import plait.table
 import plait.tasks
 from plait._cache import cache_folder
 from plait._disk_cache import DiskCache
@@ -31,7 +32,7 @@ from plait.inference._rows import check_columns
 from plait.inference._weights import forms_of, weights_of
 from plait.objectives import Objective
 from plait.sharing import Sharing
-from plait.table import Table
+from plait.table import Table, Windows
 from plait.tasks import DenseTask, Task
 
 # One row of a feature: no picture, sound or text that fits a batch in memory is larger.
@@ -54,6 +55,7 @@ class Declaration:
         served_by: the auxiliary tasks and objectives that were trained beside these, and are no part
             of it.
         objectives: fitted objectives by name, while it trains.
+        windows: how a long table becomes rows, or None.
     """
 
     features: Mapping[str, Feature]
@@ -66,6 +68,7 @@ class Declaration:
     precision: Precision | None = None
     served_by: tuple[str, ...] = ()
     objectives: Mapping[str, Objective] = field(default_factory=dict)
+    windows: Windows | None = None
 
     def settled(self) -> Self:
         """The same with every encoder named, so that a later default changes no saved model."""
@@ -94,6 +97,17 @@ class Declaration:
         kept = {name: task for name, task in self.tasks.items() if name not in gone}
         served_by = (*self.served_by, *gone)
         return replace(self, tasks=kept, served_by=served_by, objectives={})
+
+    def table(self, source: Any, root: Any = None, ahead: bool = False) -> Table:
+        """A table as the model is asked about it.
+
+        Args:
+            source: whatever `Table.read` takes.
+            root: the folder that media paths are relative to; the files' own if None.
+            ahead: see `Windows.of`.
+        """
+        table = Table.read(source, root)
+        return table if self.windows is None else self.windows.fitting(table).of(table, ahead)
 
     def connect(self, seed: int = 0) -> tuple[Tensors, Tensors]:
         """The inputs and outputs of a model of this declaration; see `connect`.
@@ -190,6 +204,7 @@ class Declaration:
             "weight": self.weight,
             "precision": self.precision,
             "served_by": list(self.served_by),
+            "windows": to_plain(self.windows),
         }
 
     @classmethod
@@ -220,6 +235,7 @@ class Declaration:
                 # Files from before there was a choice have none.
                 precision=plain.get("precision"),
                 served_by=tuple(plain.get("served_by", ())),
+                windows=_windows(plain.get("windows")),
             )
             made._check_kinds()
         except ConfigError as error:
@@ -234,7 +250,7 @@ class Declaration:
         return made
 
     def _check_kinds(self) -> None:
-        expected: list[tuple[Any, type]] = [
+        expected: list[tuple[Any, Any]] = [
             *((f, Feature) for f in self.features.values()),
             *((t, Task) for t in self.tasks.values()),
             (self.fusion, Fusion),
@@ -243,6 +259,7 @@ class Declaration:
             (self.key or "", str),
             (self.weight or "", str),
             *((name, str) for name in self.served_by),
+            (self.windows, Windows | None),
         ]
         for value, kind in expected:
             if not isinstance(value, kind):
@@ -255,6 +272,10 @@ class Declaration:
             size = math.prod(feature.spec.shape) * np.dtype(feature.spec.dtype).itemsize
             if size > _ROW_LIMIT:
                 raise ValueError(f"one row of feature '{name}' would take {size} bytes")
+
+
+def _windows(plain: Any) -> Any:
+    return None if plain is None else from_plain(plain, plait.table)
 
 
 def _with_state(part: Feature | Task) -> dict[str, Any]:

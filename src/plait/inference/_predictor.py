@@ -18,7 +18,6 @@ from plait.inference._check_names import check_answers
 from plait.inference._declaration import Declaration
 from plait.inference._rows import batches
 from plait.inference._weights import forms_of, weights_of
-from plait.table import Table
 from plait.tasks import Task
 
 BATCH_SIZE = 64
@@ -172,7 +171,7 @@ class Predictor:
         Raises:
             DataError: no column of any feature, or a cell that cannot be read.
         """
-        return self.answers(self.declaration.rows(Table.read(table))).logits
+        return self.answers(self.declaration.rows(self.declaration.table(table))).logits
 
     def predict(self, table: Any, key: str | None = None) -> pa.Table:
         """Answers in the user's terms, one row for each row of the table, in its order.
@@ -198,15 +197,17 @@ class Predictor:
 
         Args, Raises: see `predict`.
         """
-        table = Table.read(table)
+        table = self.declaration.table(table, ahead=True)
         if key is None and self.declaration.key is not None and self.declaration.key in table:
             key = self.declaration.key
         check_answers(self.tasks, key)
-        keys = None if key is None else table.column(key)
+        keys = [] if key is None else [table.column(key)]
+        if key is None and self.declaration.windows is not None:
+            keys = [table.column(n) for n in self.declaration.windows.names if n in table]
         start = 0
         for answers in _together(self._answers(self.declaration.rows(table)), _DECODED):
             rows = np.arange(start, start + answers.rows)
-            columns: dict[str, Any] = {} if keys is None else {keys.name: keys.take(rows).values}
+            columns: dict[str, Any] = {k.name: k.take(rows).values for k in keys}
             for name, task in self.declaration.tasks_in(table.take(rows)).items():
                 for suffix, values in task.decode(answers.logits[name]).items():
                     columns[f"{name}.{suffix}" if suffix else name] = values

@@ -97,7 +97,9 @@ def strands_of(
         encoded = _encoded(name, encoder, values, blank.get("lengths"))
         absent = part_of(AbsentToken(name=names(f"{name}__absent")), name)
         read = absent(present, encoded["tokens"], encoded["mask"])
-        strands[name] = Strand(absent, given, blank.get("lengths"), read, list(encoded.get("maps", ())))
+        strands[name] = Strand(
+            absent, given, blank.get("lengths"), read, list(encoded.get("maps", ()))
+        )
     return strands
 
 

@@ -11,6 +11,7 @@ from plait.table._remote import address_below, is_address, read_bytes
 from plait.table._split import Split, folds
 from plait.table._sql import SQL
 from plait.table._table import Table
+from plait.table._windows import Windows, table_of
 
 __all__ = [
     "SQL",
@@ -20,6 +21,7 @@ __all__ = [
     "Parts",
     "Split",
     "Table",
+    "Windows",
     "address_below",
     "document_without_passwords",
     "folds",
@@ -28,5 +30,6 @@ __all__ = [
     "leaks",
     "markers",
     "read_bytes",
+    "table_of",
     "without_passwords",
 ]

@@ -56,7 +56,9 @@ def _guess(column: Column, whole: Column) -> Guess:
     present = ~column.is_missing()
     if not present.any():
         return Guess(name, None, "it is empty")
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    if _is_series(kind) and not (_is_list(kind) and pa.types.is_floating(kind.value_type)):
+        return Guess(name, "Series", "each cell holds lists of numbers: a series")
+    if _is_list(kind):
         return guess_lists(name, column.values.filter(pa.array(present)))
     if any(is_bytes(kind) for is_bytes in _BYTES):
         return _of_bytes(name, column.cell(int(np.argmax(present))))
@@ -82,6 +84,27 @@ def _guess(column: Column, whole: Column) -> Guess:
         return replace(guess, reason=f"{guess.reason}, with {told}", names_rows=False)
     missing = sorted({*gaps, *guess.arguments.get("missing", ())})
     return replace(guess, reason=f"{guess.reason}; {told}", arguments={"missing": missing})
+
+
+def _is_series(kind: pa.DataType) -> bool:
+    """Whether cells hold measurements step after step; whole numbers alone may be names of labels."""
+    if pa.types.is_struct(kind):
+        return kind.num_fields > 0 and all(_is_measured(field.type) for field in kind)
+    return _is_measured(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _is_measured(kind: pa.DataType) -> bool:
+    if not _is_list(kind):
+        return False
+    inner = kind.value_type
+    fields = [f.type for f in inner] if pa.types.is_struct(inner) else [inner]
+    return all(pa.types.is_floating(f) or _is_measured(f) for f in fields)
 
 
 def _of_values(name: str, values: list[Any], column: Column, whole: Column) -> Guess:

@@ -22,8 +22,8 @@ def guess_lists(name: str, lists: pa.ChunkedArray) -> Guess:
     if pa.types.is_floating(inner) or pa.types.is_decimal(inner):
         lengths = np.unique(pc.list_value_length(lists).to_numpy())
         if len(lengths) > 1:
-            found = f"each cell is a list of {lengths[0]} to {lengths[-1]} numbers"
-            return Guess(name, None, f"{found}; Vector takes lists of one length")
+            found = f"each cell is a list of {lengths[0]} to {lengths[-1]} numbers: a series"
+            return Guess(name, "Series", found)
         found = f"each cell is a list of {lengths[0]} numbers"
         if lengths[0] >= _SHORTEST:
             return Guess(name, "Vector", found)

@@ -26,7 +26,7 @@ def cut_in_time(column: Column, cuts: Any, fractions: Sequence[float]) -> Parts:
         ConfigError: cuts of another kind than the column, of another number, or out of order.
         DataError: a missing time, one that cannot be read, or nothing left to train on.
     """
-    times = _times(column)
+    times = times_of(column)
     train, validation, test = fractions
     if cuts is None:
         second = _at_share(times, train + validation) if test > 0 else None
@@ -50,7 +50,7 @@ def cut_in_time(column: Column, cuts: Any, fractions: Sequence[float]) -> Parts:
     return _cut(column, times, bounds[0] if first is None else first, bounds[0])
 
 
-def _times(column: Column) -> np.ndarray:
+def times_of(column: Column) -> np.ndarray:
     """The column as float64 numbers or datetime64[us]."""
     missing = column.is_missing()
     if missing.any():

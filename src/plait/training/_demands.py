@@ -7,7 +7,7 @@ from plait.balancing import Balancer
 from plait.errors import ConfigError
 from plait.fusion import Fusion
 from plait.sharing import Sharing
-from plait.table import Split
+from plait.table import Split, Windows
 from plait.training._settings import Training
 
 _CONTRACTS = {
@@ -16,6 +16,7 @@ _CONTRACTS = {
     "balancing": Balancer,
     "training": Training,
     "split": Split,
+    "windows": Windows,
 }
 
 
@@ -23,7 +24,8 @@ def demand_parts(**parts: Any) -> None:
     """Refuses what is no object of the part's class; None stands for a choice, and will do.
 
     Args:
-        **parts: fusion, sharing, balancing, training and split, which may be a column's name.
+        **parts: fusion, sharing, balancing, training, windows and split, which may be a
+            column's name.
 
     Raises:
         ConfigError: names the first that is none.

@@ -10,7 +10,7 @@ import pyarrow as pa
 from plait._names import did_you_mean
 from plait.errors import ConfigError, DataError
 from plait.inference import row_weights
-from plait.table import Parts, Split, Table
+from plait.table import Parts, Split, Table, Windows, table_of
 
 PARTS = tuple(field.name for field in fields(Parts))
 _HELD_OUT = (0.9, 0.1, 0.0)
@@ -22,6 +22,7 @@ def parted(
     split: Split | None = None,
     targets: Sequence[str] = (),
     root: Any = None,
+    windows: Windows | None = None,
 ) -> dict[str, Table]:
     """`{"train": Table, "validation": Table, "test": Table}`, without parts that have no rows.
 
@@ -32,26 +33,31 @@ def parted(
         split: how one table is parted; `Split()` if None.
         targets: the target columns, for a stratified split.
         root: the folder that media paths are relative to; each file's own if None.
+        windows: how each table becomes rows of series; None where its rows are rows.
 
     Raises:
         DataError: a table that cannot be read or parted.
         ConfigError: a mapping with a part that nobody knows.
     """
+
+    def read(source: Any) -> Table:
+        return table_of(source, root, windows)
+
     if isinstance(table, Mapping) and PARTS[0] in table and not _holds_cells(table):
         unknown = [part for part in table if part not in PARTS]
         if unknown:
             raise ConfigError(f"Data have no part '{unknown[0]}'.{did_you_mean(unknown[0], PARTS)}")
-        found = {part: Table.read(t, root) for part, t in table.items() if t is not None}
+        found = {part: read(t) for part, t in table.items() if t is not None}
         if validation is None and "validation" not in found:
             held_out = replace(split or Split(), fractions=_HELD_OUT)
             inner = _taken(found["train"], held_out, targets)
             found |= {part: inner[part] for part in ("train", "validation") if part in inner}
     elif validation is not None and split is None:
-        found = {"train": Table.read(table, root)}
+        found = {"train": read(table)}
     else:
-        found = _taken(Table.read(table, root), split or Split(), targets)
+        found = _taken(read(table), split or Split(), targets)
     if validation is not None:
-        found["validation"] = Table.read(validation, root)
+        found["validation"] = read(validation)
     return found
 
 

@@ -206,3 +206,21 @@ def test_a_column_of_folds_is_no_feature():
 def test_a_coordinate_is_not_named_like_an_answer():
     table = Table.read({name: [1.5, 2.5] for name in ("y", "pos_y", "x: y", "last")})
     assert [guess.target_score for guess in infer(table)] == [2.0, 0.0, 0.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [[1.5, None], [2.5, 3.5]],
+        [{"a": [1.5], "b": [2.5]}, {"a": [3.5], "b": [1.0]}],
+        [[[1.5, 2.5]], [[3.5, 0.5]]],
+        [[{"a": 1.5}], [{"a": 2.5}]],
+    ],
+)
+def test_lists_of_measurements_are_a_series(cells):
+    guess = guess_of(cells)
+    assert (guess.feature, guess.task) == ("Series", None)
+
+
+def test_lists_of_whole_numbers_may_be_labels():
+    assert guess_of([[1, 2], [3]]).task == "Multilabel"
