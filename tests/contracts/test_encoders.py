@@ -114,6 +114,40 @@ CASES = {
             embedding_width=5,
         ),
     ],
+    "SeriesConv": [
+        case_of(
+            encoders.SeriesConv,
+            (9, 6),
+            normal,
+            lengths=(9, 1, 3, 5, 8),
+            channels=5,
+            dilations=(1, 2),
+        ),
+        case_of(
+            encoders.SeriesConv,
+            (8, 3),
+            normal,
+            lengths=(8, 1, 3, 5, 6),
+            channels=5,
+            dilations=(1, 4),
+            kernel=4,
+            padding="same",
+        ),
+    ],
+    "SeriesTransformer": [
+        case_of(
+            encoders.SeriesTransformer, (9, 6), normal, lengths=(9, 1, 3, 5, 8), blocks=2, heads=2
+        ),
+        case_of(
+            encoders.SeriesTransformer,
+            (7, 3),
+            normal,
+            lengths=(7, 1, 3, 5, 6),
+            heads=3,
+            hidden=4,
+            causal=True,
+        ),
+    ],
     "TextWords": [
         case_of(
             encoders.TextWords,

@@ -52,6 +52,14 @@ SETS = [["a", "b"], ["b"], None, [], ["c", "b", "a", "b"], ["a"]]
 DAYS = [date(2026, 1, 31), None, date(2024, 2, 29), date(2025, 12, 31), date(2026, 1, 1)]
 VECTORS = [[1.0, 2.0, 3.0], None, [0.5, 2.0, -1.0], [1e6, 2.0, 0.0]]
 SOUNDS = [sound(0), None, sound(1, 700), sound(2, 300), None, sound(3, 800)]
+SERIES = [[1.0, 2.0, None], None, [3.0, float("nan"), 5.0, 7.0], [2.0], [], [4.0, 4.5]]
+PAIRS = [{"a": [1, 2, 3], "b": [None, 0.5, 1]}, None, {"a": [4, 5, 7], "b": None}]
+TIMED = [
+    {"series": [1.0, None, 2.0], "times": [0, 1, 5]},
+    None,
+    {"series": [3.0, 4.0], "times": [7, 9]},
+]
+WORDS = (["x"], ["y"])
 CASES = {
     "Audio": [
         Case(features.Audio(), SOUNDS, [sound(4, 5000), sound(5, 1), None, sound(6, 900, 8000)]),
@@ -95,6 +103,30 @@ CASES = {
             [[True, False], None, [True, True]],
             [[True] * 2],
             (1,),
+        ),
+    ],
+    "Series": [
+        Case(features.Series(), SERIES, [[1e9], None, [0.0] * 9, [None, None]], WORDS),
+        Case(features.Series(max_steps=2), SERIES, [[1.0, 2.0, None, 4.0], [None, 1.0]], WORDS),
+        Case(features.Series(), PAIRS, [{"a": None, "b": [2]}, {"a": [], "b": []}], WORDS),
+        Case(features.Series(variables=("a",)), PAIRS, [{"a": [1, 2], "b": [3]}], WORDS),
+        Case(
+            features.Series(),
+            [[[1, 2], [3, None]], None, [[5, 6], None, [7, 9]]],
+            [[[0, 0]], [None, [1, 2]]],
+            WORDS,
+        ),
+        Case(
+            features.Series(),
+            [[{"a": 1, "b": 2}, {"a": None, "b": 3}], None, [{"a": 4, "b": 7}]],
+            [[None, {"a": 1, "b": None}]],
+            WORDS,
+        ),
+        Case(
+            features.Series(times="when", encoder=encoders.SeriesTransformer(6, heads=2)),
+            TIMED,
+            [{"series": [1.0, None], "times": [0.5, 0.75]}],
+            WORDS,
         ),
     ],
     "Text": [
@@ -171,7 +203,9 @@ def test_fit_learns_the_same_each_time_and_encoding_teaches_nothing(case):
 @every_case
 def test_empty_cells_are_absent(case):
     encoded = fitted(case).encode(column_of(case.cells))
-    expected = [cell is not None and cell != "" for cell in case.cells]
+    # No step is no series, and no label is a set.
+    empty = ("", []) if isinstance(case.feature, features.Series) else ("",)
+    expected = [cell is not None and cell not in empty for cell in case.cells]
     np.testing.assert_array_equal(encoded.present, expected)
     assert encoded.present.dtype == bool
     assert not encoded.values[~encoded.present].any()

@@ -11,6 +11,7 @@ from plait import heads
 
 CASES = {
     "BoxesHead": [lambda: heads.BoxesHead(2, (16, 16), channels=5)],
+    "ForecastHead": [lambda: heads.ForecastHead(2, 2, (1, -1, 0), hidden=5)],
     "LinearHead": [lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5))],
     "OrderedHead": [
         lambda: heads.OrderedHead(3, prior=(-0.5, 0.0, 0.25)),
@@ -30,9 +31,22 @@ def maps_of(tokens, mask):
     return [coarse, ops.repeat(ops.repeat(coarse, 2, axis=1), 2, axis=2)]
 
 
+def steps_of(tokens, mask):
+    """Two variables' values, all known, and the time since the last one; and tokens of these steps."""
+    valid = ops.where(ops.expand_dims(mask, -1), tokens, ops.zeros_like(tokens))
+    values, since = valid[..., :2], valid[..., 4:]
+    return {
+        "values": ops.concatenate([values, ops.ones_like(values), since], axis=-1),
+        "lengths": ops.sum(ops.cast(mask, "int32"), axis=1),
+        "tokens": tokens,
+        "mask": mask,
+    }
+
+
 # What the head reads of a feature, made of the tokens and mask that it reads anyway.
 PARTS = {
     "BoxesHead": maps_of,
+    "ForecastHead": steps_of,
     "TagHead": lambda tokens, mask: {"tokens": tokens, "mask": mask},
     "UNetHead": maps_of,
 }

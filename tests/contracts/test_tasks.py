@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plait import heads, tasks
+from plait import features, heads, tasks
 from plait._names import from_plain, to_plain
 from plait.encoders import TextWords
 from plait.errors import DataError, PlaitError
@@ -69,6 +69,11 @@ def parts_for(case, rows):
     if case.beside is words:
         own = np.ones((rows, 16, 4), "float32")
         return {"of": {"tokens": own, "mask": own[..., 0] > 0}}
+    if isinstance(case.task, tasks.Forecast):
+        own, variables = np.ones((rows, 2, 4), "float32"), fitted(case).learnt["variables"]
+        steps = np.ones((rows, 2, 3 * variables), "float32")
+        mask, lengths = own[..., 0] > 0, np.full(rows, 2)
+        return {"of": {"values": steps, "lengths": lengths, "tokens": own, "mask": mask}}
     size = {pictures: (8, 10), no_pictures: (2, 3)}.get(case.beside)
     return {} if size is None else {"of": [np.ones((rows, *size, 4), "float32")]}
 
@@ -90,6 +95,20 @@ KINDS = [["N"], ["V", "N", "A"], None, ["N", "N"], ["A", "V"], ["N", "V"]]
 SPANS = ["O O", "O B-x I-x", "O", None, "B-y I-y O O", "", "B-x B-x"]
 MASKS = [[[0, 0, 0], [0, 0, 0]], [[0, 1, 1], [0, 2, 2]], None, [[2, 1, 0], [2, 2, 1]], None]
 AMOUNTS = [0.0, 3.5, None, 10.0, 1200.0, 7.25, None, 3.5, 80.0, 1.0]
+STEPS = [[1.0, 2.5, 9.0], None, [None, 4.0], [3.0, float("nan")], [0.5, 7.0, 1.0]]
+
+
+def forecast(history, **arguments):
+    """A forecast beside a fitted series."""
+    series = features.Series().fit(column_of(history))
+    return tasks.Forecast(of="past", **arguments).beside({"past": series})
+
+
+def column_of(cells, name="answer", **kinds):
+    values = pa.chunked_array([pa.array(cells, **kinds)])
+    return Column(name, values, np.arange(1, len(cells) + 1), "train.csv", Path())
+
+
 CASES = {
     "Binary": [
         Case(tasks.Binary(), [True, False, None, True, True, False, None, True], None),
@@ -112,6 +131,29 @@ CASES = {
             ["[[0, 0.5, 0.25, 1, 7]]", None, "[]", "[[0.5, 0.25, 1, 1, 8], [0, 0, 1, 1, 7]]"],
             "12",
             pictures,
+        ),
+    ],
+    "Forecast": [
+        Case(forecast([[1.0, 2.0]], horizon=2), STEPS, [np.inf, 1.0]),
+        Case(
+            forecast([[1.0, 2.0]], horizon=1, error="mse"),
+            [[1.0, 9.0], None, [4.0], [0.5]],
+            [np.inf],
+        ),
+        Case(
+            forecast([{"b": [1.0, None], "c": [2.0, 4.0]}], horizon=2, error="mae"),
+            [
+                {"a": [3, None], "b": [1, 2]},
+                None,
+                {"a": None, "b": [0, 5]},
+                {"a": [9, 7], "b": None},
+            ],
+            {"a": [np.inf, 1], "b": None},
+        ),
+        Case(
+            forecast([[[1.0, 2.0], [2.0, 4.0]]], horizon=2),
+            [[[1, 2], [3, None]], None, [[5, 4], None], [[0, 0], [2, 9]]],
+            [[np.inf, 1], [0, 0]],
         ),
     ],
     "Multiclass": [
@@ -201,11 +243,6 @@ def test_cases_are_all_public_tasks():
         assert {type(case.task).__name__ for case in cases} == {name}
 
 
-def column_of(cells, name="answer", **kinds):
-    values = pa.chunked_array([pa.array(cells, **kinds)])
-    return Column(name, values, np.arange(1, len(cells) + 1), "train.csv", Path())
-
-
 def asked(case, task, column):
     """The task beside what it is of, in the rows of a column."""
     if case.beside is None:
@@ -244,6 +281,8 @@ def confident(task, targets):
         logits = 40.0 * np.eye(len(task.learnt["tags"]), dtype="float32")[values]
         logits[values < 0] = 0
         return np.pad(logits, ((0, 0), (0, len(logits[0, 0]) + 2 if task.crf else 0), (0, 0)))
+    if isinstance(task, tasks.Forecast):
+        return values[..., 0]
     if isinstance(task, tasks.Segmentation):
         return 40.0 * np.eye(len(task.learnt["classes"]), dtype="float32")[values]
     if isinstance(task, tasks.Multiclass):
@@ -395,10 +434,21 @@ def test_head_gives_the_logits_that_the_loss_takes(case):
     tokens = np.random.default_rng(0).normal(size=(len(case.cells), 1, 4)).astype("float32")
     mask, parts = np.ones(tokens.shape[:2], bool), parts_for(case, len(tokens))
     logits = keras.ops.convert_to_numpy(task.head()(tokens, mask, **parts))
-    assert logits.shape == confident(task, targets).shape
     assert loss_of(task, targets, logits).shape == (len(case.cells),)
     answers = logits if task.answer_layer() is None else task.answer_layer()(logits)
     assert answers.shape == confident(task, targets).shape
+
+
+def assert_goes_on_as(answer, cell):
+    """That an answer says what is known of the cell's steps, which may be more."""
+    if isinstance(answer, dict):
+        for name, steps in answer.items():
+            assert_goes_on_as(steps, cell[name])
+    elif isinstance(answer, list):
+        for place, value in enumerate(answer):
+            assert_goes_on_as(value, None if cell is None else cell[place])
+    elif cell is not None and not np.isnan(cell):
+        assert answer == pytest.approx(cell, rel=1e-5, abs=1e-5)
 
 
 @every_case
@@ -420,6 +470,8 @@ def test_decode_gives_the_users_labels_back(case):
             np.testing.assert_allclose(found, [box[:4] for box in boxes] or found, atol=1e-5)
             assert [box["label"] for box in answer] == [box[4] for box in boxes]
             assert {box["score"] for box in answer} <= {1.0}
+        elif isinstance(task, tasks.Forecast):
+            assert_goes_on_as(answer, cell)
         elif isinstance(task, tasks.Tagging):
             assert answer == (cell.split() if isinstance(cell, str) else cell)
         elif isinstance(task, tasks.Segmentation):
@@ -547,7 +599,9 @@ def test_an_odd_cell_is_named(case):
     with pytest.raises(DataError) as error:
         targets_of(case, task, column)
     message = str(error.value)
-    odd = case.odd[0] if isinstance(case.odd, list) else case.odd
+    odd = case.odd
+    while isinstance(odd, list | dict):
+        odd = next(iter(odd.values() if isinstance(odd, dict) else odd))
     for part in ("'answer'", "row 17 of t.csv", str(odd), type(task).__name__):
         assert part in message
 
