@@ -5,16 +5,15 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from plait._dropout import Dropout
-from plait._ranges import MOST_SEED, demand_share, demand_whole
-from plait.backend import uniform
-from plait.encoders._encoder import Encoder
+from plait._ranges import demand_share, demand_whole
+from plait.encoders._bag_encoder import BagEncoder
+from plait.encoders._ids import forgotten, known_ids, valid_ids
 
 _UNKNOWN = 0
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class CategoryBag(Encoder):
+class CategoryBag(BagEncoder):
     """The sum of the learnt tokens of a set's categories, and a deep path beside it.
 
     The sum reaches the output as it is, so that each category has its linear say, whichever others are
@@ -54,64 +53,22 @@ class CategoryBag(Encoder):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(width, **kwargs)
+        super().__init__(width, hidden, dropout, seed, **kwargs)
         if size is not None:
             demand_whole("CategoryBag", size=size)
-        demand_whole("CategoryBag", hidden=hidden)
         demand_share("CategoryBag", all_too=True, unknown=unknown)
-        demand_share("CategoryBag", dropout=dropout)
-        demand_whole("CategoryBag", least=0, most=MOST_SEED, seed=seed)
         self.size = size
-        self.hidden = hidden
         self.unknown = unknown
-        self.dropout = dropout
-        self.seed = seed
-        self._draws = keras.random.SeedGenerator(seed)
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
-        self._demand_fitted("ids there are", "CategorySet")
-        self.table = self.add_weight(
-            shape=(self.size, self.width),
-            initializer=keras.initializers.RandomNormal(stddev=self.width**-0.5),
-            # Many small parts are added up, for which half precision is too coarse.
-            autocast=False,
-            name="table",
-        )
-        policy = self.dtype_policy
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=policy, name="norm")
-        self.norm.build((None, self.width))
-        self.inner = keras.layers.Dense(self.hidden, activation="gelu", dtype=policy, name="inner")
-        self.inner.build((None, self.width))
-        self.drop = Dropout(self.dropout, seed=self.seed, dtype=policy)
-        self.outer = keras.layers.Dense(self.width, dtype=policy, name="outer")
-        self.outer.build((None, self.hidden))
+        self._build_bag(self._demand_fitted("ids there are", "CategorySet"))
 
     def call(
         self, values: Any, lengths: Any = None, training: bool | None = None
     ) -> dict[str, Any]:
-        ids = ops.cast(values, "int32")
-        if training and self.unknown > 0:
-            draw = uniform(ops.shape(ids), self._draws)
-            ids = ops.where(draw < self.unknown, _UNKNOWN, ids)
-        known = ops.logical_and(ids >= 0, ids < self.table.shape[0])
-        ids = ops.where(known, ids, _UNKNOWN)
-        valid = ops.ones_like(ids, dtype="bool")
-        if lengths is not None:
-            steps = ops.arange(ids.shape[1], dtype="int32")
-            valid = steps < ops.expand_dims(ops.cast(lengths, "int32"), -1)
-        counted = ops.cast(valid, self.table.dtype)
-        bag = ops.einsum("bi,biw->bw", counted, ops.take(self.table, ids, axis=0))
-        bag = ops.cast(bag, self.compute_dtype)
-        deep = self.outer(self.drop(self.inner(self.norm(bag)), training=training))
-        tokens = ops.expand_dims(bag + deep, 1)
-        return {"tokens": tokens, "mask": ops.ones_like(tokens[..., 0], dtype="bool")}
+        ids = known_ids(ops.cast(values, "int32"), self.table.shape[0], _UNKNOWN)
+        ids = forgotten(ids, self.unknown, self._draws, _UNKNOWN, training)
+        return self._token(ids, ops.cast(valid_ids(ids, lengths), self.table.dtype), training)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "size": self.size,
-            "hidden": self.hidden,
-            "unknown": self.unknown,
-            "dropout": self.dropout,
-            "seed": self.seed,
-        }
+        return {**super().get_config(), "size": self.size, "unknown": self.unknown}

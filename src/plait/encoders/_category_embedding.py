@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from plait._ranges import MOST_SEED, demand_share, demand_whole
-from plait.backend import uniform
 from plait.encoders._encoder import Encoder
+from plait.encoders._ids import forgotten, known_ids
 
 _UNKNOWN = 0
 
@@ -65,12 +65,8 @@ class CategoryEmbedding(Encoder):
     def call(
         self, values: Any, lengths: Any = None, training: bool | None = None
     ) -> dict[str, Any]:
-        ids = ops.cast(values, "int32")
-        if training and self.unknown > 0:
-            draw = uniform(ops.shape(ids), self._draws)
-            ids = ops.where(draw < self.unknown, _UNKNOWN, ids)
-        known = ops.logical_and(ids >= 0, ids < self.table.shape[0])
-        ids = ops.where(known, ids, _UNKNOWN)
+        ids = known_ids(ops.cast(values, "int32"), self.table.shape[0], _UNKNOWN)
+        ids = forgotten(ids, self.unknown, self._draws, _UNKNOWN, training)
         tokens = ops.expand_dims(ops.take(self.table, ids, axis=0), 1)
         return {"tokens": tokens, "mask": ops.ones_like(tokens[..., 0], dtype="bool")}
 

@@ -5,17 +5,18 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from plait._dropout import Dropout
-from plait._ranges import MOST_SEED, demand_share, demand_whole
+from plait._ranges import demand_share, demand_whole
 from plait.backend import uniform
+from plait.encoders._bag_encoder import BagEncoder
 from plait.encoders._encoder import Encoder
+from plait.encoders._ids import valid_ids
 from plait.errors import ConfigError
 
 _GRAM_DROPOUT = 0.7
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class TextBag(Encoder):
+class TextBag(BagEncoder):
     """The weighted sum of the embeddings of a text's n-grams, and a deep path beside it.
 
     The sum reaches the output as it is, so that each n-gram has its linear say, as in a linear model;
@@ -61,23 +62,16 @@ class TextBag(Encoder):
         **kwargs: Any,
     ) -> None:
         # Ids are exact in float32 up to 2^24, in bfloat16 up to 256.
-        super().__init__(width, **{"autocast": False, **kwargs})
+        super().__init__(width, hidden, dropout, seed, **{"autocast": False, **kwargs})
         if vocabulary is not None:
             demand_whole("TextBag", vocabulary=vocabulary)
-        demand_whole("TextBag", hidden=hidden)
         if not 0 < gain < float("inf"):
             raise ConfigError(f"TextBag: gain is above 0. Received: {gain!r}.")
-        demand_share("TextBag", dropout=dropout)
         if gram_dropout is not None:
             demand_share("TextBag", gram_dropout=gram_dropout)
-        demand_whole("TextBag", least=0, most=MOST_SEED, seed=seed)
         self.vocabulary = vocabulary
-        self.hidden = hidden
         self.gain = gain
         self.gram_dropout = gram_dropout
-        self.dropout = dropout
-        self.seed = seed
-        self._draws = keras.random.SeedGenerator(seed)
 
     def for_feature(self, feature: Any) -> Encoder:
         known = super().for_feature(feature)
@@ -88,22 +82,7 @@ class TextBag(Encoder):
         return type(self).from_config({**known.get_config(), "gram_dropout": share * _GRAM_DROPOUT})
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
-        self._demand_fitted("n-grams there are", "Text")
-        self.table = self.add_weight(
-            shape=(self.vocabulary, self.width),
-            initializer=keras.initializers.RandomNormal(stddev=self.width**-0.5 / self.gain),
-            # Hundreds of small parts are added up, for which half precision is too coarse.
-            autocast=False,
-            name="table",
-        )
-        policy = self.dtype_policy
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=policy, name="norm")
-        self.norm.build((None, self.width))
-        self.inner = keras.layers.Dense(self.hidden, activation="gelu", dtype=policy, name="inner")
-        self.inner.build((None, self.width))
-        self.drop = Dropout(self.dropout, seed=self.seed, dtype=policy)
-        self.outer = keras.layers.Dense(self.width, dtype=policy, name="outer")
-        self.outer.build((None, self.hidden))
+        self._build_bag(self._demand_fitted("n-grams there are", "Text"), self.gain)
 
     def call(
         self, values: Any, lengths: Any = None, training: bool | None = None
@@ -111,29 +90,19 @@ class TextBag(Encoder):
         ids = ops.cast(values[..., 0], "int32")
         weights = ops.cast(values[..., 1], "float32")
         known = ops.logical_and(ids > 0, ids < self.table.shape[0])
-        if lengths is not None:
-            steps = ops.arange(values.shape[1], dtype="int32")
-            known = ops.logical_and(known, steps < ops.expand_dims(lengths, -1))
+        known = ops.logical_and(known, valid_ids(ids, lengths))
         left_out = _GRAM_DROPOUT if self.gram_dropout is None else self.gram_dropout
         if training and left_out > 0:
             draw = uniform(ops.shape(weights), self._draws)
             known = ops.logical_and(known, draw >= left_out)
             weights = weights / (1.0 - left_out)
         weights = ops.where(known, weights, 0.0) * self.gain
-        ids = ops.where(known, ids, 0)
-        bag = ops.einsum("bl,blw->bw", weights, ops.take(self.table, ids, axis=0))
-        bag = ops.cast(bag, self.compute_dtype)
-        deep = self.outer(self.drop(self.inner(self.norm(bag)), training=training))
-        tokens = ops.expand_dims(bag + deep, 1)
-        return {"tokens": tokens, "mask": ops.ones_like(tokens[..., 0], dtype="bool")}
+        return self._token(ops.where(known, ids, 0), weights, training)
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "vocabulary": self.vocabulary,
-            "hidden": self.hidden,
             "gain": self.gain,
             "gram_dropout": self.gram_dropout,
-            "dropout": self.dropout,
-            "seed": self.seed,
         }

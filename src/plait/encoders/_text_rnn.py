@@ -7,8 +7,8 @@ from keras import ops
 
 from plait._dropout import Dropout
 from plait._ranges import MOST_SEED, demand_share, demand_whole
-from plait.backend import uniform
 from plait.encoders._encoder import Encoder
+from plait.encoders._ids import forgotten, known_ids, valid_ids, with_a_token
 from plait.errors import ConfigError
 
 _UNKNOWN = 1
@@ -106,16 +106,10 @@ class TextRNN(Encoder):
         self, values: Any, lengths: Any = None, training: bool | None = None
     ) -> dict[str, Any]:
         ids = ops.cast(values, "int32")
-        if lengths is None:
-            lengths = ops.zeros_like(ids[:, 0]) + ids.shape[1]
-        lengths = ops.expand_dims(ops.cast(lengths, "int32"), -1)
-        steps = ops.arange(ids.shape[1], dtype="int32")
-        ids = ops.where(ops.logical_and(ids >= 0, ids < self.vocabulary), ids, _UNKNOWN)
-        if training and self.unknown > 0:
-            draw = uniform(ops.shape(ids), self._draws)
-            ids = ops.where(draw < self.unknown, _UNKNOWN, ids)
-        ids = ops.where(steps < lengths, ids, 0)
-        mask = steps < ops.maximum(lengths, 1)
+        valid = valid_ids(ids, lengths)
+        ids = known_ids(ids, self.vocabulary, _UNKNOWN)
+        ids = forgotten(ids, self.unknown, self._draws, _UNKNOWN, training)
+        ids, mask = ops.where(valid, ids, 0), with_a_token(valid)
         x = self.drop_in(self.embedding(ids), training=training)
         tokens = self.drop_out(self.net(x, mask=mask, training=training), training=training)
         return {"tokens": tokens, "mask": mask}

@@ -7,8 +7,8 @@ from keras import ops
 
 from plait._dropout import Dropout
 from plait._ranges import MOST_SEED, demand_share, demand_whole
-from plait.backend import uniform
 from plait.encoders._encoder import Encoder
+from plait.encoders._ids import forgotten, known_ids, valid_ids, with_a_token
 from plait.errors import ConfigError
 
 _UNKNOWN = 1
@@ -133,18 +133,13 @@ class TextWords(Encoder):
         self, values: Any, lengths: Any = None, training: bool | None = None
     ) -> dict[str, Any]:
         ids = ops.cast(values, "int32")
-        if lengths is None:
-            lengths = ops.zeros_like(ids[:, 0, 0]) + ids.shape[1]
-        lengths = ops.expand_dims(ops.cast(lengths, "int32"), -1)
-        steps = ops.arange(ids.shape[1], dtype="int32")
-        ids = ops.where(ops.expand_dims(steps < lengths, -1), ids, 0)
-        words, characters = _known(ids[..., 0], self.vocabulary), ids[..., 1:]
-        if training and self.unknown > 0:
-            draw = uniform(ops.shape(words), self._draws)
-            hidden = ops.logical_and(draw < self.unknown, steps < lengths)
-            words = ops.where(hidden, _UNKNOWN, words)
-        mask = steps < ops.maximum(lengths, 1)
-        spelled = self._spelled(_known(characters, self.characters))
+        words, characters = ids[..., 0], ids[..., 1:]
+        valid = valid_ids(words, lengths)
+        words = known_ids(words, self.vocabulary, _UNKNOWN)
+        words = forgotten(words, self.unknown, self._draws, _UNKNOWN, training)
+        words, mask = ops.where(valid, words, 0), with_a_token(valid)
+        characters = known_ids(characters, self.characters, _UNKNOWN)
+        spelled = self._spelled(ops.where(ops.expand_dims(valid, -1), characters, 0))
         x = ops.concatenate([self.embedding(words) * _GAIN, spelled], axis=-1)
         x = self.net(self.drop_in(x, training=training), mask=mask, training=training)
         return {"tokens": self.drop_out(x, training=training), "mask": mask}
@@ -173,8 +168,3 @@ class TextWords(Encoder):
             "dropout": self.dropout,
             "seed": self.seed,
         }
-
-
-def _known(ids: Any, count: Any) -> Any:
-    """Ids, `_UNKNOWN` in the place of one that there is no embedding for."""
-    return ops.where(ops.logical_and(ids >= 0, ids < count), ids, _UNKNOWN)
