@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, get_args
+from typing import ClassVar, Self
 
 import keras
 import numpy as np
@@ -12,19 +12,18 @@ from plait.errors import ConfigError
 from plait.heads import Head, OrderedHead
 from plait.table import Column
 from plait.tasks import _metrics as metrics
-from plait.tasks._labels import Labelled, demand_labels, labelled_rows
-from plait.tasks._numbers import fit_scale, numbers, on_domain
+from plait.tasks._labels import demand_labels, labelled_rows
+from plait.tasks._numbers import numbers
 from plait.tasks._pinball import Pinball, pinball
-from plait.tasks._scale import Scale, Transform
+from plait.tasks._scaled_task import ScaledTask
 from plait.tasks._scores import checked, clipped_gain, rising, weighted_quantile
-from plait.tasks._task import Targets, Task
 
 _MEDIAN = 0.5
 _LEAST_STEP = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantiles(Task):
+class Quantiles(ScaledTask):
     """A number with a prediction interval: some quantiles of what the label may be, given the row.
 
     They are learnt by the pinball loss on a standardised scale, and no two can cross (`OrderedHead`).
@@ -52,10 +51,8 @@ class Quantiles(Task):
     """
 
     main_score: ClassVar[str] = "pinball"
-    quantity: ClassVar[bool] = True
 
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)
-    transform: Transform | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,17 +62,12 @@ class Quantiles(Task):
                 "Quantiles: levels rise from one to the next, between 0 and 1, with 0.5 and at least "
                 f"one more among them. Received: {list(self.levels)}"
             )
-        if self.transform not in (None, *get_args(Transform)):
-            choices = ", ".join(map(repr, (None, *get_args(Transform))))
-            raise ConfigError(
-                f"Quantiles: transform is one of {choices}. Received: {self.transform!r}"
-            )
 
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
         labelled = labelled_rows(column, self.missing, weights)
         demand_labels(labelled)
         values, w = self._values(labelled), labelled.weights
-        scale = fit_scale(labelled, values, self.transform, "Quantiles")
+        scale = self._fit_scale(labelled, values)
         trivial = np.array([weighted_quantile(values, w, level) for level in self.levels])
         scaled = scale.forward(values)
         prior = rising(scale.forward(trivial), _LEAST_STEP)
@@ -89,12 +81,6 @@ class Quantiles(Task):
                 "trivial_pinball": float(np.average(errors, weights=w)),
             }
         )
-
-    def targets(self, column: Column) -> Targets:
-        labelled = labelled_rows(column, self.missing)
-        values = np.zeros(len(column), "float32")
-        values[labelled.rows] = self._scale.forward(self._values(labelled))
-        return Targets(values, labelled.flags)
 
     def head(self) -> Head:
         return OrderedHead(len(self.levels), prior=tuple(self.learnt["prior"]))
@@ -132,10 +118,3 @@ class Quantiles(Task):
 
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["pinball"], self.learnt["trivial_pinball"], perfect=0.0)
-
-    @property
-    def _scale(self) -> Scale:
-        return Scale.from_state(self.learnt["scale"])
-
-    def _values(self, labelled: Labelled) -> np.ndarray:
-        return on_domain(labelled, numbers(labelled, "Quantiles"), self.transform, "Quantiles")

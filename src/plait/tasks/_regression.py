@@ -8,20 +8,19 @@ import keras
 import numpy as np
 import pyarrow as pa
 
-from plait.errors import ConfigError
 from plait.heads import Head, LinearHead
 from plait.table import Column
 from plait.tasks import _metrics as metrics
-from plait.tasks._labels import Labelled, demand_labels, labelled_rows
+from plait.tasks._labels import demand_labels, labelled_rows
 from plait.tasks._losses import ErrorKind, ScaledError, error_of
-from plait.tasks._numbers import fit_scale, numbers, on_domain
-from plait.tasks._scale import Scale, Transform
+from plait.tasks._numbers import numbers
+from plait.tasks._scaled_task import ScaledTask
 from plait.tasks._scores import checked, clipped_gain, weighted_median
-from plait.tasks._task import Gives, Targets, Task
+from plait.tasks._task import Gives
 
 
 @dataclass(frozen=True, kw_only=True)
-class Regression(Task):
+class Regression(ScaledTask):
     """A number, learnt on a standardised scale and answered on the user's own.
 
     Args:
@@ -45,27 +44,19 @@ class Regression(Task):
     """
 
     main_score: ClassVar[str] = "mae"
-    quantity: ClassVar[bool] = True
     gives: ClassVar[Gives | None] = "number"
 
-    transform: Transform | None = None
     error: ErrorKind = "huber"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, value, allowed in (
-            ("transform", self.transform, (None, *get_args(Transform))),
-            ("error", self.error, get_args(ErrorKind)),
-        ):
-            if value not in allowed:
-                choices = ", ".join(map(repr, allowed))
-                raise ConfigError(f"Regression: {name} is one of {choices}. Received: {value!r}")
+        self._demand_choice("error", get_args(ErrorKind))
 
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
         labelled = labelled_rows(column, self.missing, weights)
         demand_labels(labelled)
         values = self._values(labelled)
-        scale = fit_scale(labelled, values, self.transform, "Regression")
+        scale = self._fit_scale(labelled, values)
         median = weighted_median(values, labelled.weights)
         scaled = scale.forward(values)
         centre = 0.0 if self.error == "mse" else scale.forward(np.array(median))
@@ -77,12 +68,6 @@ class Regression(Task):
                 "trivial_mae": float(np.average(np.abs(values - median), weights=labelled.weights)),
             }
         )
-
-    def targets(self, column: Column) -> Targets:
-        labelled = labelled_rows(column, self.missing)
-        values = np.zeros(len(column), "float32")
-        values[labelled.rows] = self._scale.forward(self._values(labelled))
-        return Targets(values, labelled.flags)
 
     def head(self) -> Head:
         return LinearHead(1)
@@ -112,10 +97,3 @@ class Regression(Task):
 
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["mae"], trivial=self.learnt["trivial_mae"], perfect=0.0)
-
-    @property
-    def _scale(self) -> Scale:
-        return Scale.from_state(self.learnt["scale"])
-
-    def _values(self, labelled: Labelled) -> np.ndarray:
-        return on_domain(labelled, numbers(labelled, "Regression"), self.transform, "Regression")
