@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from plait._dropout import Dropout
@@ -28,6 +29,9 @@ class TagHead(Head):
         hidden: units between; as wide as the feature's tokens if None.
         dropout: on both of them and on what is between.
         prior: what b starts as, such as the log of the tags' shares; zeros if None.
+        links: with `chain`, what its weights start as, `size + 2` lines of `size` numbers, as below;
+            zeros if None. A step of Adam moves each by about the learning rate, so that in a short run
+            they stay near where they start.
 
     Call arguments: see `Head`; `of` is a dict of `"tokens"` `(batch, places, width)` and `"mask"`.
 
@@ -54,6 +58,7 @@ class TagHead(Head):
         hidden: int | None = None,
         dropout: float = 0.2,
         prior: Sequence[float] | None = None,
+        links: Sequence[Sequence[float]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -66,12 +71,18 @@ class TagHead(Head):
                 f"TagHead: prior has one number for each of the {size} logits, or is None. "
                 f"Received {len(prior)} numbers."
             )
+        if links is not None and np.shape(links) != (size + 2, size):
+            raise ConfigError(
+                f"TagHead: links has {size + 2} lines of {size} numbers, or is None. "
+                f"Received the shape {np.shape(links)}."
+            )
         self.size = size
         self.places = places
         self.chain = chain
         self.hidden = hidden
         self.dropout = dropout
         self.prior = None if prior is None else [float(value) for value in prior]
+        self.links = None if links is None else [[float(value) for value in line] for line in links]
 
     def build(self, tokens_shape: Any, mask_shape: Any = None, of_shape: Any = None) -> None:
         _, places, width = of_shape["tokens"]
@@ -95,9 +106,9 @@ class TagHead(Head):
         )
         self.logits.build((None, hidden))
         if self.chain:
-            self.links = self.add_weight(
+            self.chained = self.add_weight(
                 shape=(self.size + 2, self.size),
-                initializer="zeros",
+                initializer=keras.initializers.Constant(0.0 if self.links is None else self.links),
                 dtype="float32",
                 autocast=False,
                 name="links",
@@ -115,7 +126,7 @@ class TagHead(Head):
         if not self.chain:
             return logits
         # Adding zeros is what gives the weights the size of the batch.
-        links = ops.expand_dims(self.links, 0) + ops.zeros_like(logits[:, :1])
+        links = ops.expand_dims(self.chained, 0) + ops.zeros_like(logits[:, :1])
         return ops.concatenate([logits, links], axis=1)
 
     def get_config(self) -> dict[str, Any]:
@@ -127,4 +138,5 @@ class TagHead(Head):
             "hidden": self.hidden,
             "dropout": self.dropout,
             "prior": self.prior,
+            "links": self.links,
         }

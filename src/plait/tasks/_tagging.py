@@ -109,15 +109,14 @@ class Tagging(DenseTask):
                 "Tagging needs two tags or more to tell apart."
             )
         shares = totals / totals.sum()
-        # The loss is a mean over rows of means over tokens: in that mean each tag has this share.
-        found = positions(cells.values, pa.array(tags))
-        mean = np.bincount(found, (w / np.maximum(np.bincount(rows, minlength=len(w)), 1))[rows])
-        entropy = -(mean / mean.sum() * np.log(shares)).sum()
+        labelled = np.bincount(rows, minlength=len(w)) > 0
         return self.with_state(
             {
                 "tags": tags,
                 "shares": shares.tolist(),
-                "entropy": float(entropy),
+                "entropy": float(-(shares * np.log(shares)).sum()),
+                "tokens": float(totals.sum() / w[labelled].sum()),
+                "links": self._links(positions(cells.values, pa.array(tags)), rows, w, shares),
                 "spans": are_spans(tags),
                 "places": self.feature.spec.shape[0],
             }
@@ -136,8 +135,10 @@ class Tagging(DenseTask):
         return Targets(values, labelled, unseen)
 
     def head(self) -> Head:
-        shares, places = self.learnt["shares"], self.learnt["places"]
-        return TagHead(len(shares), places, self.crf, prior=tuple(np.log(shares).tolist()))
+        state = self.learnt
+        prior = tuple(np.log(state["shares"]).tolist())
+        links = state["links"]
+        return TagHead(len(prior), state["places"], self.crf, prior=prior, links=links)
 
     def trivial_logits(self) -> np.ndarray:
         shares, places = self.learnt["shares"], self.learnt["places"]
@@ -146,7 +147,8 @@ class Tagging(DenseTask):
         return np.pad(logits, ((0, 0), below, (0, 0)))
 
     def loss(self) -> keras.losses.Loss:
-        return (ChainLogLoss if self.crf else TokenLogLoss)(self.learnt["entropy"])
+        state = self.learnt
+        return (ChainLogLoss if self.crf else TokenLogLoss)(state["entropy"], state["tokens"])
 
     def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
         if self.cells is None:
@@ -193,6 +195,26 @@ class Tagging(DenseTask):
         if "span_f1" in scores:
             return clipped_gain(scores["span_f1"], trivial=0.0)
         return clipped_gain(scores["token_accuracy"], trivial=max(self.learnt["shares"]))
+
+    def _links(
+        self, tags: np.ndarray, rows: np.ndarray, weights: np.ndarray, shares: np.ndarray
+    ) -> list[list[float]] | None:
+        """What the chain starts as: log p(next | tag) - log p(next), and the same of the two ends.
+
+        With the logarithms of the shares as logits that is the Markov chain of the training tags. What
+        follows a tag is counted with one more case of it, that is spread as the shares are.
+        """
+        if not self.crf:
+            return None
+        size, begins = len(shares), np.diff(rows, prepend=-1) > 0
+        ends = np.append(begins[1:], True)
+        before = np.where(begins, size, np.roll(tags, 1))
+        counts = np.zeros((size + 2, size))
+        np.add.at(counts, (before, tags), weights[rows])
+        np.add.at(counts, (size + 1, tags[ends]), weights[rows[ends]])
+        smoothed = (counts + shares) / (counts.sum(axis=1, keepdims=True) + 1)
+        links: list[list[float]] = np.log(smoothed / shares).tolist()
+        return links
 
     def _cells(self, column: Column, weights: np.ndarray | None = None) -> TagCells:
         """The labelled rows' tokens and tags."""

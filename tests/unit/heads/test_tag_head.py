@@ -38,8 +38,8 @@ def test_the_weights_of_a_chain_stand_below_each_row():
     assert given.shape == (2, 3 + 2 + 2, 2)
     np.testing.assert_array_equal(given[:, 3:], 0)
     links = np.arange(8, dtype="float32").reshape(4, 2)
-    head.links.assign(links)
-    np.testing.assert_array_equal(logits(head)[:, 3:], [links, links])
+    given = logits(TagHead(2, places=3, chain=True, links=links.tolist()))
+    np.testing.assert_array_equal(given[:, 3:], [links, links])
 
 
 def test_what_is_masked_changes_no_bit():
@@ -55,7 +55,15 @@ def test_another_number_of_tokens_is_refused():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size": 0}, {"places": 0}, {"hidden": 0}, {"dropout": 1.0}, {"prior": (1.0,)}]
+    "wrong",
+    [
+        {"size": 0},
+        {"places": 0},
+        {"hidden": 0},
+        {"dropout": 1.0},
+        {"prior": (1.0,)},
+        {"links": [[1.0, 2.0]]},
+    ],
 )
 def test_refuses_what_cannot_be(wrong):
     with pytest.raises(ConfigError, match=f"TagHead: {next(iter(wrong))} .*Received"):
@@ -63,6 +71,8 @@ def test_refuses_what_cannot_be(wrong):
 
 
 def test_the_constructor_comes_back():
-    head = TagHead(3, places=4, chain=True, hidden=5, dropout=0.1, prior=(1, 2, 3))
+    head = TagHead(
+        3, places=4, chain=True, hidden=5, dropout=0.1, prior=(1, 2, 3), links=[[1, 2, 3]] * 5
+    )
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(head))
     assert again.get_config() == head.get_config()

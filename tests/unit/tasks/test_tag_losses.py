@@ -19,11 +19,11 @@ def rows(loss, y_true, y_pred):
     return ops.convert_to_numpy(given)
 
 
-def test_a_row_is_the_mean_over_its_tokens():
-    """Logits of log 3 and 0 are probabilities of 3/4 and 1/4; what has no tag is not in the mean."""
+def test_a_row_is_the_sum_over_its_tokens():
+    """Logits of log 3 and 0 are probabilities of 3/4 and 1/4; what has no tag is not in the sum."""
     logits = [[[LOG3, 0], [LOG3, 0], [50, 0]], [[0, 0], [LOG3, 0], [0, 9]]]
-    given = rows(TokenLogLoss(entropy=2.0), [[0, 1, NO], [NO, 0, NO]], logits)
-    np.testing.assert_allclose(given, [np.log(16 / 3) / 4, np.log(4 / 3) / 2], rtol=1e-6)
+    given = rows(TokenLogLoss(entropy=2.0, tokens=1.5), [[0, 1, NO], [NO, 0, NO]], logits)
+    np.testing.assert_allclose(given, [np.log(16 / 3) / 3, np.log(4 / 3) / 3], rtol=1e-6)
 
 
 def test_a_chain_without_weights_is_its_tokens():
@@ -41,7 +41,7 @@ def test_a_chain_of_two_tokens():
     logits = np.zeros((2, 6, 2))
     logits[:, 2, 1] = LOG3
     given = rows(ChainLogLoss(), [[0, 1], [1, 1]], logits)
-    np.testing.assert_allclose(given, [np.log(2) / 2, np.log(6) / 2], rtol=1e-6)
+    np.testing.assert_allclose(given, [np.log(2), np.log(6)], rtol=1e-6)
 
 
 each_loss = pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_a_few_steps_make_the_tags_likely(loss, places):
     assert after[0] < 0.1 < before[0]
 
 
-@pytest.mark.parametrize("loss", [TokenLogLoss(3.0), ChainLogLoss(3.0)])
+@pytest.mark.parametrize("loss", [TokenLogLoss(3.0, 5.0), ChainLogLoss(3.0, 5.0)])
 def test_saved_and_loaded(loss):
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(again) is type(loss)
-    assert again.entropy == 3
+    assert (again.entropy, again.tokens) == (3, 5)

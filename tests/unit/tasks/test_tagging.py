@@ -65,9 +65,22 @@ def test_fit_learns_the_tags_and_how_common_they_are():
     np.testing.assert_allclose(learnt["shares"], np.array([2, 1, 2, 3]) / 8)
     assert learnt["places"] == 16
     assert learnt["spans"]
-    # In the mean over three rows of means over their tokens.
-    mean = np.array([1 / 3 + 1, 1 / 4, 2 / 4, 2 / 3 + 1 / 4]) / 3
-    assert learnt["entropy"] == pytest.approx(-(mean * np.log(learnt["shares"])).sum())
+    shares = np.array(learnt["shares"])
+    assert learnt["entropy"] == pytest.approx(-(shares * np.log(shares)).sum())
+    assert learnt["tokens"] == pytest.approx(8 / 3)
+    assert learnt["links"] is None
+
+
+def test_a_chain_starts_as_that_of_the_training_tags():
+    """Of a's two neighbours one is a and one b, and each is counted with one more, in equal parts."""
+    asked = Asked(["x y z", "x"], ["a a b", "b"], crf=True)
+    found = np.exp(np.array(asked.task.learnt["links"])) * asked.task.learnt["shares"]
+    np.testing.assert_allclose(found[0], [1.5 / 3, 1.5 / 3])
+    np.testing.assert_allclose(found[1], [0.5, 0.5])
+    np.testing.assert_allclose(found[2], [1.5 / 3, 1.5 / 3])  # a row begins with a, one with b
+    np.testing.assert_allclose(found[3], [0.5 / 3, 2.5 / 3])  # both end with b
+    head = asked.task.head()
+    assert head.get_config()["links"] == asked.task.learnt["links"]
 
 
 @pytest.mark.parametrize("crf", [False, True])
