@@ -35,7 +35,8 @@ class AfterAnswers(keras.layers.Layer):
     """
 
     def __init__(self, gives: Sequence[Gives], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        # Half precision would round numbers and probabilities.
+        super().__init__(**{"autocast": False, **kwargs})
         self.gives = list(gives)
 
     def build(self, tokens_shape: Any, logits_shape: list[Any]) -> None:
@@ -44,20 +45,16 @@ class AfterAnswers(keras.layers.Layer):
             dense = keras.layers.Dense(
                 tokens_shape[-1],
                 use_bias=False,
-                dtype=self.dtype_policy,
+                dtype="float32",
                 name=f"projection_{number}",
             )
             dense.build((None, shape[-1]))
             self.projections.append(dense)
 
     def call(self, tokens: Any, logits: list[Any]) -> Any:
-        # Probabilities in float32: half precision would round them.
-        answers = [
-            _ANSWERS[kind](ops.cast(z, "float32"))
-            for kind, z in zip(self.gives, logits, strict=True)
-        ]
-        for dense, answer in zip(self.projections, answers, strict=True):
-            tokens = tokens + ops.expand_dims(dense(answer), 1)
+        for kind, z, dense in zip(self.gives, logits, self.projections, strict=True):
+            answer = dense(_ANSWERS[kind](ops.cast(z, "float32")))
+            tokens = tokens + ops.cast(ops.expand_dims(answer, 1), tokens.dtype)
         return tokens
 
     def get_config(self) -> dict[str, Any]:

@@ -49,6 +49,16 @@ def test_a_projection_of_the_answers_is_added_to_each_token():
 
 
 @pytest.mark.backends
+def test_half_precision_rounds_no_answer():
+    layer = AfterAnswers(["number"], dtype="mixed_bfloat16")
+    given = keras.ops.convert_to_tensor(np.full((1, 1), 1.2345678, "float32"))
+    layer(keras.ops.zeros((1, 1, 1)), [given])
+    layer.projections[0].kernel.assign([[1.0]])
+    seen = layer(keras.ops.zeros((1, 1, 1)), [given])
+    assert float(keras.ops.convert_to_numpy(seen)[0, 0, 0]) == pytest.approx(1.2345678, rel=1e-6)
+
+
+@pytest.mark.backends
 def test_an_answer_depends_on_the_one_before_it_and_not_the_other_way_round():
     model = Predictor.build(both()).model
     assert list(model.output) == ["price", "sold"]
