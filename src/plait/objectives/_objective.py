@@ -124,7 +124,8 @@ def fit_objectives(
     """Every objective fitted to the training rows.
 
     Raises:
-        ConfigError, DataError: see `Objective.fit`; the message begins with the objective's name.
+        ConfigError: see `Objective.fit`; the message begins with the objective's name.
+        DataError: see there, too.
     """
     fitted = {}
     for name, objective in objectives.items():

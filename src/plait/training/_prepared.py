@@ -1,5 +1,6 @@
 """What a learner comes to on a table, before there is a model."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -79,7 +80,10 @@ class Prepared:
         taught, beside = parts["train"].take(np.flatnonzero(any_label)), None
         if settings.unlabelled is not None and not any_label.all():
             beside = parts["train"].take(np.flatnonzero(~any_label))
-        settings = settings.settled(len(taught))
+        read = len(taught)
+        if beside is not None and settings.unlabelled is not None:
+            read = math.ceil(read / (1 - settings.unlabelled))
+        settings = settings.settled(read)
         validation, disk = None, settings.disk
         # Rows that lie on the device would count as what a run with a limit takes.
         bound = settings.max_memory is not None or settings.shares > 1

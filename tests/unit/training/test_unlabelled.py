@@ -69,6 +69,17 @@ def test_each_batch_has_its_share_of_them():
     assert sorted(set(order) - numbers) == sorted(set(range(1, ROWS + 1)) - numbers)
 
 
+def test_epochs_are_as_many_as_their_length_asks_for():
+    """30 labelled rows, of which two fill a batch of eight: 15 steps, where all eight would be four."""
+    for share, steps in ((0.75, 15), (None, 4)):
+        given = learner(share)
+        given.training = Training(batch_size=8, unlabelled=share)
+        found = ready(given)
+        assert found.batches.steps == steps
+        alone = Training(batch_size=8).settled(steps * 8)
+        assert found.settings.epochs == alone.epochs
+
+
 def test_a_row_that_comes_again_in_an_epoch_has_another_key():
     given = learner(unlabelled=0.75)
     batches = ready(given).batches
