@@ -456,6 +456,7 @@ def test_decode_gives_the_users_labels_back(case):
     task, column = fitted(case), column_of(case.cells)
     targets = targets_of(case, task, column)
     answers = asked(case, task, column).decode(confident(task, targets).astype("float32"))
+    assert set(answers) == {"", *task.answer_parts}
     for row in np.flatnonzero(targets.labelled):
         answer, cell = answers[""][row].as_py(), case.cells[row]
         if isinstance(task, tasks.Multilabel):

@@ -1,6 +1,6 @@
 """Names that features, tasks and the key can have beside each other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import plait.encoders
@@ -98,6 +98,12 @@ def check_names(
                     ("tasks", name, type(task).__name__, "features"),
                 )
         if isinstance(task, DenseTask):
+            if task.features is not None and task.of in features and task.of not in task.features:
+                raise ConfigError(
+                    f"Task '{name}' is of the feature '{task.of}', which is not among those that it "
+                    f"reads: {', '.join(task.features)}. Add it to features, or leave features out.",
+                    ("tasks", name, type(task).__name__, "features"),
+                )
             try:
                 task.check_feature(features)
             except ConfigError as error:
@@ -164,15 +170,15 @@ def _check_modality(name: str, feature: Feature, encoder: Encoder) -> None:
     )
 
 
-def check_answers(tasks: Iterable[str], key: str | None = None) -> None:
+def check_answers(tasks: Mapping[str, Task], key: str | None = None) -> None:
     """Refuses columns of one name among the key and the answers.
 
     Raises:
         ConfigError: one would take the other's place.
     """
     owner: dict[str, str] = {}
-    for task in tasks:
-        for column in answer_columns(task):
+    for task, declared in tasks.items():
+        for column in answer_columns(task, declared):
             if column in owner:
                 raise ConfigError(
                     f"The tasks '{owner[column]}' and '{task}' would both answer in the column "
@@ -188,6 +194,6 @@ def check_answers(tasks: Iterable[str], key: str | None = None) -> None:
         )
 
 
-def answer_columns(task: str) -> tuple[str, ...]:
+def answer_columns(name: str, task: Task) -> tuple[str, ...]:
     """The columns that the answers to a task may take."""
-    return (task, f"{task}.probability", f"{task}.probabilities")
+    return (name, *(f"{name}.{part}" for part in task.answer_parts))

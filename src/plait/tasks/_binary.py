@@ -55,6 +55,7 @@ class Binary(Task):
     """
 
     main_score: ClassVar[str] = "auc"
+    answer_parts: ClassVar[tuple[str, ...]] = ("probability", "probabilities")
     gives: ClassVar[Gives | None] = "yes or no"
     one_class: ClassVar[bool] = True
 

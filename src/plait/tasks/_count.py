@@ -59,6 +59,7 @@ class Count(Task):
     """
 
     main_score: ClassVar[str] = "deviance"
+    answer_parts: ClassVar[tuple[str, ...]] = ("median", "low", "high")
     quantity: ClassVar[bool] = True
 
     distribution: CountDistribution = "negative_binomial"

@@ -64,6 +64,7 @@ class Multiclass(Task):
     """
 
     main_score: ClassVar[str] = "accuracy"
+    answer_parts: ClassVar[tuple[str, ...]] = ("probability", "probabilities")
     gives: ClassVar[Gives | None] = "classes"
     one_class: ClassVar[bool] = True
 

@@ -74,6 +74,7 @@ class Multilabel(Task):
     """
 
     main_score: ClassVar[str] = "auc"
+    answer_parts: ClassVar[tuple[str, ...]] = ("probabilities",)
     gives: ClassVar[Gives | None] = "yes or no"
 
     separator: str | None = None

@@ -80,6 +80,7 @@ class Ordinal(Task):
     """
 
     main_score: ClassVar[str] = "mae"
+    answer_parts: ClassVar[tuple[str, ...]] = ("probability", "probabilities")
     one_class: ClassVar[bool] = True
 
     order: tuple[bool | int | float | str, ...] | None = None

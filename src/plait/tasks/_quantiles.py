@@ -51,6 +51,7 @@ class Quantiles(ScaledTask):
     """
 
     main_score: ClassVar[str] = "pinball"
+    answer_parts: ClassVar[tuple[str, ...]] = ("low", "high", "quantiles")
 
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)
 

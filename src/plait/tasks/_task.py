@@ -82,6 +82,9 @@ class Task(abc.ABC):
     quantity: ClassVar[bool] = False
     """Whether labels are numbers that stand for an amount, of which nobody counts the kinds."""
 
+    answer_parts: ClassVar[tuple[str, ...]] = ()
+    """What `decode` may give beside the answer: a column `<task>.<part>` each."""
+
     gives: ClassVar[Gives | None] = None
     """What its logits `(batch, answers)` say to tasks that come after it; None for other logits."""
 

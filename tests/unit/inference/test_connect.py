@@ -4,11 +4,11 @@ import pytest
 
 from plait.encoders import NumberEmbedding
 from plait.errors import ConfigError
-from plait.features import Number
+from plait.features import Number, Text
 from plait.inference import Predictor, check_names, connect
 from plait.inference._weights import weights_of
 from plait.table import Table
-from plait.tasks import Binary, Regression
+from plait.tasks import Binary, Count, Quantiles, Regression, Tagging
 from tests.unit.inference import tiny
 
 
@@ -130,6 +130,11 @@ def test_any_name_without_a_slash_will_do():
         ({"age": Number()}, {"t": Binary(features=("aeg",))}, "Did you mean 'age'"),
         ({"age": Number()}, {"t": Binary(features=())}, "features is empty"),
         ({"a": Number(), "a__present": Number()}, {"t": Binary()}, "another feature's mask"),
+        (
+            {"a": Number(), "words": Text()},
+            {"t": Tagging(of="words", features=("a",))},
+            "'t' is of the feature 'words', which is not among those that it reads: a",
+        ),
     ],
 )
 def test_what_cannot_be_connected(features, tasks, match):
@@ -143,10 +148,14 @@ def test_a_key_never_takes_the_place_of_an_answer(key):
         check_names({"a": Number()}, {"t": Binary()}, key)
 
 
-def test_two_tasks_never_answer_in_one_column():
-    tasks = {"t": Binary(), "t.probability": Regression()}
-    with pytest.raises(ConfigError, match=r"'t' and 't.probability' would both answer"):
+@pytest.mark.parametrize(
+    ("task", "part"), [(Binary(), "probability"), (Quantiles(), "low"), (Count(), "median")]
+)
+def test_two_tasks_never_answer_in_one_column(task, part):
+    tasks = {"t": task, f"t.{part}": Regression()}
+    with pytest.raises(ConfigError, match=f"'t' and 't.{part}' would both answer"):
         check_names({"a": Number()}, tasks)
+    check_names({"a": Number()}, {"t": Regression(), f"t.{part}": Regression()})
 
 
 @keras.saving.register_keras_serializable(package="tests")
