@@ -18,9 +18,9 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/documentation
 
-# The contracts that must hold whatever Keras runs on, and the comparison with TorchJD, which needs torch.
+# The step, the masks and saving on torch and TensorFlow, and the comparison with TorchJD, which needs torch.
+# All else on them is for `make test-all`.
 test-backends: $(VENV)/.backends
 	KERAS_BACKEND=jax $(BIN)/pytest tests/unit/balancing/test_torchjd.py -n 2
 	KERAS_BACKEND=torch $(BIN)/pytest -m "backends and not long" -n 2

@@ -73,7 +73,6 @@ VARIANTS = {
     "CRMOGM of one with state": lambda: plait.CRMOGM(plait.GradVac(beta=0.5)),
     "PSMGD of one with state": lambda: plait.PSMGD(plait.GradVac(beta=0.5), refresh_every=3),
 }
-pytestmark = pytest.mark.backends
 every_balancer = pytest.mark.parametrize("make", CASES.values(), ids=CASES)
 every_variant = pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS)
 ROWS = 24
@@ -137,6 +136,7 @@ def assert_same(model, other, atol=0.0):
         np.testing.assert_allclose(ours, theirs, atol=atol, rtol=0)
 
 
+@pytest.mark.backends
 @every_variant
 def test_a_task_without_labels_is_a_task_that_is_not_there(make):
     x, y = data_of()
@@ -154,6 +154,7 @@ def test_a_task_without_labels_is_a_task_that_is_not_there(make):
         np.testing.assert_allclose(ours, theirs, atol=2e-6)
 
 
+@pytest.mark.backends
 @every_variant
 def test_what_stands_in_a_missing_label_changes_no_bit(make):
     x, y = data_of()
@@ -271,6 +272,7 @@ np.savez(sys.argv[3], *model.get_weights())
 """
 
 
+@pytest.mark.backends
 def test_saved_and_loaded_in_a_fresh_process_it_goes_on_as_if_nothing_had_been(tmp_path):
     """One process for all variants: its start is what takes the time."""
     x, y = data_of()

@@ -13,7 +13,6 @@ from keras import ops
 from plait import encoders
 from plait._names import from_plain, parameters, published, to_plain
 
-pytestmark = pytest.mark.backends
 WIDTH = 6
 ROWS = 5
 
@@ -271,6 +270,7 @@ def test_another_rows_values_change_no_bit(case):
     assert np.abs(before["tokens"][2] - after["tokens"][2]).max() > 0
 
 
+@pytest.mark.backends
 @every_padded_case
 def test_what_stands_beyond_a_rows_length_changes_no_bit(case):
     values, lengths = batch_of(case)
@@ -284,6 +284,7 @@ def test_what_stands_beyond_a_rows_length_changes_no_bit(case):
     np.testing.assert_array_equal(before["tokens"][mask], after["tokens"][mask])
 
 
+@pytest.mark.backends
 @every_padded_case
 @pytest.mark.parametrize("longer", [1, 37, 80])
 def test_padding_changes_no_valid_token(case, longer):
@@ -311,6 +312,7 @@ def test_without_lengths_every_step_is_valid(case):
     np.testing.assert_array_equal(none["tokens"], full["tokens"])
 
 
+@pytest.mark.backends
 @every_case
 def test_rows_of_zeros_leave_the_weights_finite(case):
     """Absent rows come as zeros; their tokens are replaced, but 0 times NaN would be NaN."""
@@ -341,6 +343,7 @@ def test_one_step_moves_every_weight(case):
         assert np.abs(ops.convert_to_numpy(variable) - old).max() > 0, variable.path
 
 
+@pytest.mark.backends
 @every_case
 def test_saved_and_loaded(case, tmp_path):
     x = inputs_of(*batch_of(case))

@@ -298,7 +298,6 @@ def test_dictionaries_and_large_strings_are_strings(case):
         assert_same(plain.encode(column), plain.encode(column_of(case.cells)))
 
 
-@pytest.mark.backends
 @every_case
 def test_the_default_encoder_reads_the_arrays(case):
     feature = fitted(case)

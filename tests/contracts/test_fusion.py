@@ -16,7 +16,6 @@ CASES = {
     "Sum": fusion.Sum,
     "Weighted": fusion.Weighted,
 }
-pytestmark = pytest.mark.backends
 every_fusion = pytest.mark.parametrize("cls", CASES.values(), ids=CASES)
 WIDTH = 5
 SHAPES = {"text": (4, 6), "photo": (3, 2), "age": (1, 3)}
@@ -79,6 +78,7 @@ def test_one_feature_alone(cls):
     assert np.ptp(given, axis=0).min() > 0
 
 
+@pytest.mark.backends
 @every_fusion
 @pytest.mark.parametrize("padding", [1e30, np.nan])
 def test_padded_tokens_change_no_bit(cls, padding):
@@ -91,6 +91,7 @@ def test_padded_tokens_change_no_bit(cls, padding):
     np.testing.assert_array_equal(fused(layer, rows), fused(layer, {**rows, "tokens": filled}))
 
 
+@pytest.mark.backends
 @every_fusion
 def test_an_absent_feature_counts_by_its_absent_token_alone(cls):
     rows = rows_of()
@@ -147,6 +148,7 @@ def test_one_step_moves_every_variable(cls):
         assert np.abs(ops.convert_to_numpy(variable) - old).max() > 0, variable.path
 
 
+@pytest.mark.backends
 @every_fusion
 def test_saved_and_loaded_it_gives_the_same(cls, tmp_path):
     rows = rows_of()

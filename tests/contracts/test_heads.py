@@ -50,7 +50,6 @@ PARTS = {
     "TagHead": lambda tokens, mask: {"tokens": tokens, "mask": mask},
     "UNetHead": maps_of,
 }
-pytestmark = pytest.mark.backends
 every_head = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
 
 
@@ -83,6 +82,7 @@ def logits(head, tokens, mask):
     return ops.convert_to_numpy(asked(head, tokens, mask, training=False))
 
 
+@pytest.mark.backends
 @every_head
 @pytest.mark.parametrize("padding", [1e30, np.nan])
 def test_padded_tokens_change_no_bit(make, padding):
@@ -110,6 +110,7 @@ def test_logits_are_float32_under_mixed_precision(make):
     assert np.isfinite(ops.convert_to_numpy(given)).all()
 
 
+@pytest.mark.backends
 @every_head
 def test_one_step_moves_every_variable_and_it_is_saved(make, tmp_path):
     keras.utils.set_random_seed(0)

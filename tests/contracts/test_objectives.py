@@ -95,8 +95,8 @@ def test_padded_rows_change_nothing_and_the_loss_is_of_order_1(case):
     assert 0 < plain[0] < 5
 
 
-@pytest.mark.backends
 # That of a column or an encoder meets no task's gradient.
+@pytest.mark.backends
 @pytest.mark.filterwarnings("ignore:plait. at level")
 @one_of_each
 @pytest.mark.parametrize("balancing", [None, PCGrad])
@@ -109,7 +109,6 @@ def test_placeholders_change_not_a_bit_of_the_weights_after_three_steps(case, ba
     assert bits(made[0]) == bits(made[1])
 
 
-@pytest.mark.backends
 @one_of_each
 def test_it_trains_and_leaves_nothing_behind(case, tmp_path):
     declaration = declared(case)
@@ -136,7 +135,6 @@ def test_it_trains_and_leaves_nothing_behind(case, tmp_path):
         assert np.asarray(logits).tobytes() == np.asarray(whole[task]).tobytes()
 
 
-@pytest.mark.backends
 @one_of_each
 def test_it_moves_what_is_shared_and_takes_no_part_when_it_has_faded_out(case):
     plain = trained(declared(case))

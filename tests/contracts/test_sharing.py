@@ -10,7 +10,6 @@ from keras import ops
 from plait import sharing
 
 CASES = {"HardSharing": sharing.HardSharing}
-pytestmark = pytest.mark.backends
 every_sharing = pytest.mark.parametrize("cls", CASES.values(), ids=CASES)
 WIDTH = 6
 
@@ -48,6 +47,7 @@ def test_rows_do_not_see_each_other(cls):
     np.testing.assert_allclose(alone, whole[:1], atol=1e-5)
 
 
+@pytest.mark.backends
 @every_sharing
 def test_one_step_moves_every_variable_and_it_is_saved(cls, tmp_path):
     keras.utils.set_random_seed(0)

@@ -391,7 +391,6 @@ def test_a_column_without_labels_is_unlabelled(case):
     assert scores_of(case, task, trivial(task, 2), column) == {}
 
 
-@pytest.mark.backends
 @every_case
 def test_loss_is_one_value_a_row_and_of_order_1_for_the_trivial_answer(case):
     task = fitted(case)
@@ -416,7 +415,6 @@ def test_loss_is_finite_for_extreme_logits_and_zero_for_the_right_ones(case):
         np.testing.assert_allclose(loss_of(task, targets, right), 0, atol=least)
 
 
-@pytest.mark.backends
 @every_case
 def test_loss_is_serialisable(case):
     task = fitted(case)
@@ -426,7 +424,6 @@ def test_loss_is_serialisable(case):
     assert again.get_config() == task.loss().get_config()
 
 
-@pytest.mark.backends
 @every_case
 def test_head_gives_the_logits_that_the_loss_takes(case):
     task = fitted(case)

@@ -1,10 +1,7 @@
 import keras
 import numpy as np
-import pytest
 
 from plait._hash import hash_int32, name_key, normal, uniform
-
-pytestmark = pytest.mark.backends
 
 
 def reference(*words):

@@ -6,8 +6,6 @@ from keras import ops
 
 from plait._overlap import generalised_overlap, overlap
 
-pytestmark = pytest.mark.backends
-
 CASES = {
     # Of 16 + 16 - 4 = 28 they share 4; the hull has 36.
     "part": ([0, 0, 4, 4], [2, 2, 6, 6], 1 / 7, 1 / 7 - 8 / 36),

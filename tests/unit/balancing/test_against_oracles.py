@@ -25,7 +25,6 @@ from tests.unit.balancing.problems import (
     weighed,
 )
 
-pytestmark = pytest.mark.backends
 OBJECTIVES = {
     "MGDA": oracles.objective_of_mgda,
     "DualProj": oracles.objective_of_dualproj,

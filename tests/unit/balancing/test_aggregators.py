@@ -11,8 +11,6 @@ from plait.balancing.aggregation._graddrop import signs_kept
 
 from .test_methods import context, numpy
 
-pytestmark = pytest.mark.backends
-
 
 def built(balancer, tasks=2, shapes=((2,),)):
     balancer.build(tuple("abcdefgh"[:tasks]))

@@ -9,7 +9,6 @@ import pytest
 import plait
 from plait.balancing import Evidence, StepContext
 
-pytestmark = pytest.mark.backends
 L = np.array([0.5, 2.0, 1.0])
 NAMES = ("a", "b", "c")
 

@@ -9,7 +9,6 @@ from plait.balancing import Evidence, StepContext
 from plait.balancing._simplex import simplex_projection
 from plait.balancing.weighting._pcgrad import surgery
 
-pytestmark = pytest.mark.backends
 ALL = np.array([True, True])
 
 

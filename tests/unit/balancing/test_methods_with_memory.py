@@ -6,7 +6,6 @@ import pytest
 import plait
 from tests.unit.balancing.with_memory import gramians_of, rows_of, take_steps
 
-pytestmark = pytest.mark.backends
 METHODS = {
     "GradVac": lambda: plait.GradVac(beta=0.5),
     "PCD": lambda: plait.PCD(primary="a", tau=0.4, beta=0.9, eps=0.0),

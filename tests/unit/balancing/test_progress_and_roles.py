@@ -10,8 +10,6 @@ from plait.errors import BalancingError
 
 from .test_methods import numpy
 
-pytestmark = pytest.mark.backends
-
 
 def tensor(values, dtype="float32"):
     return keras.ops.convert_to_tensor(np.array(values), dtype)

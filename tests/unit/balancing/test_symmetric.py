@@ -7,7 +7,6 @@ import pytest
 from plait import backend
 from plait.balancing._symmetric import cholesky, cholesky_solve, eigh
 
-pytestmark = pytest.mark.backends
 POSITIVE = {
     "ill-conditioned": [[1, 1 - 2.0**-20], [1 - 2.0**-20, 1]],
     "of unlike lengths": [[2.0**-40, -(2.0**-22)], [-(2.0**-22), 1]],

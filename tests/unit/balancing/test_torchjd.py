@@ -24,7 +24,6 @@ from tests.unit.balancing.with_memory import gramians_of, rows_of, take_steps
 
 torch = pytest.importorskip("torch")
 aggregation = pytest.importorskip("torchjd.aggregation")
-pytestmark = pytest.mark.backends
 STEPS, TASKS = 4, 5
 
 

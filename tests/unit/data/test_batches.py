@@ -223,7 +223,6 @@ def test_threads_change_nothing(make):
         same(with_threads[index], make()[index])
 
 
-@pytest.mark.backends
 def test_a_device_with_a_memory_of_its_own_gets_the_same_batches(make, monkeypatch):
     expected = [[make().batch(epoch, index) for index in range(3)] for epoch in range(3)]
     memory = DeviceMemory(used=0, peak=0, limit=1 << 20)

@@ -47,7 +47,6 @@ def device(monkeypatch):
     return has
 
 
-@pytest.mark.backends
 def test_rows_are_put_together_on_a_device_with_room_and_are_the_same(device):
     assert isinstance(values_of(kept()), np.ndarray)
     made = kept(DeviceRoom(MB))

@@ -34,7 +34,6 @@ def test_without_a_rate_it_says_how_to_give_one():
         AudioConv(8)(noise(1, 800))
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize(("seconds", "steps"), [(0.001, 1), (0.08, 1), (0.081, 2), (1.0, 13)])
 def test_a_token_stands_for_80_milliseconds(seconds, steps):
     lengths = np.array([int(seconds * RATE)], "int32")
@@ -43,7 +42,6 @@ def test_a_token_stands_for_80_milliseconds(seconds, steps):
     assert mask.shape == (1, 13)
 
 
-@pytest.mark.backends
 def test_a_sound_of_no_samples_keeps_one_token():
     given = small()(noise(2, 800), np.array([0, 800], "int32"))
     mask, tokens = (ops.convert_to_numpy(given[part]) for part in ("mask", "tokens"))
@@ -51,7 +49,6 @@ def test_a_sound_of_no_samples_keeps_one_token():
     assert np.isfinite(tokens).all()
 
 
-@pytest.mark.backends
 def test_a_tones_level_hardly_moves_its_tokens_apart_from_the_loudness():
     """Standardised for each row: ten times louder adds one constant to all of a row's tokens."""
     layer = small()
@@ -62,7 +59,6 @@ def test_a_tones_level_hardly_moves_its_tokens_apart_from_the_loudness():
     assert np.abs(difference.mean(0)).max() > 0.1
 
 
-@pytest.mark.backends
 def test_silence_and_a_click_give_finite_tokens():
     click = np.zeros((2, 800), "float32")
     click[1, 400] = 1e4

@@ -7,8 +7,6 @@ from keras import ops
 from plait.encoders import CategoryBag
 from plait.errors import ConfigError
 
-pytestmark = pytest.mark.backends
-
 
 def built(**arguments):
     """A bag whose deep path gives nothing, of the tokens 0, 1, 10, 100."""

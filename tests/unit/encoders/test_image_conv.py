@@ -41,7 +41,6 @@ def test_the_stride_says_how_fine_the_finest_map_is():
         ImageConv(8, stride=1)
 
 
-@pytest.mark.backends
 def test_a_token_knows_where_it_stands():
     """Without places, a picture of one colour would give inner tokens that are all the same."""
     layer = ImageConv(8, channels=(16,), blocks=0)
@@ -49,7 +48,6 @@ def test_a_token_knows_where_it_stands():
     assert np.abs(tokens[3:6, 3:6] - tokens[4, 4]).max() > 1e-3
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_dropout_is_on_only_in_training(dropout):
     layer = ImageConv(8, channels=(4,), dropout=dropout)
@@ -69,7 +67,6 @@ def test_blocks_deepen_each_stage():
     assert counts[2] - counts[1] == counts[1] - counts[0]
 
 
-@pytest.mark.backends
 def test_one_token_says_what_is_there_wherever_it_is():
     layer = ImageConv(8, channels=(16,), blocks=0)
     here, there = np.zeros((2, 1, 40, 40, 1), "float32")
@@ -81,7 +78,6 @@ def test_one_token_says_what_is_there_wherever_it_is():
     assert np.abs(np.array(places) - elsewhere).max() > 1e-2
 
 
-@pytest.mark.backends
 def test_the_first_kernels_begin_smooth_and_no_larger():
     layer = ImageConv(8)
     layer.build((None, 64, 64, 3))

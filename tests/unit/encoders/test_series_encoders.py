@@ -6,8 +6,6 @@ from keras import ops
 from plait.encoders import SeriesConv, SeriesTransformer
 from plait.errors import ConfigError
 
-pytestmark = pytest.mark.backends
-
 STEPS = 12
 KINDS = [
     lambda **more: SeriesConv(8, channels=6, dilations=(1, 2), dropout=0.0, **more),

@@ -6,8 +6,6 @@ from keras import ops
 from plait.encoders import TextBag
 from plait.errors import ConfigError
 
-pytestmark = pytest.mark.backends
-
 
 def rows(*grams):
     """`(rows, 4, 2)` and lengths, from lists of (id, weight)."""

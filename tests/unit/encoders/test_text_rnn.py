@@ -6,8 +6,6 @@ from keras import ops
 from plait.encoders import TextRNN
 from plait.errors import ConfigError
 
-pytestmark = pytest.mark.backends
-
 IDS = np.array([[2, 3, 4, 0, 0], [5, 0, 0, 0, 0], [0, 0, 0, 0, 0]], "int32")
 LENGTHS = np.array([3, 1, 0], "int32")
 KINDS = [{}, {"cell": "gru"}, {"bidirectional": True}]

@@ -6,8 +6,6 @@ from keras import ops
 from plait.encoders import TextWords
 from plait.errors import ConfigError
 
-pytestmark = pytest.mark.backends
-
 # Three rows of up to four words, each a word's id and those of up to three characters.
 IDS = np.zeros((3, 4, 4), "int32")
 IDS[0, :3] = [[2, 2, 3, 0], [3, 4, 0, 0], [1, 3, 3, 2]]

@@ -8,8 +8,6 @@ from keras import ops
 from plait.errors import ConfigError
 from plait.heads import BoxesHead, Sightings
 
-pytestmark = pytest.mark.backends
-
 
 def built(**arguments):
     keras.utils.set_random_seed(0)

@@ -6,8 +6,6 @@ from keras import ops
 from plait.errors import ConfigError
 from plait.heads import ForecastHead
 
-pytestmark = pytest.mark.backends
-
 # Two variables in three steps: the first has a gap at the end, the second is not known at all.
 VALUES = np.array([[[2.0, 0.0], [3.0, 0.0], [0.0, 0.0]]], "float32")
 KNOWN = np.array([[[1, 0], [1, 0], [0, 0]]], "float32")

@@ -8,8 +8,6 @@ from keras import ops
 from plait.errors import ConfigError
 from plait.heads import Sightings, StrongestBoxes
 
-pytestmark = pytest.mark.backends
-
 
 def logits_of(boxes, scores):
     """Of `(positions, 4)` and `(positions, kinds)`; the middle is sure."""

@@ -6,7 +6,6 @@ from keras import ops
 from plait.errors import ConfigError
 from plait.heads import TagHead
 
-pytestmark = pytest.mark.backends
 TOKENS = np.array([[[1, 3], [3, 5]], [[5, 1], [9, 9]]], "float32")
 MASK = np.array([[True, True], [True, False]])
 OWN = np.array([[[1.0], [2.0], [3.0]], [[4.0], [0.0], [7.0]]], "float32")

@@ -5,8 +5,6 @@ from keras import ops
 from plait.errors import ConfigError
 from plait.heads import UNetHead
 
-pytestmark = pytest.mark.backends
-
 
 def parts(batch=2, sides=((3, 2), (6, 4), (11, 8)), seed=0):
     draw = np.random.default_rng(seed)

@@ -30,7 +30,6 @@ def both(sold=None, price=None):
     return declared(price=price or Regression(after=("sold",)), sold=sold or Binary())
 
 
-@pytest.mark.backends
 def test_a_projection_of_the_answers_is_added_to_each_token():
     layer = AfterAnswers(["classes", "yes or no", "number"])
     tokens = keras.ops.ones((1, 2, 2))
@@ -48,7 +47,6 @@ def test_a_projection_of_the_answers_is_added_to_each_token():
     assert again.gives == layer.gives
 
 
-@pytest.mark.backends
 def test_half_precision_rounds_no_answer():
     layer = AfterAnswers(["number"], dtype="mixed_bfloat16")
     given = keras.ops.convert_to_tensor(np.full((1, 1), 1.2345678, "float32"))
@@ -58,7 +56,6 @@ def test_half_precision_rounds_no_answer():
     assert float(keras.ops.convert_to_numpy(seen)[0, 0, 0]) == pytest.approx(1.2345678, rel=1e-6)
 
 
-@pytest.mark.backends
 def test_an_answer_depends_on_the_one_before_it_and_not_the_other_way_round():
     model = Predictor.build(both()).model
     assert list(model.output) == ["price", "sold"]
@@ -72,7 +69,6 @@ def test_an_answer_depends_on_the_one_before_it_and_not_the_other_way_round():
     assert answers(model, batch())["sold"].tobytes() == changed["sold"].tobytes()
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize("balancing", [None, PCGrad(), PCGrad(level="parameters")])
 def test_no_gradient_goes_back_to_the_task_before(balancing):
     inputs, outputs = both().connect()
@@ -93,7 +89,6 @@ def test_no_gradient_goes_back_to_the_task_before(balancing):
     assert any("sharing" in path for path in moves["price"] & moves["sold"])
 
 
-@pytest.mark.backends
 def test_every_way_of_balancing_trains_alike():
     """The first step of equal weights, whole or cut into trunk and heads."""
     models = [MultiTaskModel(*both().connect(seed=3)) for _ in range(2)]
@@ -105,7 +100,6 @@ def test_every_way_of_balancing_trains_alike():
         np.testing.assert_allclose(tiny.values(models[1])[path], value, atol=1e-6)
 
 
-@pytest.mark.backends
 def test_it_is_saved_and_loaded(tmp_path):
     predictor = fitted(both()).predictor
     predictor.save(tmp_path / "m.plait")

@@ -38,7 +38,6 @@ def test_inputs_and_outputs_have_the_declared_names():
     assert all(model.get_layer(task).output.shape == (None, 1) for task in outputs)
 
 
-@pytest.mark.backends
 def test_a_declaration_and_a_seed_decide_names_and_weights():
     one, two, other = (tiny.values(Predictor.build(tiny.declaration(), s).model) for s in (1, 1, 2))
     assert one.keys() == two.keys() == other.keys()
@@ -47,7 +46,6 @@ def test_a_declaration_and_a_seed_decide_names_and_weights():
     assert any((weight != other[path]).any() for path, weight in one.items())
 
 
-@pytest.mark.backends
 def test_a_placeholder_changes_not_a_bit_of_an_answer():
     model = Predictor.build(tiny.declaration()).model
     plain = answers(model, batch())
@@ -57,7 +55,6 @@ def test_a_placeholder_changes_not_a_bit_of_an_answer():
             assert logits.tobytes() == changed[task].tobytes()
 
 
-@pytest.mark.backends
 def test_an_excluded_column_changes_not_a_bit_of_a_tasks_answer():
     model = Predictor.build(tiny.declaration()).model
     plain = answers(model, batch())
@@ -99,7 +96,6 @@ def test_tied_features_share_one_encoder():
     assert sorted(names[1]) == ["age__encoder", "size__encoder"]
 
 
-@pytest.mark.backends
 def test_any_name_without_a_slash_will_do():
     table = Table.read(tiny.columns())
     numbers = {
@@ -184,7 +180,6 @@ def bringing(how):
     return Predictor.build(tiny.declaration(features=features))
 
 
-@pytest.mark.backends
 def test_weights_that_a_layer_brings_are_what_it_begins_with(tmp_path):
     predictor = bringing("assigns")
     encoder = predictor.model.get_layer("age__encoder")

@@ -13,7 +13,6 @@ def dense():
     return layer
 
 
-@pytest.mark.backends
 def test_names_and_weights_depend_on_the_seed_alone():
     one = in_fresh_state(dense, seed=1)
     dense()
@@ -26,7 +25,6 @@ def test_names_and_weights_depend_on_the_seed_alone():
     assert (values[0] != values[2]).all()
 
 
-@pytest.mark.backends
 def test_the_callers_draws_go_on_as_if_nothing_had_been_built():
     keras.utils.set_random_seed(5)
     alone = random.random(), keras.ops.convert_to_numpy(keras.random.normal((2,)))

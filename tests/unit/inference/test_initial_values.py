@@ -69,7 +69,6 @@ def test_orthogonal_matrices_are(shape):
     np.testing.assert_allclose(matrix.T @ matrix, 4 * np.eye(matrix.shape[1]), atol=1e-5)
 
 
-@pytest.mark.backends
 def test_the_same_on_every_backend():
     drawn = made(keras.initializers.GlorotUniform(seed=7), (2, 2))
     np.testing.assert_allclose(drawn, GOLDEN, rtol=1e-6)

@@ -11,7 +11,6 @@ def as_numpy(outputs):
     return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
 
 
-@pytest.mark.backends
 def test_blank_puts_zeros_where_a_row_is_absent():
     values = np.array([[1.0, 2.0], [np.nan, np.inf], [3.0, 4.0]], "float32")
     given = as_numpy(Blank()(values, PRESENT))
@@ -19,7 +18,6 @@ def test_blank_puts_zeros_where_a_row_is_absent():
     np.testing.assert_array_equal(given["values"], [[1, 2], [0, 0], [3, 4]])
 
 
-@pytest.mark.backends
 def test_blank_puts_zeros_behind_a_rows_length_and_a_length_where_there_is_none():
     ids = np.array([[5, 6, 7], [8, 9, 1], [2, 3, 4]], "int32")
     given = as_numpy(Blank()(ids, PRESENT, np.array([2, 77, 3], "int32")))
@@ -27,7 +25,6 @@ def test_blank_puts_zeros_behind_a_rows_length_and_a_length_where_there_is_none(
     np.testing.assert_array_equal(given["lengths"], [2, 1, 3])
 
 
-@pytest.mark.backends
 def test_absent_rows_get_the_learnt_token_and_one_valid_place():
     layer = AbsentToken()
     tokens = np.ones((3, 2, 4), "float32")
@@ -40,7 +37,6 @@ def test_absent_rows_get_the_learnt_token_and_one_valid_place():
     np.testing.assert_array_equal(given["present"], PRESENT)
 
 
-@pytest.mark.backends
 def test_without_tokens_every_row_is_as_absent_as_an_absent_row():
     layer = AbsentToken()
     some = as_numpy(layer(PRESENT, np.ones((3, 2, 4), "float32"), np.ones((3, 2), bool)))

@@ -7,8 +7,6 @@ import pytest
 import plait
 from plait.balancing import CrossGramianWeighting
 
-pytestmark = pytest.mark.backends
-
 
 class Both(CrossGramianWeighting):
     """Keeps the cross-Gramian's product with some weights, from either source."""

@@ -6,7 +6,6 @@ import pytest
 
 import plait
 
-pytestmark = pytest.mark.backends
 WEIGHTS = {"kind": {0: 0.5, 2: 4.0}, "seen": {1: 3.0}, "grid": {0: 0.0, 1: 2.0}}
 BALANCERS = {"none": lambda: None, "gramian": plait.PCGrad, "further batches": plait.MoDo}
 

@@ -10,7 +10,6 @@ import plait
 
 from .ways import COMPARING, WAYS, WEIGHTS, assert_same, batches, net, trained, weights_of
 
-pytestmark = pytest.mark.backends
 BACKEND = keras.backend.backend()
 IN_ONE_PASS = [way for way in WAYS if not way.startswith("cross-")]
 

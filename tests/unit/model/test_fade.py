@@ -2,11 +2,8 @@
 
 import keras
 import numpy as np
-import pytest
 
 from plait.model import Fade
-
-pytestmark = pytest.mark.backends
 
 
 def left(fade, steps, tasks=("main", "aid")):

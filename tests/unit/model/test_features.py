@@ -9,7 +9,6 @@ from plait.balancing import Evidence
 from plait.balancing.modality._gradient_blending import blend
 from plait.errors import BalancingError
 
-pytestmark = pytest.mark.backends
 FEATURES = {"image": 6, "sound": 4}
 RATE = 0.1
 

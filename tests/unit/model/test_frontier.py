@@ -10,8 +10,6 @@ from plait.model._frontier import compared, find_cut
 from .graphs import GRAPHS, data_for, plain_trunk, two_inputs_with_two_trunks, u_net_with_skips
 from .ways import WEIGHTS, OfGramian, OfRows
 
-pytestmark = pytest.mark.backends
-
 
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_is_found_on(graph):

@@ -11,7 +11,6 @@ import plait
 
 from .ways import COMPARING, WAYS, assert_same, batches, distance, trained, weights_of
 
-pytestmark = pytest.mark.backends
 WIDTH = 2049
 """No float16 or bfloat16."""
 

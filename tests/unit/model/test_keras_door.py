@@ -9,7 +9,6 @@ from plait.model import Regime
 
 from .graphs import u_net_with_skips
 
-pytestmark = pytest.mark.backends
 BACKEND = keras.backend.backend()
 
 

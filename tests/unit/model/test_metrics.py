@@ -9,8 +9,6 @@ from plait.model._balance_monitor import BalanceMonitor
 from plait.model._means import Means
 from plait.model._metrics import TaskMetrics
 
-pytestmark = pytest.mark.backends
-
 
 def array(*values):
     return keras.ops.convert_to_tensor(np.array(values, "float32"))

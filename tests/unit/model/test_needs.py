@@ -11,7 +11,6 @@ import plait
 from plait.balancing._balancer import Need
 from plait.errors import BalancingError
 
-pytestmark = pytest.mark.backends
 OF_FEATURES = {"feature_losses", "feature_scores", "feature_gramians"}
 PAIRS = sorted({frozenset(p) for p in combinations_with_replacement(get_args(Need), 2)}, key=sorted)
 FIELDS = {

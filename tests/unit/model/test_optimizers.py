@@ -10,7 +10,6 @@ from plait.balancing import GramianWeighting
 
 from .ways import WAYS, OfGramian, assert_same, batches, distance, net, trained, weights_of
 
-pytestmark = pytest.mark.backends
 SGD = keras.optimizers.SGD
 OPTIMIZERS = {
     "clipnorm": lambda: SGD(0.1, clipnorm=0.2),

@@ -12,7 +12,6 @@ from plait.model._network import TaskLosses
 from .graphs import GRAPHS, data_for
 from .test_step import stepped
 
-pytestmark = pytest.mark.backends
 at_both_levels = pytest.mark.parametrize("level", ["representation", "parameters"])
 graph = GRAPHS["two_inputs_with_two_trunks"]
 

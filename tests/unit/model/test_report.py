@@ -11,8 +11,6 @@ from plait.model._watch import Watch
 from .graphs import GRAPHS, data_for
 from .test_step import Fixed
 
-pytestmark = pytest.mark.backends
-
 
 def linear(tasks="ab", rows=8):
     """Two answers of one linear layer: the gradients at it are known."""

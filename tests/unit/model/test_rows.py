@@ -6,8 +6,6 @@ import pytest
 
 from plait.model._rows import gramian_of
 
-pytestmark = pytest.mark.backends
-
 
 @pytest.mark.parametrize("tasks", [2, 9, 19])
 @pytest.mark.parametrize("shape", [(5,), (2**7, 2**7 + 1), (2**17 + 3,)])

@@ -19,8 +19,6 @@ from plait.training._signals_of import signals_of
 from tests.unit.inference import tiny
 from tests.unit.objectives.rows import columns, declared, trained
 
-backends = pytest.mark.backends
-
 
 def tensor(values, dtype="float32"):
     return keras.ops.convert_to_tensor(np.array(values, dtype))
@@ -34,7 +32,6 @@ def logits(shares):
     return tensor(np.log(np.maximum(shares, 1e-9)))
 
 
-@backends
 def test_align_by_hand():
     seen = {
         "a": tensor([[2.0, 0.0], [0.0, 3.0], [7.0, 7.0]]),
@@ -53,7 +50,6 @@ def test_align_by_hand():
     np.testing.assert_allclose(numpy(Align("a", "b").losses(same)[0])[0][:2], 1, rtol=1e-5)
 
 
-@backends
 def test_consistency_by_hand():
     rule = Consistency("a", "b").with_state(
         {"gives": ["classes", "yes or no"], "says": [[1, 0], [0, 1], [0.5, 0.5]]}
@@ -66,7 +62,6 @@ def test_consistency_by_hand():
     assert counts.all()
 
 
-@backends
 def test_two_numbers_agree_on_one_scale():
     rule = Consistency("a", "b", rule="equal").with_state(
         {"gives": ["number", "number"], "scales": [[10.0, 2.0], [0.0, 4.0]]}
@@ -95,7 +90,6 @@ def test_consistency_counts_the_rows_that_have_both_labels():
         Consistency("child", "parent").fit(apart, {}, tasks)
 
 
-@backends
 def test_reconstruct_by_hand():
     number = Reconstruct("x").with_state({"trivial": 0.5})
     there = tensor([True, True, False], "bool")
@@ -111,7 +105,6 @@ def test_reconstruct_by_hand():
     assert counts.tolist() == [True, True, False]
 
 
-@backends
 def test_soft_targets_by_hand():
     even = tensor([[0.0, 0.0]])
     plain = SoftTargets("classes", 1.0, 2.0).call(tensor([[1.0, 0.0]]), even)
@@ -189,7 +182,6 @@ class SameSize(RowObjective):
         return keras.ops.square(lengths[0] - lengths[1]), there
 
 
-@backends
 def test_one_of_the_users_own_is_a_small_class(tmp_path):
     made = trained(declared(SameSize("age", "size")))
     assert made.history[0].logs["signal_loss"] > 0

@@ -2,13 +2,10 @@
 
 import keras
 import numpy as np
-import pytest
 from keras import ops
 
 from plait.heads import Sightings
 from plait.tasks._box_loss import BoxLoss, looked_for
-
-pytestmark = pytest.mark.backends
 
 
 def places_of(frame, *strides):

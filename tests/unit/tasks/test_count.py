@@ -35,7 +35,6 @@ def test_refuses_what_cannot_be(wrong):
         Count(**wrong)
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize("dispersion", [1e-5, 0.02, 1.0, 30.0])
 def test_the_loss_is_the_likelihood_of_the_negative_binomial_distribution(dispersion):
     """Up to what depends on the count alone: there a Poisson distribution has its mean."""
@@ -54,7 +53,6 @@ def test_the_loss_is_the_likelihood_of_the_negative_binomial_distribution(disper
     assert (apart <= 1e-4 + 4e-7 * counts * np.log1p(counts)).all()
 
 
-@pytest.mark.backends
 def test_the_poisson_loss_is_half_of_the_deviance():
     """A count of 2 where 1 is expected: 2 log 2 - 1; none where 3 are: 3."""
     given = CountSurprise().call(

@@ -7,7 +7,6 @@ from keras import ops
 from plait.tasks._losses import BinaryCrossentropy, ClassCrossentropy, ScaledError
 from plait.tasks._ordinal_loss import OrdinalCrossentropy
 
-pytestmark = pytest.mark.backends
 LOG2, LOG3 = np.log(2), np.log(3)
 
 

@@ -10,7 +10,6 @@ from plait.tasks._enlarge import bilinear, enlarged, middles
 from plait.tasks._mask_classes import IGNORED
 from plait.tasks._mask_loss import MaskLoss
 
-pytestmark = pytest.mark.backends
 LOG3 = np.log(3)
 
 

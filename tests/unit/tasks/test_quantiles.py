@@ -10,7 +10,6 @@ from tests.unit.tasks.columns import column_of
 CELLS = [float(n) for n in range(1, 11)]
 
 
-@pytest.mark.backends
 def test_the_pinball_loss_by_hand():
     """Of 3, quantiles 1 and 7 at .25 and .75: a quarter of 2 and of 4, halved; the scale is 2."""
     given = Pinball([0.25, 0.75], 2.0).call(

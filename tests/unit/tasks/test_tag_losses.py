@@ -7,7 +7,6 @@ from keras import ops
 
 from plait.tasks._tag_losses import ChainLogLoss, TokenLogLoss
 
-pytestmark = pytest.mark.backends
 LOG3 = np.log(3)
 NO = -1
 

@@ -21,8 +21,6 @@ from tests.unit.inference import tiny
 from tests.unit.training.test_goes_on import Stop
 from tests.unit.training.test_train import THREE_STEPS, batches_of, bits, fitted
 
-pytestmark = pytest.mark.backends
-
 
 def declared(sold=None, price=None):
     tasks = {"sold": sold or Binary(), "price": price or Regression(auxiliary=True)}

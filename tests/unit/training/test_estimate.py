@@ -14,7 +14,6 @@ from tests.unit.test_learner import learner
 SETTINGS = Training(epochs=12, batch_size=16, patience=12, checkpoint_every=4)
 
 
-@pytest.mark.backends
 def test_disk_is_foreseen(tmp_path):
     model = learner(training=SETTINGS)
     found = model.estimate(tiny.columns())

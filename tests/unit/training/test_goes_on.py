@@ -101,7 +101,6 @@ def resumed(folder, told):
     return GoesOn(folder, last_whole(folder, told.append), told.append)
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_after_the_step_and_the_run_goes_on_to_the_same_bits(
     number, whole, told, tmp_path

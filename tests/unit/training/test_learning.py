@@ -60,7 +60,6 @@ def test_gradients_are_cut_after_balancing(balancing):
     assert max(np.abs(v - before[p]).max() for p, v in weights(free.model).items()) > 0.009
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize(
     ("frozen", "layers"),
     [
@@ -100,7 +99,6 @@ class Look(keras.callbacks.Callback):
         self.seen.append(weights(self.model))
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize("precision", [None, "float16"])
 def test_a_part_learns_from_its_epoch_on_and_with_steps_of_the_right_length(precision):
     settings = replace(
@@ -151,7 +149,6 @@ class OverTheBatch(Encoder):
         return {"tokens": tokens, "mask": keras.ops.ones_like(tokens[..., 0], dtype="bool")}
 
 
-@pytest.mark.backends
 def test_batch_normalisation_that_is_frozen_stays_in_inference_mode():
     features = {"age": Number(), "size": Number(encoder=OverTheBatch(4)), "kind": Category()}
     declared = tiny.declaration(features=features)
@@ -164,7 +161,6 @@ def test_batch_normalisation_that_is_frozen_stays_in_inference_mode():
         assert same == [bool(freeze)] * 2
 
 
-@pytest.mark.backends
 def test_a_rate_shortens_the_step_of_its_part_and_its_decay():
     before = start()
     settings = replace(ONE_STEP, weight_decay=0.1)
@@ -191,7 +187,6 @@ def test_one_rate_for_all_is_that_learning_rate():
         np.testing.assert_allclose(weights(one.model)[path], value, atol=2e-5, err_msg=path)
 
 
-@pytest.mark.backends
 def test_a_task_that_gains_no_more_is_finished_and_the_others_go_on(monkeypatch):
     reached = {"sold": [0.5, 0.4, 0.3, 0.9, 0.9, 0.9], "price": [0.1, 0.1, 0.2, 0.2, 0.1, 0.9]}
     epoch = iter(range(99))

@@ -137,7 +137,6 @@ def test_a_run_that_goes_on_or_is_repeated_has_the_batch_that_it_began_with(tmp_
         assert (kept.batch_size, kept.accumulate, kept.epochs) == (8, 4, 1)
 
 
-@pytest.mark.backends
 def test_a_batch_that_fits_trains(tmp_path):
     made = learner(training=Training(epochs=1, batch_size="auto", max_memory="64GB"))
     made.fit(tiny.columns(), run=tmp_path / "run", verbose=False)
@@ -146,7 +145,6 @@ def test_a_batch_that_fits_trains(tmp_path):
     assert made.training.batch_size == "auto"
 
 
-@pytest.mark.backends
 def test_a_run_that_takes_too_much_stops_and_goes_on(tmp_path, monkeypatch):
     # More than the process of the tests has by then.
     asked = Training(epochs=2, batch_size=8, patience=2, max_memory="64GB")

@@ -50,7 +50,6 @@ def begun(folder, **more):
     return replace(TRAINING, start=str(folder), **more)
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize("more", [{}, {"ema": 0.9, "accumulate": 2, "weight_decay": 0.1}])
 def test_with_all_that_came_frozen_the_old_tasks_answer_as_before(first, more):
     was, folder = first

@@ -116,7 +116,6 @@ def test_the_history_tells_how_the_tasks_got_on_without_a_balancer_too(plain):
     assert all(-1 <= cosine <= 1 for cosine in cosines)
 
 
-@pytest.mark.backends
 def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before(plain):
     keras.utils.set_random_seed(99)
     keras.random.normal((3,))
@@ -234,7 +233,6 @@ class Overflowing(keras.optimizers.LossScaleOptimizer):
         super().__init__(inner_optimizer, initial_scale=2.0**22)
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize(
     "settings", [{"ema": 0.6}, {"swa_from": 0.5}, {"swa_from": 0.5, "precision": "float16"}]
 )
@@ -350,7 +348,6 @@ def test_where_no_row_stands_out_all_of_the_batch_are_named():
     )
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_learns_what_float32_does_and_is_saved(precision, tmp_path):
     settings = replace(THREE_STEPS, epochs=4, patience=4, learning_rate=0.005)
@@ -384,7 +381,6 @@ def test_half_precision_learns_what_float32_does_and_is_saved(precision, tmp_pat
     assert found["price"]["mae"] == pytest.approx(exact["price"]["mae"], rel=0.03)
 
 
-@pytest.mark.backends
 def test_losses_in_float16_are_scaled():
     declared = tiny.declaration(precision="float16")
     trained = fitted(declared, settings=replace(THREE_STEPS, precision="float16"))

@@ -93,7 +93,6 @@ def weights_after(given, table):
     return {v.path: np.asarray(v.numpy()).tobytes() for v in given.model.weights}
 
 
-@pytest.mark.backends
 def test_they_teach_the_objective_and_only_where_they_are_asked_for():
     # Two rows change places: what the features learn of the column stays as it was, and so do its
     # sums, bit for bit, since NumPy adds these two first.
