@@ -316,7 +316,7 @@ class Learner:
 
     @property
     def _targets(self) -> list[str]:
-        return [task.column or name for name, task in self.tasks.items()]
+        return [column for name, task in self.tasks.items() for column in task.columns(name)]
 
     @property
     def _start(self) -> Start | None:

@@ -35,7 +35,7 @@ def check(
     loading = time.process_time()
     loaded = load(config, overrides, data_dir)
     learner = build_learner(loaded)
-    targets = [task.column or name for name, task in learner.tasks.items()]
+    targets = [column for name, task in learner.tasks.items() for column in task.columns(name)]
     split, windows = (loaded.arguments.get(key) for key in ("split", "windows"))
     # Without a name: what is estimated below is a process that holds the tables once.
     report = inspect(

@@ -84,12 +84,13 @@ def inspect(learner: Learner, parts: Mapping[str, Table], *, every: bool = False
             # A teacher would have to answer every row first.
             if objective.teaching is None:
                 report.attempt(objective.targets, train, taught, None)
-        times = report.attempt((learner.training or Training()).times, train, taught)
+        asked = {name: task.beside(fitted, train) for name, task in taught.items()}
+        times = report.attempt((learner.training or Training()).times, train, asked)
         if times is not None:
             report.lines.append(sampling_note(times))
     if learner.key is not None:
         report.attempt(train.column, learner.key)
-    targets = {task.column or name for name, task in learner.tasks.items()}
+    targets = {column for name, task in learner.tasks.items() for column in task.columns(name)}
     report.warnings += [
         f"column '{leak.column}': {leak.values} values, such as {leak.example}, are in training and "
         f"in another part ({leak.rows} rows there). If it names what rows have in common, "
@@ -213,14 +214,18 @@ def _inspect_task(
     features: Mapping[str, Feature],
     every: bool,
 ) -> Task | None:
-    if isinstance(task, DenseTask) and task.of not in features:
-        return None  # What is wrong with its feature is told already.
-    where = task.column or name
-    columns = {part: table.column(where) for part, table in parts.items() if where in table}
+    if not set(task.of_features) <= features.keys():
+        return None  # What is wrong with its features is told already.
+    asked = {part: task.beside(features, table) for part, table in parts.items()}
+    columns = {
+        part: one.column_in(name, parts[part])
+        for part, one in asked.items()
+        if one.is_in(name, parts[part])
+    }
     if "train" not in columns:
-        report.attempt(parts["train"].column, where)
+        report.attempt(asked["train"].column_in, name, parts["train"])
         return None
-    fitted = report.attempt(task.beside(features, parts["train"]).fit, columns["train"])
+    fitted = report.attempt(asked["train"].fit, columns["train"])
     if fitted is None:
         return None
     labelled = {}

@@ -103,11 +103,9 @@ class Batches(keras.utils.PyDataset):
             if isinstance(features, FeatureRows)
             else FeatureRows(features, table, disk=disk, room=room)
         )
+        asked = {n: task.beside(self._features.features, table) for n, task in tasks.items()}
         self._targets: dict[str, Targets] = {
-            name: task.beside(self._features.features, table).targets(
-                table.column(task.column or name)
-            )
-            for name, task in tasks.items()
+            name: task.targets(task.column_in(name, table)) for name, task in asked.items()
         } | dict(signals or {})
         self._drawn = min(max(1, round(share * batch_size)), batch_size - 1) if unlabelled else 0
         self._taught = self.rows - unlabelled

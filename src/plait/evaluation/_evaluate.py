@@ -57,10 +57,10 @@ def demand_scores(predictor: Predictor, table: Table, scores: Scores) -> None:
         DataError: no label at all.
     """
     if not scores:
-        targets = [task.column or name for name, task in predictor.tasks.items()]
+        targets = targets_of(predictor)
         raise DataError(
             f"{table.name} has no label to score against: none of its {len(table)} rows has one of "
-            f"a weight above 0 in {', '.join(targets)}. Score rows with labels; to answer rows "
+            f"a weight above 0 in {targets}. Score rows with labels; to answer rows "
             "without, predict."
         )
 
@@ -71,9 +71,18 @@ def check_targets(predictor: Predictor, table: Table) -> None:
     Raises:
         DataError: it has none.
     """
-    wanted = [task.column or name for name, task in predictor.tasks.items()]
-    if not any(column in table for column in wanted):
+    asked = predictor.declaration.tasks_in(table)
+    if not any(task.is_in(name, table) for name, task in asked.items()):
         raise DataError(
             f"{table.name} has no target column to score against. Expected at least one of: "
-            f"{', '.join(wanted)}."
+            f"{targets_of(predictor)}."
         )
+
+
+def targets_of(predictor: Predictor) -> str:
+    """What its tasks are scored against, for a message."""
+    told = {
+        name: task.columns(name) or (" + ".join(task.of_features),)
+        for name, task in predictor.tasks.items()
+    }
+    return ", ".join(column for columns in told.values() for column in columns)

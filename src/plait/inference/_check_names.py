@@ -10,7 +10,7 @@ from plait.errors import ConfigError
 from plait.features import Feature
 from plait.inference._relations import check_after
 from plait.objectives import Objective
-from plait.tasks import DenseTask, Task
+from plait.tasks import Task
 
 _EXAMPLE = {"feature": "Number()", "task": "Regression()"}
 
@@ -72,13 +72,13 @@ def check_names(
             )
     read = {column: name for name, f in features.items() for column in f.reads(name)}
     for name, task in tasks.items():
-        column = task.column or name
-        if column in read:
-            raise ConfigError(
-                f"The column '{column}' is both the feature '{read[column]}' and the target of the "
-                f"task '{name}': the model would be given the answer. Remove one of the two.",
-                ("tasks", name),
-            )
+        for column in task.columns(name):
+            if column in read:
+                raise ConfigError(
+                    f"The column '{column}' is both the feature '{read[column]}' and the target of "
+                    f"the task '{name}': the model would be given the answer. Remove one of the two.",
+                    ("tasks", name),
+                )
         if name in features:
             raise ConfigError(
                 f"'{name}' is the name of both a feature and a task. Give one of them another name, "
@@ -97,19 +97,18 @@ def check_names(
                     f"{did_you_mean(read_one, features)}",
                     ("tasks", name, type(task).__name__, "features"),
                 )
-        if isinstance(task, DenseTask):
-            if task.features is not None and task.of in features and task.of not in task.features:
+        for of in task.of_features:
+            if task.features is not None and of in features and of not in task.features:
                 raise ConfigError(
-                    f"Task '{name}' is of the feature '{task.of}', which is not among those that it "
+                    f"Task '{name}' is of the feature '{of}', which is not among those that it "
                     f"reads: {', '.join(task.features)}. Add it to features, or leave features out.",
                     ("tasks", name, type(task).__name__, "features"),
                 )
-            try:
-                task.check_feature(features)
-            except ConfigError as error:
-                raise ConfigError(
-                    f"Task '{name}': {error}", ("tasks", name, type(task).__name__, "of")
-                ) from error
+        try:
+            task.check_features(features)
+        except ConfigError as error:
+            at = ("tasks", name, type(task).__name__, *error.at)
+            raise ConfigError(f"Task '{name}': {error}", at) from error
     check_after(tasks)
     check_objectives(objectives or {}, features, tasks)
     check_answers(tasks, key)

@@ -33,7 +33,7 @@ from plait.inference._weights import forms_of, weights_of
 from plait.objectives import Objective
 from plait.sharing import Sharing
 from plait.table import Table, Windows
-from plait.tasks import DenseTask, Task
+from plait.tasks import Task
 
 # One row of a feature: no picture, sound or text that fits a batch in memory is larger.
 _ROW_LIMIT = 2**28
@@ -85,8 +85,9 @@ class Declaration:
     @property
     def read(self) -> dict[str, Feature]:
         """The features that some task reads; of any other its absent token is all that counts."""
-        named = {name for task in self.tasks.values() for name in task.features or self.features}
-        named |= {task.of for task in self.tasks.values() if isinstance(task, DenseTask)}
+        fused = [task for task in self.tasks.values() if task.fused]
+        named = {name for task in fused for name in task.features or self.features}
+        named |= {name for task in self.tasks.values() for name in task.of_features}
         if self.objectives:
             return dict(self.features)
         return {name: feature for name, feature in self.features.items() if name in named}
@@ -132,7 +133,10 @@ class Declaration:
         encoders = {f.tied or name: f.encoder for name, f in self.read.items()}
         inner = sum(encoder.least_weights for encoder in encoders.values() if encoder is not None)
         # Beside them each feature has an absent token, and each task a head.
-        return inner + self.sharing.least_weights + len(self.features) + len(self.tasks)
+        inner += len(self.tasks)
+        if not any(task.fused for task in self.tasks.values()):
+            return inner + len(self.read)
+        return inner + self.sharing.least_weights + len(self.features)
 
     def forms(self) -> dict[str, ArrayForm]:
         """The weights that a model of this declaration has, found without making them."""

@@ -22,7 +22,7 @@ def score(
     """Each task's scores over its labelled rows.
 
     Args:
-        tasks: fitted tasks by name.
+        tasks: fitted tasks by name, as they are asked about these rows.
         logits: `{task: (rows, *answer)}`.
         table: the same rows, with target columns; a task without its column, or without a label in
             it, is left out.
@@ -33,9 +33,8 @@ def score(
     """
     scores = {}
     for name, task in tasks.items():
-        column = task.column or name
-        if column in table:
-            found = task.scores(logits[name], table.column(column), weights)
+        if task.is_in(name, table):
+            found = task.scores(logits[name], task.column_in(name, table), weights)
             if found:
                 scores[name] = found
     return scores

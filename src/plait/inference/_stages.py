@@ -71,19 +71,26 @@ class Stages:
             ConfigError: a task of feature maps that its feature has not.
         """
         task = self.tasks[name]
+        if not task.fused:
+            return self._head(name)(of=[self.strands[f].read for f in task.of_features])
         reads = tuple(f for f in self.strands if task.features is None or f in task.features)
         common, tokens, mask = self.representation(reads)
         branch = self._layer(name, "branch", lambda: self.sharing.branch(name))
         own = common if branch is None else branch(common, tokens, mask)
-        head_name, after_name = self.names[name]
         if task.after:
+            _, after_name = self.names[name]
             gives = [kind for other in task.after if (kind := self.tasks[other].gives)]
             after = self._layer(name, "after", lambda: AfterAnswers(gives, name=after_name))
             own = after(own, [keras.ops.stop_gradient(answered[other]) for other in task.after])
-        head = self._layer(name, "head", lambda: copy_of(task.head(), head_name, self.policy))
+        head = self._head(name)
         if isinstance(task, DenseTask):
             return head(own, mask, of=self._parts(name, task))
         return head(own, mask)
+
+    def _head(self, name: str) -> Any:
+        """A task's head."""
+        task, (head_name, _) = self.tasks[name], self.names[name]
+        return self._layer(name, "head", lambda: copy_of(task.head(), head_name, self.policy))
 
     def _parts(self, name: str, task: DenseTask) -> Any:
         """What a task of a feature reads of it beside the fused tokens."""

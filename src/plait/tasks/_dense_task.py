@@ -7,7 +7,6 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from plait._names import did_you_mean
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.table import Column, Table
@@ -62,23 +61,19 @@ class DenseTask(Task):
                 f"{name} is of a feature. Name it, such as {name}(of='{self.modalities[0]}')."
             )
 
-    def check_feature(self, features: Mapping[str, Feature]) -> None:
-        """Refuses features that it cannot be a task of.
+    @property
+    def of_features(self) -> tuple[str, ...]:
+        return (self.of,)
 
-        Raises:
-            ConfigError: the feature is not there, or of a modality that it cannot be of.
-        """
-        if self.of not in features:
-            raise ConfigError(
-                f"it is of the feature '{self.of}', which is not declared."
-                f"{did_you_mean(self.of, features)}"
-            )
+    def check_features(self, features: Mapping[str, Feature]) -> None:
+        super().check_features(features)
         feature = features[self.of]
         if feature.modality not in self.modalities:
             kinds = " or ".join(self.modalities)
             raise ConfigError(
                 f"{type(self).__name__} is of a feature of the modality {kinds}. '{self.of}' is "
-                f"{type(feature).__name__}, of the modality {feature.modality}."
+                f"{type(feature).__name__}, of the modality {feature.modality}.",
+                ("of",),
             )
 
     def feature_for(self, feature: Feature, width: int) -> Feature:

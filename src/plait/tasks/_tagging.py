@@ -88,8 +88,8 @@ class Tagging(DenseTask):
             return replace(feature, encoder=TextWords(width))
         return feature
 
-    def check_feature(self, features: Mapping[str, Feature]) -> None:
-        super().check_feature(features)
+    def check_features(self, features: Mapping[str, Feature]) -> None:
+        super().check_features(features)
         if getattr(features[self.of].encoder, "reads", None) == TextBag.reads:
             raise ConfigError(
                 f"the text '{self.of}' is read as a whole, so that no token can be given a tag. Let "

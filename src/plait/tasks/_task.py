@@ -3,13 +3,14 @@
 import abc
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import keras
 import numpy as np
 import pyarrow as pa
 
+from plait._names import did_you_mean
 from plait._ranges import demand_fade
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
@@ -85,6 +86,9 @@ class Task(abc.ABC):
     answer_parts: ClassVar[tuple[str, ...]] = ()
     """What `decode` may give beside the answer: a column `<task>.<part>` each."""
 
+    fused: ClassVar[bool] = True
+    """Whether its head reads the fused tokens; else those of `of_features` alone, each by itself."""
+
     gives: ClassVar[Gives | None] = None
     """What its logits `(batch, answers)` say to tasks that come after it; None for other logits."""
 
@@ -111,6 +115,49 @@ class Task(abc.ABC):
                     "one is no such task. Add auxiliary=True, or leave fade out.",
                     ("fade",),
                 )
+
+    @property
+    def of_features(self) -> tuple[str, ...]:
+        """The features without which it cannot be asked; its head is given what their encoders give."""
+        return ()
+
+    def check_features(self, features: Mapping[str, Feature]) -> None:
+        """Refuses features that it cannot be a task of.
+
+        Args:
+            features: declared, by name.
+
+        Raises:
+            ConfigError: one of `of_features` is not there, or of a kind that it cannot be of.
+        """
+        for name in self.of_features:
+            if name not in features:
+                said = [f.name for f in fields(self) if getattr(self, f.name) == name]
+                raise ConfigError(
+                    f"it is of the feature '{name}', which is not declared."
+                    f"{did_you_mean(name, features)}",
+                    tuple(said[-1:]),
+                )
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        """The columns of labels that it has for itself, in a table in which it is called so."""
+        return (self.column or name,)
+
+    def is_in(self, name: str, table: Table) -> bool:
+        """Whether a table has what `column_in` reads."""
+        return all(column in table for column in self.columns(name))
+
+    def column_in(self, name: str, table: Table) -> Column:
+        """The labels of a table's rows as one column, which `fit`, `targets` and `scores` take.
+
+        Args:
+            name: of the task.
+            table: the rows. A task of features is asked through `beside`.
+
+        Raises:
+            DataError: no such column.
+        """
+        return table.column(self.column or name)
 
     def beside(self, features: Mapping[str, Feature], table: Table | None = None) -> Self:
         """The task as it is asked about rows of a table; see `DenseTask`.
@@ -148,7 +195,7 @@ class Task(abc.ABC):
         """Learns classes, scales and the trivial answer from the training rows.
 
         Args:
-            column: the target column of the training rows.
+            column: the `column_in` of the training rows.
             weights: `(rows,)`, each row's weight, or None for 1.
 
         Raises:
@@ -193,7 +240,7 @@ class Task(abc.ABC):
 
         Args:
             logits: `(rows, *answer)`.
-            column: the target column of the same rows.
+            column: the `column_in` of the same rows.
             weights: `(rows,)`, or None for 1.
         """
 

@@ -33,7 +33,7 @@ def fit_tasks(
     table: Table,
     weights: np.ndarray | None = None,
 ) -> dict[str, Task]:
-    """Fits each task to its column of the training rows.
+    """Fits each task to its labels of the training rows.
 
     Args:
         tasks: by name.
@@ -44,7 +44,5 @@ def fit_tasks(
     Raises:
         DataError: no such column, or one that the task cannot learn from.
     """
-    return {
-        name: task.beside(features, table).fit(table.column(task.column or name), weights)
-        for name, task in tasks.items()
-    }
+    asked = {name: task.beside(features, table) for name, task in tasks.items()}
+    return {name: task.fit(task.column_in(name, table), weights) for name, task in asked.items()}

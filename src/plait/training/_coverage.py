@@ -12,15 +12,15 @@ def labelled_rows(tasks: Mapping[str, Task], table: Table) -> dict[str, np.ndarr
     """For each task, which rows have a label, `(rows,)` bool; none without the column.
 
     Args:
-        tasks: fitted tasks by name.
+        tasks: fitted tasks by name, as they are asked about these rows.
         table: rows with target columns.
 
     Raises:
         DataError: a label that the task cannot read, such as a class that training never saw.
     """
     return {
-        name: task.targets(table.column(task.column or name)).labelled
-        if (task.column or name) in table
+        name: task.targets(task.column_in(name, table)).labelled
+        if task.is_in(name, table)
         else np.zeros(len(table), bool)
         for name, task in tasks.items()
     }

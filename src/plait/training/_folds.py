@@ -12,7 +12,7 @@ import numpy as np
 from plait.errors import ConfigError, DataError
 from plait.inference import Scores, mean_scores, row_weights
 from plait.table import Parts, Table
-from plait.tasks import DenseTask, Task
+from plait.tasks import Task
 from plait.training._coverage import labelled_rows
 from plait.training._notes import tell
 from plait.training._run import Run, fold_run
@@ -103,7 +103,8 @@ def check_folds(
         ConfigError: a fold that leaves no row to learn from, or none to choose the best epoch by.
         DataError: a fold without a label, or with one that the other folds' rows do not teach.
     """
-    read = {*(task.column or name for name, task in tasks.items()), *([weight] if weight else [])}
+    read = {column for name, task in tasks.items() for column in task.columns(name)}
+    read |= {weight} if weight else set()
     for column in read:
         table.column(column)
     labels = table.without([column for column in table.columns if column not in read])
@@ -132,19 +133,22 @@ def _check_labels(
 ) -> None:
     train, weights = _weighed(labels.take(rows.train), weight)
     # One of a feature is fitted beside that feature, which no fold has read yet.
-    alone = {name: task for name, task in tasks.items() if not isinstance(task, DenseTask)}
-    fitted = {n: t.fit(train.column(t.column or n), weights) for n, t in alone.items()}
+    alone = {name: task for name, task in tasks.items() if not task.of_features}
+    fitted = {name: task.fit(task.column_in(name, train), weights) for name, task in alone.items()}
     labelled_rows(fitted, _weighed(labels.take(rows.validation), weight)[0])
     test, _ = _weighed(labels.take(rows.test), weight)
     there = [
         *labelled_rows(fitted, test).values(),
         *(
-            ~test.column(task.column or name).is_missing(task.missing)
+            ~test.column(column).is_missing(task.missing)
             for name, task in tasks.items()
             if name not in alone
+            for column in task.columns(name)
         ),
     ]
-    if not any(rows.any() for rows in there):
+    # One without a column of its own has its labels in its features.
+    told = all(task.columns(name) for name, task in tasks.items())
+    if told and not any(rows.any() for rows in there):
         raise DataError(
             f"none of its {len(test)} rows has a label, so that it cannot be scored. Leave their "
             "cells in the column of folds empty: they then train with every fold."

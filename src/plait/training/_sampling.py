@@ -95,7 +95,7 @@ class Sampling:
                 )
         else:
             of = {
-                name: task.targets(table.column(task.column or name))
+                name: task.targets(task.column_in(name, table))
                 for name, task in tasks.items()
                 if not self.balance or name in self.balance
             }

@@ -77,12 +77,13 @@ class Start:
         """Every task fitted, likewise; `features` are."""
         fitted = {}
         for name, task in tasks.items():
-            column, old = table.column(task.column or name), self._tasks.get(name)
+            asked, old = task.beside(features, table), self._tasks.get(name)
+            column = asked.column_in(name, table)
             if old is not None and _alike(task, old, _OF_A_TASK):
                 fitted[name] = task.with_state(old.learnt)
                 if _reads(fitted[name].beside(features, table), column):
                     continue
-            fitted[name] = task.beside(features, table).fit(column, weights)
+            fitted[name] = asked.fit(column, weights)
         return fitted
 
     def told(self, declaration: Declaration) -> list[str]:
