@@ -1,6 +1,7 @@
 """The table: named Arrow columns from a file or a frame, its parts, and what its columns look like."""
 
 from plait.table._column import Column
+from plait.table._contents import contents
 from plait.table._guess import Guess
 from plait.table._infer import infer
 from plait.table._leaks import Leak, leaks
@@ -23,6 +24,7 @@ __all__ = [
     "Table",
     "Windows",
     "address_below",
+    "contents",
     "document_without_passwords",
     "folds",
     "infer",
