@@ -35,6 +35,7 @@ _PRIVATE = {
     "plait.objectives._row_objective": ("AsGiven", "RowLosses"),
     "plait.tasks._box_loss": ("BoxLoss",),
     "plait.tasks._mask_loss": ("MaskLoss",),
+    "plait.tasks._match_loss": ("MatchLoss",),
     "plait.tasks._tag_losses": ("ChainLogLoss", "TokenLogLoss"),
     "plait.inference._layers": ("AbsentToken", "Blank"),
     "plait.training._schedules": ("RiseAndFall",),

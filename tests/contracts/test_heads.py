@@ -18,6 +18,7 @@ CASES = {
         lambda: heads.OrderedHead(4, shared_gaps=True),
         lambda: heads.OrderedHead(1),
     ],
+    "PairHead": [lambda: heads.PairHead(3), lambda: heads.PairHead(3, 0.1, bias=-10.0)],
     "TagHead": [lambda: heads.TagHead(3, places=4, chain=True, prior=(0.5, 0.0, -0.5))],
     "UNetHead": [lambda: heads.UNetHead(3, channels=5, prior=(0.5, 0.0, -0.5))],
 }
@@ -43,10 +44,17 @@ def steps_of(tokens, mask):
     }
 
 
+def sides_of(tokens, mask):
+    """One feature's tokens, and another's, of rows that have both."""
+    side = {"mask": mask, "present": mask[:, 0]}
+    return [{"tokens": tokens, **side}, {"tokens": ops.flip(tokens, axis=-1), **side}]
+
+
 # What the head reads of a feature, made of the tokens and mask that it reads anyway.
 PARTS = {
     "BoxesHead": maps_of,
     "ForecastHead": steps_of,
+    "PairHead": sides_of,
     "TagHead": lambda tokens, mask: {"tokens": tokens, "mask": mask},
     "UNetHead": maps_of,
 }
@@ -57,7 +65,9 @@ def test_cases_are_all_public_heads():
     assert set(CASES) == {
         name
         for name in heads.__all__
-        if issubclass(cls := getattr(heads, name), heads.Head) and not inspect.isabstract(cls)
+        if inspect.isclass(cls := getattr(heads, name))
+        and issubclass(cls, heads.Head)
+        and not inspect.isabstract(cls)
     }
     for name, cases in CASES.items():
         assert {type(make()).__name__ for make in cases} == {name}

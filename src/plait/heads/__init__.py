@@ -5,10 +5,13 @@ from plait.heads._forecast_head import ForecastHead
 from plait.heads._head import Head
 from plait.heads._linear_head import LinearHead
 from plait.heads._ordered_head import OrderedHead
+from plait.heads._pair_head import PairHead
+from plait.heads._pairs import Pairs
 from plait.heads._sightings import Sightings
 from plait.heads._strongest_boxes import StrongestBoxes
 from plait.heads._tag_head import TagHead
 from plait.heads._unet_head import UNetHead
+from plait.heads._unit_vectors import unit_vectors
 
 __all__ = [
     "BoxesHead",
@@ -16,8 +19,11 @@ __all__ = [
     "Head",
     "LinearHead",
     "OrderedHead",
+    "PairHead",
+    "Pairs",
     "Sightings",
     "StrongestBoxes",
     "TagHead",
     "UNetHead",
+    "unit_vectors",
 ]
