@@ -67,6 +67,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "UNetHead",
         "TagHead",
         "ForecastHead",
+        "PairHead",
     ),
     "plait.balancing": (
         "Balancer",
@@ -136,6 +137,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Segmentation",
         "Tagging",
         "Forecast",
+        "Matching",
     ),
     "plait.objectives": (
         "Objective",

@@ -74,6 +74,10 @@ def parts_for(case, rows):
         steps = np.ones((rows, 2, 3 * variables), "float32")
         mask, lengths = own[..., 0] > 0, np.full(rows, 2)
         return {"of": {"values": steps, "lengths": lengths, "tokens": own, "mask": mask}}
+    if isinstance(case.task, tasks.Matching):
+        own = np.random.default_rng(1).normal(size=(rows, 2, 4)).astype("float32")
+        side = {"mask": own[..., 0] < 9, "present": np.ones(rows, bool)}
+        return {"of": [{"tokens": own, **side}, {"tokens": own + 1, **side}]}
     size = {pictures: (8, 10), no_pictures: (2, 3)}.get(case.beside)
     return {} if size is None else {"of": [np.ones((rows, *size, 4), "float32")]}
 
@@ -95,6 +99,10 @@ KINDS = [["N"], ["V", "N", "A"], None, ["N", "N"], ["A", "V"], ["N", "V"]]
 SPANS = ["O O", "O B-x I-x", "O", None, "B-y I-y O O", "", "B-x B-x"]
 MASKS = [[[0, 0, 0], [0, 0, 0]], [[0, 1, 1], [0, 2, 2]], None, [[2, 1, 0], [2, 2, 1]], None]
 AMOUNTS = [0.0, 3.5, None, 10.0, 1200.0, 7.25, None, 3.5, 80.0, 1.0]
+PAIRS = [
+    None if pair is None else {"a": pair[0], "b": pair[1]}
+    for pair in [(1, -4), (2, 7), None, (3, 9), (1, -4), (1 << 60, 0), (5, 2), None, (6, 3)]
+]
 STEPS = [[1.0, 2.5, 9.0], None, [None, 4.0], [3.0, float("nan")], [0.5, 7.0, 1.0]]
 
 
@@ -155,6 +163,11 @@ CASES = {
             [[[1, 2], [3, None]], None, [[5, 4], None], [[0, 0], [2, 9]]],
             [[np.inf, 1], [0, 0]],
         ),
+    ],
+    "Matching": [
+        Case(tasks.Matching("photo", "text"), PAIRS, None),
+        Case(tasks.Matching("photo", "text", rule="siglip", width=9), PAIRS, None),
+        Case(tasks.Matching("photo", "text", temperature=0.5), PAIRS[:4], None),
     ],
     "Multiclass": [
         Case(tasks.Multiclass(), ["x", "y", "z", "", "x", "x", "z", None], "w"),
@@ -281,6 +294,9 @@ def confident(task, targets):
         logits = 40.0 * np.eye(len(task.learnt["tags"]), dtype="float32")[values]
         logits[values < 0] = 0
         return np.pad(logits, ((0, 0), (0, len(logits[0, 0]) + 2 if task.crf else 0), (0, 0)))
+    if isinstance(task, tasks.Matching):
+        _, place = np.unique(values[:, 0], return_inverse=True)
+        return matched(task, place, place, targets.labelled)
     if isinstance(task, tasks.Forecast):
         return values[..., 0]
     if isinstance(task, tasks.Segmentation):
@@ -301,9 +317,27 @@ def confident(task, targets):
     return (40.0 * (2 * values - 1)).reshape(len(values), -1)
 
 
+def matched(task, a, b, labelled):
+    """Logits of rows whose sides' vectors are along these axes; 0 where a row is not labelled."""
+    logits = np.zeros((len(a), 2, task.width + 2), "float32")
+    for side, places in enumerate((a, b)):
+        logits[np.arange(len(a)), side, places] = 1
+    logits[..., -2] = 1
+    logits[..., -1] = [80, -40] if task.rule == "siglip" else [40, 0]
+    return logits * labelled[:, None, None]
+
+
+def wrong(task, targets):
+    """Logits that say something else than the targets."""
+    right = confident(task, targets)
+    if isinstance(task, tasks.Matching):
+        return np.stack([right[:, 0], -right[:, 1]], axis=1)
+    return -1e3 * (right + 1)
+
+
 def trivial(task, rows):
     """Logits that look at nothing."""
-    if isinstance(task, tasks.DenseTask):
+    if isinstance(task, tasks.DenseTask | tasks.Matching):
         return np.repeat(task.trivial_logits(), rows, axis=0)
     if isinstance(task, tasks.Regression):
         return np.zeros((rows, 1))
@@ -468,6 +502,8 @@ def test_decode_gives_the_users_labels_back(case):
             np.testing.assert_allclose(found, [box[:4] for box in boxes] or found, atol=1e-5)
             assert [box["label"] for box in answer] == [box[4] for box in boxes]
             assert {box["score"] for box in answer} <= {1.0}
+        elif isinstance(task, tasks.Matching):
+            assert answer == 1
         elif isinstance(task, tasks.Forecast):
             assert_goes_on_as(answer, cell)
         elif isinstance(task, tasks.Tagging):
@@ -484,7 +520,7 @@ def test_decode_gives_the_users_labels_back(case):
 @every_case
 def test_probabilities_add_up(case):
     task = fitted(case)
-    if isinstance(task, tasks.DenseTask):
+    if isinstance(task, tasks.DenseTask | tasks.Matching):
         return
     logits = np.random.default_rng(0).normal(size=(5, *task.head()(np.ones((1, 1, 2))).shape[1:]))
     if isinstance(task.head(), heads.OrderedHead):
@@ -533,8 +569,8 @@ def test_perfect_answers_gain_1_and_trivial_ones_0(case):
 @every_case
 def test_gain_is_clipped(case):
     task, column = fitted(case), column_of(case.cells)
-    wrong = -1e3 * (confident(task, targets_of(case, task, column)) + 1)
-    assert -1 <= task.gain(scores_of(case, task, wrong, column)) <= 0
+    answers = wrong(task, targets_of(case, task, column))
+    assert -1 <= task.gain(scores_of(case, task, answers, column)) <= 0
 
 
 @every_case

@@ -8,11 +8,10 @@ from keras import ops
 
 from plait._ranges import demand_whole
 from plait.errors import ConfigError
-from plait.heads import LinearHead
+from plait.heads import LinearHead, unit_vectors
 from plait.objectives._graph import Graph
 from plait.objectives._row_objective import RowObjective
-
-_TINY = 1e-6
+from plait.tasks import infonce
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,13 @@ class Align(RowObjective):
     """The two features of a row should be nearer to each other than to those of other rows (InfoNCE).
 
     With u_i and v_i the two features' vectors in row i, projected and of length 1, s_ij = u_i · v_j / t
-    and n the rows of the batch that have both: each row's loss is -(log softmax_j s_ij + log
-        softmax_j s_ji) / 2 at j = i, divided by log n, so that it is 1 for what looks at nothing.
-        Rows that lack one of
-    the two count neither as a row nor as another one.
+    and n the rows of the batch that have both: each row's loss is -(log softmax_j s_ij + log softmax_j
+    s_ji) / 2 at j = i, divided by log n, so that it is 1 for what looks at nothing. Rows that lack one
+    of the two count neither as a row nor as another one.
 
     Rows with the same value of a feature are each other's wrong answers, so it suits features in which
-    rows differ: pictures, sounds, texts.
+    rows differ: pictures, sounds, texts. Where the match itself is what is asked for, it is a task:
+    `Matching`.
 
     Args:
         a: a feature.
@@ -80,15 +79,5 @@ class Align(RowObjective):
 
     def losses(self, seen: Mapping[str, Any]) -> tuple[Any, Any]:
         both = ops.logical_and(seen["a present"], seen["b present"])
-        u, v = (_of_length_1(seen[name]) for name in ("a", "b"))
-        near = ops.matmul(u, ops.transpose(v)) / self.temperature
-        others = ops.where(ops.expand_dims(both, 0), 0.0, -1e9)
-        right = ops.diagonal(near)
-        surprise = [ops.logsumexp(s + others, axis=1) - right for s in (near, ops.transpose(near))]
-        count = ops.sum(ops.cast(both, "float32"))
-        return (surprise[0] + surprise[1]) / 2 / ops.log(ops.maximum(count, 2.0)), both
-
-
-def _of_length_1(vectors: Any) -> Any:
-    vectors = ops.cast(vectors, "float32")
-    return vectors * ops.rsqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True) + _TINY)
+        u, v = (unit_vectors(seen[name]) for name in ("a", "b"))
+        return infonce(ops.matmul(u, ops.transpose(v)) / self.temperature, both), both

@@ -2,11 +2,14 @@
 
 from plait.tasks._binary import Binary
 from plait.tasks._boxes import Boxes
+from plait.tasks._contrast import infonce
 from plait.tasks._count import Count
 from plait.tasks._dense_task import DenseTask
 from plait.tasks._forecast import Forecast
+from plait.tasks._matching import Matching
 from plait.tasks._multiclass import Multiclass
 from plait.tasks._multilabel import Multilabel
+from plait.tasks._nearest import nearest
 from plait.tasks._ordinal import Ordinal
 from plait.tasks._quantiles import Quantiles
 from plait.tasks._regression import Regression
@@ -22,6 +25,7 @@ __all__ = [
     "DenseTask",
     "Forecast",
     "Gives",
+    "Matching",
     "Multiclass",
     "Multilabel",
     "Ordinal",
@@ -33,4 +37,6 @@ __all__ = [
     "Task",
     "features_for",
     "fit_tasks",
+    "infonce",
+    "nearest",
 ]

@@ -5,7 +5,7 @@ import numpy as np
 from plait.data import Batches
 from plait.objectives import fit_objectives
 from plait.table import Table
-from plait.tasks import Binary, Multiclass, Regression
+from plait.tasks import Binary, Multiclass, Regression, fit_tasks
 from plait.training import train
 from plait.training._signals_of import signals_of
 from tests.unit.inference import tiny
@@ -33,7 +33,7 @@ def declared(objective=None, table=None, **parts):
     """Fitted; `tiny`'s features, and these tasks."""
     table = Table.read(columns()) if table is None else table
     base = tiny.declaration(features=parts.get("features", tiny.features()), tasks={})
-    known = {n: t.fit(table.column(t.column or n)) for n, t in parts.get("tasks", tasks()).items()}
+    known = fit_tasks(parts.get("tasks", tasks()), base.features, table)
     objectives = {} if objective is None else {"signal": objective}
     fitted = fit_objectives(objectives, table, base.features, known)
     return base.__class__(
