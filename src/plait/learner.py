@@ -247,6 +247,33 @@ class Learner:
         """Answers in the user's terms, one row a row; see `Predictor.predict`."""
         return self.predictor.predict(Table.read(table, root), key)
 
+    def embed(
+        self,
+        table: Any,
+        feature: str,
+        *,
+        task: str | None = None,
+        key: str | None = None,
+        root: FilePath | None = None,
+    ) -> pa.Table:
+        """The vectors of one feature's cells, by a `Matching`; see `Predictor.embed`."""
+        return self.predictor.embed(Table.read(table, root), feature, task=task, key=key)
+
+    def search(
+        self,
+        queries: Any,
+        corpus: Any,
+        by: str,
+        *,
+        k: int = 10,
+        task: str | None = None,
+        key: str | None = None,
+        root: FilePath | None = None,
+    ) -> pa.Table:
+        """For each query the rows of a corpus that match it best; see `Predictor.search`."""
+        read, tables = self.predictor, (Table.read(queries, root), Table.read(corpus, root))
+        return read.search(*tables, by, k=k, task=task, key=key)
+
     def save(self, path: FilePath) -> None:
         """Writes the model to one file, whole or not at all."""
         self.predictor.save(path)

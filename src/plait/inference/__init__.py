@@ -3,6 +3,7 @@
 Nothing here imports training code.
 """
 
+from plait.inference._answers import Answers
 from plait.inference._archive import FORMAT, Archive, ArrayForm, write_archive
 from plait.inference._check_names import check_names
 from plait.inference._connect import Precision, connect
@@ -10,7 +11,7 @@ from plait.inference._declaration import Declaration
 from plait.inference._initial_values import make_variables
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._parts import FUSION, HEADS, OBJECTIVES, names_of, parts_of
-from plait.inference._predictor import Answers, Predictor
+from plait.inference._predictor import Predictor
 from plait.inference._relations import leaving
 from plait.inference._scoring import Scores, gains, mean_gain, mean_scores, row_weights, score
 from plait.inference._weights import weights_of

@@ -1,8 +1,7 @@
 """A fitted model that answers: features, tasks, a Keras model, and the way back to labels."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,9 +12,11 @@ import pyarrow as pa
 from plait.backend import answering
 from plait.data import FeatureRows
 from plait.errors import ModelFileError
+from plait.inference._answers import Answers, joined, keys_of, together
 from plait.inference._archive import Archive, write_archive
 from plait.inference._check_names import check_answers
 from plait.inference._declaration import Declaration
+from plait.inference._embedder import Embedder
 from plait.inference._rows import batches
 from plait.inference._weights import forms_of, weights_of
 from plait.tasks import Task
@@ -25,24 +26,6 @@ _FEW = 8
 """Rows of a request that somebody waits for: they need not take as long as a whole batch."""
 _DECODED = 1 << 12
 """Rows whose answers are brought into the user's terms together."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What the model gave for some rows.
-
-    Attributes:
-        logits: `{task: (rows, *answer)}`, or what the task's `answer_layer` made of them.
-        presence: `{feature: (rows,)}` bool.
-    """
-
-    logits: dict[str, np.ndarray]
-    presence: dict[str, np.ndarray]
-
-    @property
-    def rows(self) -> int:
-        """How many rows they are of."""
-        return len(next(iter(self.logits.values())))
 
 
 class Predictor:
@@ -66,6 +49,7 @@ class Predictor:
         self.model = model
         self._answering = _with_answer_layers(model, declaration.tasks)
         self._answer = answering(self._answering)
+        self._embedder = Embedder(declaration, model, batch_size)
         self.batch_size = batch_size
         self.features = declaration.features
         self.tasks = declaration.tasks
@@ -150,7 +134,7 @@ class Predictor:
         Raises:
             DataError: a cell that cannot be read where the feature's `on_error` is "raise".
         """
-        return _joined(list(self._answers(rows)))
+        return joined(list(self._answers(rows)))
 
     def _answers(self, rows: FeatureRows) -> Iterator[Answers]:
         """The same, batch by batch."""
@@ -198,14 +182,10 @@ class Predictor:
         Args, Raises: see `predict`.
         """
         table = self.declaration.table(table, ahead=True)
-        if key is None and self.declaration.key is not None and self.declaration.key in table:
-            key = self.declaration.key
-        check_answers(self.tasks, key)
-        keys = [] if key is None else [table.column(key)]
-        if key is None and self.declaration.windows is not None:
-            keys = [table.column(n) for n in self.declaration.windows.names if n in table]
+        keys = keys_of(self.declaration, table, key)
+        check_answers(self.tasks, keys[0].name if len(keys) == 1 else None)
         start = 0
-        for answers in _together(self._answers(self.declaration.rows(table)), _DECODED):
+        for answers in together(self._answers(self.declaration.rows(table)), _DECODED):
             rows = np.arange(start, start + answers.rows)
             columns: dict[str, Any] = {k.name: k.take(rows).values for k in keys}
             for name, task in self.declaration.tasks_in(table.take(rows)).items():
@@ -213,6 +193,61 @@ class Predictor:
                     columns[f"{name}.{suffix}" if suffix else name] = values
             yield pa.table(columns)
             start += answers.rows
+
+    def embed(
+        self, table: Any, feature: str, *, task: str | None = None, key: str | None = None
+    ) -> pa.Table:
+        """The vectors of one feature's cells, by a `Matching` that is of it.
+
+        Args:
+            table: a `Table`, or whatever `Table.read` takes. Other columns may be missing.
+            feature: its name.
+            task: the `Matching`; the only one that is of the feature, if None.
+            key: see `predict`.
+
+        Returns:
+            Columns `<key>` and `<task>.<feature>`: lists of the task's `width` numbers, float32, of
+            length 1; null where the feature is absent. `search` takes it as it is, and from a file.
+
+        Raises:
+            ConfigError: no such task, or a feature that it is not of.
+            DataError: no column of the feature, or a cell that cannot be read.
+        """
+        return self._embedder.embed(table, feature, task, key)
+
+    def search(
+        self,
+        queries: Any,
+        corpus: Any,
+        by: str,
+        *,
+        k: int = 10,
+        task: str | None = None,
+        key: str | None = None,
+    ) -> pa.Table:
+        """For each query the rows of a corpus that match it best, by a `Matching`.
+
+        All cosines are taken, some megabytes of them at a time; there is no approximate index.
+
+        Args:
+            queries: a table with the feature `by`, or what `embed` gave for it.
+            corpus: a table with the other feature of the task, or what `embed` gave for that.
+            by: the feature that is asked by.
+            k: how many rows for each query; all where the corpus has no more.
+            task: the `Matching`; the only one that is of the feature, if None.
+            key: a column that names the rows; the one the model was trained with if None and there.
+
+        Returns:
+            A row for each row that is found, query after query, from near to far: `query` and `found`,
+            the keys of both, or their places from 0 where there is no key; `rank` from 1; and `cosine`.
+            Queries without the feature have none, and rows of the corpus without theirs are not found.
+
+        Raises:
+            ConfigError: see `embed`; a `k` that cannot be.
+            DataError: see `embed`; a corpus without any row that has the feature; vectors that are not
+                this model's.
+        """
+        return self._embedder.search(queries, corpus, by, k, task, key)
 
 
 def _with_answer_layers(model: keras.Model, tasks: Mapping[str, Task]) -> keras.Model:
@@ -223,23 +258,3 @@ def _with_answer_layers(model: keras.Model, tasks: Mapping[str, Task]) -> keras.
     logits = model.output
     outputs = {n: logits[n] if layer is None else layer(logits[n]) for n, layer in layers.items()}
     return keras.Model(model.input, outputs)
-
-
-def _together(batches: Iterable[Answers], rows: int) -> Iterator[Answers]:
-    """Answers of so many rows or a batch more."""
-    held: list[Answers] = []
-    for answers in batches:
-        held.append(answers)
-        if sum(each.rows for each in held) >= rows:
-            yield _joined(held)
-            held = []
-    if held:
-        yield _joined(held)
-
-
-def _joined(parts: Sequence[Answers]) -> Answers:
-    first = parts[0]
-    return Answers(
-        {task: np.concatenate([part.logits[task] for part in parts]) for task in first.logits},
-        {name: np.concatenate([part.presence[name] for part in parts]) for name in first.presence},
-    )
