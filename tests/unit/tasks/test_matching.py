@@ -7,10 +7,11 @@ import plait
 from plait.errors import ConfigError, DataError, PlaitError
 from plait.features import fit_features
 from plait.inference import check_names
-from plait.table import Table
+from plait.table import Table, folds
 from plait.tasks import Matching, fit_tasks
 from plait.tasks._match_scores import Ranks
 from plait.tasks._nearest import cosine_blocks, nearest
+from plait.training import check_folds
 
 ROWS = {
     "title": ["one", "two", None, "four", "one", "?"],
@@ -184,3 +185,12 @@ def test_rows_that_teach_nothing_are_refused(rows, message):
 def test_one_that_does_not_know_its_features_says_so(table):
     with pytest.raises(PlaitError, match="does not know the two features"):
         Matching("title", "codes").column_in("match", table)
+
+
+def test_folds_are_checked_beside_it():
+    rows = Table.read({**ROWS, "kind": list("abcabc"), "fold": list("xyxyxy")})
+    tasks = {"match": Matching("title", "codes")}
+    every = list(folds(rows, 2, (), 0))
+    check_folds(rows, every, tasks)
+    with pytest.raises(DataError, match="'king'"):
+        check_folds(rows, every, {**tasks, "king": plait.Multiclass()})
