@@ -24,8 +24,10 @@ _FOLDERS = (
 # What else it can: classes that no user names.
 _PRIVATE = {
     "plait._dropout": ("Dropout",),
+    "plait.encoders._attention_block": ("AttentionBlock",),
     "plait.encoders._residual_block": ("ResidualBlock",),
     "plait.encoders._smooth_start": ("SmoothHeNormal",),
+    "plait.encoders._steps": ("LastStep",),
     "plait.tasks._losses": ("BinaryCrossentropy", "ClassCrossentropy", "ScaledError"),
     "plait.tasks._ordinal_loss": ("OrdinalCrossentropy",),
     "plait.tasks._count_loss": ("CountSurprise",),
@@ -34,6 +36,7 @@ _PRIVATE = {
     "plait.objectives._distill": ("SoftTargets",),
     "plait.objectives._row_objective": ("AsGiven", "RowLosses"),
     "plait.tasks._box_loss": ("BoxLoss",),
+    "plait.tasks._forecast_error": ("ForecastError",),
     "plait.tasks._mask_loss": ("MaskLoss",),
     "plait.tasks._match_loss": ("MatchLoss",),
     "plait.tasks._tag_losses": ("ChainLogLoss", "TokenLogLoss"),
