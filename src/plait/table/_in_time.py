@@ -12,6 +12,10 @@ from plait.table._codes import Codes
 from plait.table._table import Table
 from plait.table._times import times_of
 
+_SECOND = 1_000_000
+"""In the microseconds of times."""
+_ROOM, _MOST_ROOM = 1e-6, 0.01
+"""Of a step: how far from its place a number may lie for each step before it, and at most."""
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DISTANCE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
 _MOST_GAPS = 100
@@ -48,7 +52,8 @@ class InTime:
         column = table.column(time)
         times = times_of(column)
         if times.dtype.kind != "f":
-            times = times.astype("int64") / 1e6
+            times = times.astype("int64")
+            step = None if step is None else step * _SECOND
         series = np.zeros(len(table), "int64")
         for name in by:
             codes = Codes.of(table.column(name))
@@ -92,13 +97,13 @@ class InTime:
         step: float,
     ) -> Self:
         series = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        exact = (times - times[starts[:-1]][series]) / step
-        place = np.round(exact).astype("int64")
-        off = np.flatnonzero(np.abs(exact - place) > 1e-6 * np.maximum(1, exact))
-        if len(off):
+        place, off = _places(times - times[starts[:-1]][series], step)
+        # Of two rows at one place the first would be lost.
+        off[1:] |= (np.diff(place) == 0) & (np.diff(series) == 0)
+        if off.any():
             raise DataError(
-                f"{table.column(time).where(int(order[off[0]]))}: the time is no whole number of "
-                "steps after the series' first. Choose another Windows(step=...), or leave it out: "
+                f"{table.column(time).where(int(order[np.argmax(off)]))}: the time is no whole number "
+                "of steps after the series' first. Choose another Windows(step=...), or leave it out: "
                 "the next row is the next step then."
             )
         sizes = place[starts[1:] - 1] + 1
@@ -116,6 +121,25 @@ class InTime:
     def sizes(self) -> np.ndarray:
         """`(series,)`, how many steps each has."""
         return np.diff(self.starts)
+
+
+def _places(since: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """How many steps after the first each row is, and which rows lie beside such a place.
+
+    Args:
+        since: `(rows,)`, the times after the series' first; int64 microseconds, or numbers.
+        step: likewise.
+    """
+    if since.dtype.kind == "i" and round(step) and abs(step - round(step)) < _ROOM:
+        place, beside = np.divmod(since, round(step))
+        return place, beside > 0
+    exact = since / step
+    place = np.round(exact).astype("int64")
+    # Times are rounded to microseconds, and 0.1 to a neighbour of it, which adds up.
+    room = np.minimum(_ROOM * np.maximum(1, exact), _MOST_ROOM)
+    if since.dtype.kind == "i":
+        room = np.maximum(room, min(1 / step, _MOST_ROOM))
+    return place, np.abs(exact - place) > room
 
 
 def seconds_of(step: Any) -> float | None:

@@ -118,6 +118,36 @@ def test_ahead_none_is_left_out_for_its_part():
     assert made.column("split").values.to_pylist() == parts
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        np.arange(600_000) * 0.1,
+        (np.arange(600_000) * 100_000).astype("datetime64[us]"),
+        np.round(np.arange(600_000) * 1e6 / 30).astype("int64").astype("datetime64[us]"),
+    ],
+    ids=["numbers", "times", "thirtieths"],
+)
+def test_a_long_series_keeps_each_of_its_rows(times):
+    step = 1 / 30 if times.dtype.kind == "M" and times[1].astype(int) < 50_000 else 0.1
+    times = np.delete(times, 7)
+    table = Table(pa.table({"at": times, "x": np.arange(len(times)) + 0.5}))
+    made = Windows(time="at", step=step).of(table)
+    values = np.array(made.column("history").values[0]["x"].as_py(), float)
+    np.testing.assert_array_equal(np.delete(values, 7), np.arange(len(times)) + 0.5)
+    assert np.isnan(values[7])
+    # A row half a step late is refused however many came before.
+    late = times.copy()
+    late[-1] += np.timedelta64(20_000, "us") if times.dtype.kind == "M" else 0.03
+    with pytest.raises(DataError, match=r"row 599999 .*no whole number of steps"):
+        Windows(time="at", step=step).of(Table(pa.table({"at": late, "x": np.ones(len(late))})))
+
+
+def test_two_rows_of_one_step_are_refused():
+    at = [*np.arange(20_000.0), 19_999.005]
+    with pytest.raises(DataError, match=r"row 20001 .*no whole number of steps"):
+        Windows(time="at", step=1).of(Table(pa.table({"at": at, "x": np.ones(20_001)})))
+
+
 def test_a_table_without_parts_is_of_one():
     windows = Windows(time="hour", by="site", history=2, horizon=1, parts="part")
     with pytest.raises(DataError, match="has no column 'part'"):
