@@ -17,7 +17,16 @@ from plait.fusion import Concat, Fusion
 from plait.inference import Declaration, Predictor, Scores, check_names, row_weights
 from plait.objectives import Objective, fit_objectives
 from plait.sharing import HardSharing, Sharing
-from plait.table import Parts, Split, Table, Windows, folds, table_of
+from plait.table import (
+    Parts,
+    Split,
+    Table,
+    Windows,
+    agreed,
+    demand_whole_series,
+    folds,
+    table_of,
+)
 from plait.tasks import Task, features_for, fit_tasks
 from plait.training import (
     Epoch,
@@ -59,7 +68,7 @@ class Learner:
         balancing: weighs the tasks against each other; their losses are added if None. Either way
             the history tells how their gradients lay to each other.
         split: how one table becomes training, validation and test rows; a name alone is a column
-            that says each row's part.
+            that says each row's part. It is the column of `windows.parts` if that is given.
         weight: the column of each row's weight, in the loss and in the scores; a row of weight 0
             is as if it were not there.
         key: the column that names a row; predictions carry it through.
@@ -120,10 +129,9 @@ class Learner:
         self.fusion = fusion
         self.sharing = sharing
         self.balancing = balancing
-        self.split = split
+        self.split, self.windows = agreed(split, windows)
         self.weight = weight
         self.key = key
-        self.windows = windows
         self.training = training
         self.width = width
         self.seed = seed
@@ -321,6 +329,7 @@ class Learner:
         with held_run(run, resume, of_folds=True) as held:
             table = table_of(table, root, self.windows)
             by = self.split.by if isinstance(self.split, Split) else None
+            demand_whole_series(table, by, self.windows)
             every = list(folds(table, spec, self._targets, self.seed, by))
             check_folds(table, every, self.tasks, self.weight, by)
             arguments = {name: getattr(self, name) for name in parameters(Learner)}
@@ -334,12 +343,8 @@ class Learner:
 
             return run_folds(every, held, scored, verbose)
 
-    @property
-    def _split(self) -> Split | None:
-        return Split(column=self.split) if isinstance(self.split, str) else self.split
-
     def _parted(self, table: Any, validation: Any, root: FilePath | None) -> dict[str, Table]:
-        return parted(table, validation, self._split, self._targets, root, self.windows)
+        return parted(table, validation, self.split, self._targets, root, self.windows)
 
     @property
     def _targets(self) -> list[str]:

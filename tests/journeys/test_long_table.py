@@ -9,11 +9,11 @@ import pytest
 
 from plait.cli import main
 from plait.inference import Predictor
+from plait.table import Table
 
 CONFIG = """
 data: air.csv
 windows: {time: at, by: site, history: 8, horizon: 2, step: 1h, parts: part}
-split: part
 features:
   history: {Series: {encoder: {SeriesConv: {channels: 8, dilations: [1, 2]}}}}
   site: Category
@@ -56,6 +56,33 @@ def test_its_test_part_is_scored(folder, capsys):
     scores = json.loads(capsys.readouterr().out)["next"]
     assert {"mae", "scaled_mse", "relative_mae"} <= set(scores)
     assert all(np.isfinite(value) for value in scores.values())
+
+
+def test_rows_that_it_learnt_from_are_told(folder, capsys):
+    table = str(folder / "air.csv")
+    assert main(["evaluate", str(folder / "run"), table, "--where", "part=train"]) == 0
+    assert "the model learnt from 141 of these 141 rows" in capsys.readouterr().err
+
+
+def test_of_another_table_every_window_is_scored(folder):
+    declaration = Predictor.load(folder / "run").declaration
+    table = declaration.table(str(folder / "air.csv"))
+    # Two futures a site lie in two parts.
+    crossing = table.column("part").is_missing()
+    assert crossing.sum() == 4
+    trained = declaration.windows.of(Table.read(str(folder / "air.csv")))
+    assert trained.rows.tolist() == table.rows[~crossing].tolist()
+
+
+def test_windows_without_parts_are_not_parted_at_random(folder, capsys):
+    (folder / "bad.yaml").write_text(CONFIG.replace(", parts: part", ""))
+    assert main(["fit", str(folder / "bad.yaml"), "--run", str(folder / "bad"), "--quiet"]) == 2
+    told = capsys.readouterr().err
+    assert "share steps" in told
+    assert "Split(after='at')" in told
+    (folder / "bad.yaml").write_text(CONFIG + "split: {by: site}\n")
+    assert main(["check", str(folder / "bad.yaml")]) == 2
+    assert "Leave split out, or parts" in capsys.readouterr().err
 
 
 def test_what_has_not_come_yet_is_forecast(folder):

@@ -36,11 +36,10 @@ def check(
     loaded = load(config, overrides, data_dir)
     learner = build_learner(loaded)
     targets = [column for name, task in learner.tasks.items() for column in task.columns(name)]
-    split, windows = (loaded.arguments.get(key) for key in ("split", "windows"))
     # Without a name: what is estimated below is a process that holds the tables once.
     report = inspect(
         learner,
-        parted(loaded.data.tables(), None, split, targets, loaded.root, windows),
+        parted(loaded.data.tables(), None, learner.split, targets, loaded.root, learner.windows),
         every=every,
     )
     print("\n".join(report.lines))

@@ -100,7 +100,7 @@ class Declaration:
         return replace(self, tasks=kept, served_by=served_by, objectives={})
 
     def table(self, source: Any, root: Any = None, ahead: bool = False) -> Table:
-        """A table as the model is asked about it.
+        """A table as the model is asked about it: all of its windows, whatever part they are in.
 
         Args:
             source: whatever `Table.read` takes.
@@ -108,7 +108,9 @@ class Declaration:
             ahead: see `Windows.of`.
         """
         table = Table.read(source, root)
-        return table if self.windows is None else self.windows.fitting(table).of(table, ahead)
+        if self.windows is None:
+            return table
+        return self.windows.fitting(table).of(table, ahead, parted=False)
 
     def connect(self, seed: int = 0) -> tuple[Tensors, Tensors]:
         """The inputs and outputs of a model of this declaration; see `connect`.

@@ -1,5 +1,6 @@
 """The table: named Arrow columns from a file or a frame, its parts, and what its columns look like."""
 
+from plait.table._apart import agreed, demand_whole_series, parts_of
 from plait.table._column import Column
 from plait.table._contents import contents
 from plait.table._guess import Guess
@@ -24,13 +25,16 @@ __all__ = [
     "Table",
     "Windows",
     "address_below",
+    "agreed",
     "contents",
+    "demand_whole_series",
     "document_without_passwords",
     "folds",
     "infer",
     "is_address",
     "leaks",
     "markers",
+    "parts_of",
     "read_bytes",
     "table_of",
     "without_passwords",

@@ -15,7 +15,7 @@ from plait.table._parts import Parts, dealt, shuffled, spread, whole
 from plait.table._table import Table
 from plait.table._times import cut_in_time
 
-_PARTS = ("train", "validation", "test")
+PARTS = ("train", "validation", "test")
 _NAMES = {
     "train": "train",
     "training": "train",
@@ -170,7 +170,7 @@ def _by_column(column: Column) -> Parts:
     said = Codes.of(column)
     named = [_NAMES.get(str(value).strip().lower()) for value in said.values.to_pylist()]
     # The last is that of an empty cell.
-    part = np.array([*(_PARTS.index(name) if name else -1 for name in named), -1])[said.places]
+    part = np.array([*(PARTS.index(name) if name else -1 for name in named), -1])[said.places]
     wrong = np.flatnonzero(part < 0)
     if len(wrong):
         value = column.cell(wrong[0])
@@ -179,7 +179,7 @@ def _by_column(column: Column) -> Parts:
             f"{column.where(wrong[0])}: the split is train, validation or test. "
             f"Received: {value!r}.{did_you_mean(value, _NAMES) if value else ''}"
         )
-    rows = Parts(*(np.flatnonzero(part == n) for n in range(len(_PARTS))))
+    rows = Parts(*(np.flatnonzero(part == n) for n in range(len(PARTS))))
     if not len(rows.train):
         raise DataError(f"{column.source}: no row of column '{column.name}' says train.")
     return rows

@@ -10,14 +10,15 @@ import pyarrow as pa
 
 from plait._ranges import demand_whole
 from plait.errors import ConfigError, DataError
-from plait.table._codes import Codes
 from plait.table._in_time import InTime, seconds_of
+from plait.table._split import PARTS
 from plait.table._step_lists import list_of, lists_of
 from plait.table._table import Table
+from plait.table._window_parts import counted_parts, said_parts
 
-HISTORY, FUTURE, TIMES = "history", "future", "history_times"
+HISTORY, FUTURE = "history", "future"
+HISTORY_TIMES, FUTURE_TIMES = "history_times", "future_times"
 _SPLIT = "split"
-_PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Windows:
 
     - `history`, a record of lists, each a value's last steps, and `future`, likewise, of the steps
       that follow, if there is a horizon;
-    - `history_times`, a list of the times of the history's steps;
+    - `history_times`, a list of the times of the history's steps, and `future_times`, likewise;
     - all that are no values, such as `time` and those of `by`, as they are at the history's last step.
 
     Rows are brought into the order of time. A table that has a column `history` is of windows
@@ -47,7 +48,7 @@ class Windows:
         parts: which part of the split a window is in: the column that says so of each step, or how
             many steps of each series train, choose and test, in this order, which the column `split`
             says then. A window whose future lies in two parts, or in none, is left out; its history
-            may lie in an earlier one.
+            may lie in an earlier one. Without a horizon the part is that of the history's last step.
 
     Raises:
         ConfigError: an argument that cannot be.
@@ -72,7 +73,7 @@ class Windows:
         demand_whole("Windows", every=self.every)
         seconds_of(self.step)
         if isinstance(self.parts, tuple | list):
-            if len(self.parts) != len(_PARTS):
+            if len(self.parts) != len(PARTS):
                 raise ConfigError(
                     "Windows: parts is a column, or how many steps train, choose and test, such as "
                     f"[800, 100, 100]. Received: {self.parts!r}.",
@@ -86,21 +87,33 @@ class Windows:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns that name a window: its series, and the time of its history's last step."""
-        by = (self.by,) if isinstance(self.by, str) else tuple(self.by or ())
-        return (*by, self.time)
+        return (*((self.by,) if isinstance(self.by, str) else self.by or ()), self.time)
+
+    @property
+    def part(self) -> str | None:
+        """The column of the windows that says which part each is in; None for no parts."""
+        return self.parts if self.parts is None or isinstance(self.parts, str) else _SPLIT
+
+    @property
+    def overlap(self) -> bool:
+        """Whether what one window is asked for may be what another has learnt, or read."""
+        return bool(
+            self.horizon and self.history is not None and self.every < self.history + self.horizon
+        )
 
     def fitting(self, table: Table) -> "Windows":
         """The same for a table that has no column of parts: all of it is of one then."""
         gone = isinstance(self.parts, str) and self.parts not in table
         return replace(self, parts=None) if gone else self
 
-    def of(self, table: Table, ahead: bool = False) -> Table:
+    def of(self, table: Table, ahead: bool = False, parted: bool = True) -> Table:
         """The windows of a table, series after series; a row has the number of its last step's row.
 
         Args:
             table: one step a row, in any order.
             ahead: whether the last steps of each series are a window, too, whose future is not known
                 (without a length of history the only one), and none is left out for its part.
+            parted: whether a window that is in no one part is left out; else its part is empty.
 
         Raises:
             DataError: a column that is not there, has no numbers, or is called as one of the result; a
@@ -111,16 +124,14 @@ class Windows:
         values = self._values(table)
         steps = InTime.of(table, self.time, self.names[:-1], seconds_of(self.step))
         first, now, end = self._bounds(table, steps, ahead)
-        split = None
-        if self.horizon and self.parts is not None:
-            split, kept = self._split(table, steps, now, end)
-            kept |= ahead
-            if not kept.any():
-                raise DataError(
-                    f"{table.name}: no window's future of {self.horizon} steps lies in one part."
-                )
-            first, now, end = first[kept], now[kept], end[kept]
-            split = split.filter(pa.array(kept))
+        part, split = self.part, self._split(table, steps, now, end)
+        if split is not None and parted and not ahead:
+            kept = split.is_valid()
+            if not kept.true_count:
+                what = f"future of {self.horizon} steps" if self.horizon else "last step"
+                raise DataError(f"{table.name}: no window's {what} lies in one part.")
+            split = split.filter(kept)
+            first, now, end = (steps_of[np.asarray(kept)] for steps_of in (first, now, end))
         # A step of the grid may have no row: then the window is told by the last one that has.
         last = np.maximum.accumulate(np.where(steps.rows >= 0, np.arange(len(steps.rows)), 0))
         rows = steps.rows[last[now - 1]]
@@ -128,13 +139,14 @@ class Windows:
         self._check_names(table, scalars)
         columns = {name: table.column(name).take(rows).values for name in scalars}
         columns[HISTORY] = lists_of(table, values, steps, first, now - first)
-        columns[TIMES] = list_of(table.column(self.time).values, steps, first, now - first)
+        times = table.column(self.time).values
+        columns[HISTORY_TIMES] = list_of(times, steps, first, now - first)
         if self.horizon:
-            columns[FUTURE] = lists_of(
-                table, values, steps, now, np.full(len(now), self.horizon), end
-            )
-        if split is not None:
-            columns[self.parts if isinstance(self.parts, str) else _SPLIT] = split
+            future = (now, np.full(len(now), self.horizon), end)
+            columns[FUTURE] = lists_of(table, values, steps, *future)
+            columns[FUTURE_TIMES] = list_of(times, steps, *future)
+        if part is not None and split is not None:
+            columns[part] = split
         return Table(pa.table(columns), table.name, table.root, table.rows[rows])
 
     def _values(self, table: Table) -> tuple[str, ...]:
@@ -155,9 +167,8 @@ class Windows:
         return found
 
     def _check_names(self, table: Table, scalars: list[str]) -> None:
-        made = {TIMES, *([FUTURE] if self.horizon else [])}
-        if self.horizon and self.parts is not None and not isinstance(self.parts, str):
-            made.add(_SPLIT)
+        made = {HISTORY_TIMES, *([FUTURE, FUTURE_TIMES] if self.horizon else [])}
+        made |= {_SPLIT} if isinstance(self.parts, tuple | list) else set()
         for name in scalars:
             if name in made:
                 raise DataError(
@@ -203,26 +214,14 @@ class Windows:
 
     def _split(
         self, table: Table, steps: InTime, now: np.ndarray, end: np.ndarray
-    ) -> tuple[Any, np.ndarray]:
-        """The part of each window, None where it is not in one alone, and which are in one."""
-        future = now[:, None] + np.arange(self.horizon)
-        there = future < end[:, None]
-        if isinstance(self.parts, str):
-            codes = Codes.of(table.column(self.parts))
-            said = codes.places
-            rows = np.where(there, steps.rows[np.minimum(future, len(steps.rows) - 1)], -1)
-            part = np.where(rows >= 0, said[np.maximum(rows, 0)], -1)
-            # A step without a row says nothing of its part.
-            least = np.where(rows >= 0, part, part.max(axis=1, keepdims=True)).min(axis=1)
-            kept = (least == part.max(axis=1)) & (least >= 0)
-            return codes.values.take(pa.array(np.maximum(least, 0), mask=~kept)), kept
-        series = np.searchsorted(steps.starts, now - 1, side="right") - 1
-        place = future - steps.starts[series][:, None]
-        bounds = np.cumsum(np.array(self.parts))
-        part = np.searchsorted(bounds, place, side="right")
-        kept = (part == part[:, :1]).all(axis=1) & (part[:, 0] < len(_PARTS)) & there.all(axis=1)
-        names = pa.array(_PARTS).take(pa.array(part[:, 0] % len(_PARTS), mask=~kept))
-        return names, kept
+    ) -> pa.Array | None:
+        """The part of each window; None where the table's own column says it, or nothing does."""
+        if self.parts is None:
+            return None
+        if not isinstance(self.parts, str):
+            return counted_parts(self.parts, steps, now, end, self.horizon)
+        column = table.column(self.parts)
+        return said_parts(column, steps, now, end, self.horizon) if self.horizon else None
 
 
 def table_of(

@@ -10,7 +10,7 @@ import numpy as np
 import plait.table
 from plait._names import from_plain
 from plait.errors import PlaitError
-from plait.table import Split, Table
+from plait.table import Split, Table, Windows
 from plait.training._parts import counted_rows, parted
 
 _NONE = np.zeros(0, "int64")
@@ -56,9 +56,15 @@ def _possible(config: Mapping[str, Any], table: Table, targets: Sequence[str]) -
         split = Split(column=plain)
     else:
         split = None if plain is None else from_plain(plain, plait.table)
+    said = config.get("windows")
+    windows: Windows | None = None if said is None else from_plain(said, plait.table)
     for data in (None, table, {"train": table}):
         try:
-            part = table if data is None else parted(data, None, split, targets)["train"]
+            part = (
+                table
+                if data is None
+                else parted(data, None, split, targets, None, windows)["train"]
+            )
             weight = config.get("weight")
             yield part if weight is None else counted_rows(part, weight)
         except PlaitError:

@@ -113,9 +113,34 @@ def test_ahead_the_last_steps_are_a_window_whose_future_is_not_known(parts):
 
 def test_ahead_none_is_left_out_for_its_part():
     table = Table(pa.table({"t": range(10), "x": np.arange(10.0)}))
-    made = Windows(time="t", history=2, horizon=2, parts=(4, 3, 2)).of(table, ahead=True)
-    parts = ["train", None, "validation", "validation", None, "test", None, None]
-    assert made.column("split").values.to_pylist() == parts
+    windows = Windows(time="t", history=2, horizon=2, parts=(4, 3, 2))
+    parts = ["train", None, "validation", "validation", None, "test", None]
+    made = windows.of(table, ahead=True)
+    assert made.column("split").values.to_pylist() == [*parts, None]
+    assert windows.of(table, parted=False).column("split").values.to_pylist() == parts
+
+
+def test_without_a_horizon_a_window_is_in_the_part_of_its_last_step():
+    table = Table(pa.table({"t": range(6), "x": np.arange(6.0), "part": list("aabbcc")}))
+    made = Windows(time="t", history=2, parts=(2, 1, 2)).of(table)
+    assert cells(made, "history") == [[0, 1], [1, 2], [2, 3], [3, 4]]
+    said = ["train", "validation", "test", "test"]
+    assert made.column("split").values.to_pylist() == said
+    made = Windows(time="t", history=2, parts="part").of(table)
+    assert made.column("part").values.to_pylist() == list("abbcc")
+
+
+def test_the_times_of_the_future_are_told():
+    table = long_table(hour=[0, 1, 2, 4, 6, 0, 1, 2])
+    made = Windows(time="hour", by="site", history=2, horizon=2, step=1).of(table, ahead=True)
+    assert made.column("future_times").values.to_pylist() == [
+        [2, None],
+        [None, 4],
+        [4, None],
+        [None, 6],
+        [None, None],
+        [None, None],
+    ]
 
 
 @pytest.mark.parametrize(
