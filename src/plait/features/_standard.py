@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from plait._deviation import deviation
+
 FARTHEST = 10.0
 """Standardised values are cut here: one typing error must not swamp a row."""
 
@@ -18,15 +20,12 @@ def standardised(
 
 
 def moments(values: np.ndarray) -> tuple[float, float]:
-    """Mean and deviation of the values after those far off have been cut to `FARTHEST`."""
+    """Mean and `deviation` of the values after those far off have been cut to `FARTHEST`."""
     for _ in range(_ROUNDS):
         # Halves keep the sum of the largest numbers finite.
         mean = 2 * float(np.mean(values / 2))
-        spread = float(np.abs(values - mean).max())
-        if not spread > 0:
-            return mean, 1.0
-        std = spread * float(np.sqrt(np.mean(((values - mean) / spread) ** 2)))
-        if spread <= FARTHEST * std:
+        std = deviation(values, mean)
+        if float(np.abs(values - mean).max()) <= FARTHEST * std:
             break
         values = np.clip(values, mean - FARTHEST * std, mean + FARTHEST * std)
     return mean, std

@@ -12,7 +12,7 @@ from plait.table._split import PARTS
 def said_parts(
     column: Column, steps: InTime, now: np.ndarray, end: np.ndarray, horizon: int
 ) -> pa.Array:
-    """`(windows,)`, the part that a column says of each window's future; null where it is not one alone.
+    """`(windows,)`, the part that a column says of each future; null where it is not one alone.
 
     Args:
         column: the part of each row of the table, empty for none.

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, Self, get_args
 
 import keras
 import numpy as np
 import pyarrow as pa
 
+from plait._deviation import deviation
 from plait._ranges import demand_whole
 from plait.errors import ConfigError, DataError
 from plait.features import Series, SeriesCells, read_series
@@ -39,7 +40,8 @@ class Forecast(DenseTask):
         of: the series that goes on.
         horizon: how many steps ahead.
         variables: which of the target's named variables, in this order; all of them if None.
-        error: "huber" (squared within one standard deviation, absolute beyond), "mse" or "mae".
+        error: "huber" (squared within one standard deviation, absolute beyond), "mse" or "mae". By
+            "mse" the model is selected by scaled_mse, else by scaled_mae.
         hidden: units of the head's deep correction.
         missing: numbers, as text, that mean a gap.
         column, features, weight, auxiliary: see `Task`.
@@ -64,7 +66,6 @@ class Forecast(DenseTask):
         relative to those of the last value.
     """
 
-    main_score: ClassVar[str] = "scaled_mae"
     parts = "series"
     modalities = ("series",)
 
@@ -79,6 +80,11 @@ class Forecast(DenseTask):
         if self.error not in get_args(ErrorKind):
             choices = ", ".join(map(repr, get_args(ErrorKind)))
             raise ConfigError(f"Forecast: error is one of {choices}. Received: {self.error!r}")
+
+    @property
+    def main_score(self) -> str:  # type: ignore[override]
+        """That of the error that is learnt."""
+        return "scaled_mse" if self.error == "mse" else "scaled_mae"
 
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
         labelled, steps, names = self._labelled(column, weights)
@@ -96,7 +102,7 @@ class Forecast(DenseTask):
                 )
             values, w = steps[..., place][there], weight[..., place][there]
             centre = float(np.average(values, weights=w))
-            spread = float(np.sqrt(np.average((values - centre) ** 2, weights=w))) or 1.0
+            spread = deviation(values, centre, w)
             scales.append((centre, spread, (weighted_median(values, w) - centre) / spread))
         mean, std, median = np.array(scales).T
         scaled = np.where(known, (steps - mean) / std, 0.0)
@@ -104,19 +110,21 @@ class Forecast(DenseTask):
             raise DataError(
                 f"{source}: every training row has the same steps. Forecast needs rows that differ."
             )
-        answer = np.zeros_like(median) if self.error == "mse" else median
+        squared = self.error == "mse"
+        answer = np.zeros_like(median) if squared else median
         errors = np.where(known, error_of(scaled - answer, self.error, np), 0.0)
         by_row = errors.sum(axis=(1, 2)) / known.sum(axis=(1, 2))
-        off = np.where(known, np.abs(scaled - median), 0.0) * weight
-        trivial_mae = off.sum(axis=(0, 1)) / (weight * known).sum(axis=(0, 1))
+        off = error_of(scaled - answer, "mse" if squared else "mae", np)
+        off = np.where(known, off, 0.0) * weight
+        trivial_score = off.sum(axis=(0, 1)) / (weight * known).sum(axis=(0, 1))
         return self.with_state(
             {
                 "names": None if names is None else list(names),
                 "mean": mean.tolist(),
                 "std": std.tolist(),
-                "median": median.tolist(),
+                "trivial": answer.tolist(),
                 "trivial_loss": float(np.average(by_row, weights=labelled.weights)),
-                "trivial_mae": float(trivial_mae.mean()),
+                "trivial_score": float(trivial_score.mean()),
                 **self._history(names, mean, std),
             }
         )
@@ -155,7 +163,7 @@ class Forecast(DenseTask):
         return ForecastHead(self.horizon, *read, hidden=self.hidden)
 
     def trivial_logits(self) -> np.ndarray:
-        return np.tile(np.array(self.learnt["median"], "float32"), (1, self.horizon, 1))
+        return np.tile(np.array(self.learnt["trivial"], "float32"), (1, self.horizon, 1))
 
     def loss(self) -> keras.losses.Loss:
         return ForecastError(self.error, self.learnt["trivial_loss"])
@@ -187,7 +195,7 @@ class Forecast(DenseTask):
         return found.named(names, np.array(self.learnt["std"]))
 
     def gain(self, scores: Mapping[str, float]) -> float:
-        return clipped_gain(scores["scaled_mae"], trivial=self.learnt["trivial_mae"], perfect=0.0)
+        return clipped_gain(scores[self.main_score], self.learnt["trivial_score"], perfect=0.0)
 
     def _unscaled(self, logits: np.ndarray) -> np.ndarray:
         scaled = np.asarray(logits, "float64")

@@ -40,6 +40,33 @@ def test_each_variable_is_standardised_by_its_known_cells():
     np.testing.assert_array_equal(targets.values[..., 1], [[[1, 1], [0, 1]], [[1, 0], [1, 0]]])
 
 
+def test_a_variable_that_was_constant_has_a_unit():
+    """The mean of many 0.1 is a little off."""
+    after = [{"a": [float(n), 0.0], "b": [0.1, 0.1]} for n in range(1, 12)]
+    task, _, _ = fitted(past=[{"a": [0.0, 1.0], "b": [0.1, 0.1]}] * 11, after=after)
+    assert task.learnt["mean"][1] != 0.1
+    assert task.learnt["std"][1] == 1
+    later = Table(pa.table({"next": [{"a": [1.0, 1.0], "b": [0.2, 0.1]}]})).column("next")
+    np.testing.assert_allclose(task.targets(later).values[0, :, 1, 0], [0.1, 0], atol=1e-6)
+    # The history is brought to it, too.
+    assert task.learnt["scale"][1] == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "score", "trivial"),
+    # The deviations of 1, 3 and 8 are 3, 1 and 4 from the mean, 2, 0 and 5 from the median.
+    [("mse", "scaled_mse", 1.0), ("mae", "scaled_mae", 7 / 3 / np.sqrt(26 / 3))],
+)
+def test_a_model_is_selected_by_the_error_that_it_learns(error, score, trivial):
+    rows = {"past": [[0.0]] * 3, "after": [[1.0], [3.0], [8.0]]}
+    task, _, table = fitted(Forecast(of="past", horizon=1, error=error), **rows)
+    assert task.main_score == score
+    scores = task.scores(np.repeat(task.trivial_logits(), 3, axis=0), table.column("next"))
+    assert scores[score] == pytest.approx(trivial)
+    assert task.gain(scores) == pytest.approx(0, abs=1e-6)
+    assert task.gain({**scores, score: trivial / 4}) == pytest.approx(0.75)
+
+
 def test_the_loss_is_the_mean_over_a_rows_known_cells():
     loss = Forecast(of="past", horizon=2, error="mse").with_state({"trivial_loss": 2.0}).loss()
     y = np.zeros((3, 2, 2, 2), "float32")
