@@ -29,7 +29,7 @@ from plait.training._signals_of import signals_of
 from plait.training._start import START, Start
 
 # Decay pulls towards 0, which is no neutral value for these.
-_NO_DECAY = ("bias", "gamma", "beta", "scale", "token")
+_NO_DECAY = ("bias", "gamma", "beta", "scale", "token", "persistence")
 
 
 _SHORT = 1000

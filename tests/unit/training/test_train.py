@@ -9,15 +9,16 @@ from plait._dropout import Dropout
 from plait.balancing import PCGrad
 from plait.data import Batches
 from plait.errors import BadLoss, PlaitError
-from plait.features import Number
+from plait.features import Number, Series
 from plait.inference import Predictor, score
+from plait.learner import Learner
 from plait.model import MultiTaskModel, WeightAverage
 from plait.table import Table
-from plait.tasks import Regression
+from plait.tasks import Forecast, Regression
 from plait.training import Progress, Training, Validation, label_coverage, labelled_rows, train
 from plait.training._goes_on import rows_of
 from plait.training._schedules import RiseAndFall, learning_rate, rate_of
-from plait.training._train import augmentation
+from plait.training._train import augmentation, built
 from tests.unit.inference import tiny
 
 THREE_STEPS = Training(epochs=1, batch_size=16, patience=1, modality_dropout=0.3)
@@ -39,6 +40,18 @@ def batches_of(declared, settings=THREE_STEPS, table=None, kind=Batches):
 
 def bits(trained):
     return {path: value.tobytes() for path, value in tiny.values(trained.model).items()}
+
+
+def test_what_is_neutral_at_1_does_not_decay():
+    past = {"past": [[1.0, 2.0], [3.0, 4.0]], "next": [[1.0], [2.0]]}
+    learner = Learner({"past": Series()}, {"next": Forecast(of="past")}, width=4)
+    declared = learner._fitted(Table.read(past), None)
+    made = built(declared, Training(epochs=1, batch_size=2).settled(2), None, 1, 0)
+    decayed = {
+        v.name for v in made.model.trainable_variables if made.model.optimizer._use_weight_decay(v)
+    }
+    assert {"kernel", "linear"} <= decayed
+    assert not decayed & {"persistence", "bias", "gamma"}
 
 
 def test_no_batch_is_read_that_no_epoch_has():
