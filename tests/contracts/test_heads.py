@@ -17,6 +17,7 @@ CASES = {
         lambda: heads.OrderedHead(3, prior=(-0.5, 0.0, 0.25)),
         lambda: heads.OrderedHead(4, shared_gaps=True),
         lambda: heads.OrderedHead(1),
+        lambda: heads.OrderedHead(3, middle=0),
     ],
     "PairHead": [lambda: heads.PairHead(3), lambda: heads.PairHead(3, 0.1, bias=-10.0)],
     "TagHead": [lambda: heads.TagHead(3, places=4, chain=True, prior=(0.5, 0.0, -0.5))],

@@ -28,12 +28,13 @@ class OrderedHead(Head):
         dropout: the share of the mean token that is dropped in training.
         prior: what the logits of a mean of zeros start as, each above the one before; steps of 1
             around 0 if None.
+        middle: which of them, from 0, is m; `size // 2` if None.
 
     Call arguments and Returns: see `Head`; logits are `(batch, size)`, computed in float32 under any
     policy.
 
     Raises:
-        ConfigError: a size, dropout or prior that cannot be.
+        ConfigError: a size, dropout, prior or middle that cannot be.
 
     Example:
         OrderedHead(3)(keras.ops.ones((2, 1, 8))).shape  # (2, 3)
@@ -50,10 +51,13 @@ class OrderedHead(Head):
         shared_gaps: bool = False,
         dropout: float = 0.1,
         prior: Sequence[float] | None = None,
+        middle: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         demand_whole("OrderedHead", size=size)
+        if middle is not None:
+            demand_whole("OrderedHead", least=0, most=size - 1, middle=middle)
         demand_share("OrderedHead", dropout=dropout)
         if prior is not None and (len(prior) != size or not (np.diff(prior) > 0).all()):
             raise ConfigError(
@@ -64,11 +68,12 @@ class OrderedHead(Head):
         self.shared_gaps = shared_gaps
         self.dropout = dropout
         self.prior = None if prior is None else [float(value) for value in prior]
+        self.middle = middle
 
     def build(self, tokens_shape: Any) -> None:
         # Half precision would round a price to three digits.
         self.drop = Dropout(self.dropout, dtype="float32", name="drop")
-        self._middle = self.size // 2
+        self._middle = self.size // 2 if self.middle is None else self.middle
         prior = self.prior or [float(n - self._middle) for n in range(self.size)]
         gaps = np.diff(np.array(prior, "float64"))
         start = keras.initializers.Constant(gaps + np.log(-np.expm1(-gaps)))
@@ -102,6 +107,7 @@ class OrderedHead(Head):
             "shared_gaps": self.shared_gaps,
             "dropout": self.dropout,
             "prior": self.prior,
+            "middle": self.middle,
         }
 
 

@@ -84,7 +84,8 @@ class Quantiles(ScaledTask):
         )
 
     def head(self) -> Head:
-        return OrderedHead(len(self.levels), prior=tuple(self.learnt["prior"]))
+        middle = self.levels.index(_MEDIAN)
+        return OrderedHead(len(self.levels), prior=tuple(self.learnt["prior"]), middle=middle)
 
     def loss(self) -> keras.losses.Loss:
         return Pinball(self.levels, self.learnt["trivial_loss"])

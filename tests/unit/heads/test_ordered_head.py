@@ -30,6 +30,15 @@ def test_by_hand():
     np.testing.assert_allclose(given, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("middle", [0, 1, 2])
+def test_the_middle_depends_on_no_step(middle):
+    head = OrderedHead(3, prior=(-1, 2, 3), middle=middle)
+    before = ops.convert_to_numpy(head(TOKENS, MASK))
+    head.gaps.kernel.assign(head.gaps.kernel + 1)
+    moved = np.abs(ops.convert_to_numpy(head(TOKENS, MASK)) - before).max(axis=0)
+    assert (moved < 1e-5).tolist() == [place == middle for place in range(3)]
+
+
 @pytest.mark.parametrize("shared_gaps", [False, True])
 def test_no_weights_make_logits_cross(shared_gaps):
     head = OrderedHead(6, shared_gaps)
@@ -41,7 +50,8 @@ def test_no_weights_make_logits_cross(shared_gaps):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size": 0}, {"dropout": 1.0}, {"prior": (1.0,)}, {"prior": (1.0, 1.0)}]
+    "wrong",
+    [{"size": 0}, {"dropout": 1.0}, {"prior": (1.0,)}, {"prior": (1.0, 1.0)}, {"middle": 2}],
 )
 def test_refuses_what_cannot_be(wrong):
     with pytest.raises(ConfigError, match=f"{next(iter(wrong))} .* Received"):

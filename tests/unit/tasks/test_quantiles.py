@@ -26,6 +26,11 @@ def test_a_new_head_answers_with_the_training_quantiles():
         assert answers[name].to_pylist() == pytest.approx([value])
 
 
+def test_steps_start_from_the_median():
+    assert Quantiles(levels=(0.5, 0.9)).fit(column_of(CELLS)).head().middle == 0
+    assert Quantiles(levels=(0.1, 0.2, 0.5)).fit(column_of(CELLS)).head().middle == 2
+
+
 @pytest.mark.parametrize("transform", [None, "log", "quantile"])
 def test_quantiles_of_any_scale_do_not_cross(transform):
     task = Quantiles(levels=(0.05, 0.25, 0.5, 0.95), transform=transform).fit(column_of(CELLS))
