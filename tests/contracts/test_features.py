@@ -83,6 +83,7 @@ CASES = {
             ["2026-01-31", "2026-02-28T23:59:59.5", "", None, "2026-03-01 00:00Z", "2026-03-04"],
             ["2030-01-01T00:00+14:00", "", "0001-01-01"],
         ),
+        Case(features.Date(cycles=("day",), trend=False), DAYS, [None, date(1, 1, 1)]),
         Case(features.Date(cycles=()), [datetime(2026, 1, 1, 5), None], [datetime(2026, 1, 1, 7)]),
     ],
     "Image": [

@@ -37,10 +37,12 @@ class Date(Feature):
         zone: a time zone such as "Europe/Berlin". Times that say their zone or offset are brought to
             it; others are taken to be of it. If None, the zone of the training column's type, else UTC.
         cycles: some of "year", "month", "week" and "day"; chosen by the training rows if None.
+        trend: whether it is read how late it is. Rows that are later than all training rows lie beyond
+            what was learnt of it: where they are split in time, the cycles alone may serve better.
         column, missing, encoder, tied, on_error: see `Feature`. The encoder is one of numbers.
 
     Raises:
-        ConfigError: an unknown zone or cycle.
+        ConfigError: an unknown zone or cycle; neither a trend nor cycles.
 
     Example:
         Date(zone="Europe/Berlin")
@@ -50,6 +52,7 @@ class Date(Feature):
 
     zone: str | None = None
     cycles: tuple[Cycle, ...] | None = None
+    trend: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,6 +65,11 @@ class Date(Feature):
             if cycle not in get_args(Cycle):
                 choices = ", ".join(map(repr, get_args(Cycle)))
                 raise ConfigError(f"Date: cycles are some of {choices}. Received: {cycle!r}.")
+        if not self.trend and self.cycles is not None and not self.cycles:
+            raise ConfigError(
+                "Date: cycles are one at least where trend is false; nothing is read else. "
+                "Received: ()."
+            )
 
     def fit(self, column: Column) -> Self:
         kind = column.type
@@ -73,12 +81,17 @@ class Date(Feature):
         times = times[present]
         mean, std = moments(times.astype("int64").astype("float64"))
         cycles = cycles_in(times) if self.cycles is None else self.cycles
+        if not (cycles or self.trend):
+            raise DataError(
+                f"column '{column.name}' of {column.source}: Date(trend=False) reads cycles alone, and "
+                "the training rows go through none. Name some in Date(cycles=...), or leave trend out."
+            )
         state = {"zone": zone, "mean": mean, "std": std, "cycles": list(cycles)}
         return replace(self, state=state)
 
     @property
     def spec(self) -> ArraySpec:
-        return ArraySpec((1 + 2 * len(self.learnt["cycles"]),), "float32")
+        return ArraySpec((int(self.trend) + 2 * len(self.learnt["cycles"]),), "float32")
 
     @property
     def for_encoder(self) -> Mapping[str, Any]:
@@ -90,7 +103,7 @@ class Date(Feature):
         times, present, reasons = self._times(column, state["zone"])
         broken = broken_cells(column, reasons, self.on_error)
         late = times.astype("int64").astype("float64")
-        channels = [standardised(late, state["mean"], state["std"])]
+        channels = [standardised(late, state["mean"], state["std"])] if self.trend else []
         for cycle in state["cycles"]:
             angles = 2 * np.pi * phases(times, cycle)
             channels += [np.sin(angles), np.cos(angles)]

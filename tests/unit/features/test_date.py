@@ -37,6 +37,17 @@ def test_how_late_it_is_is_standardised():
     np.testing.assert_allclose(values[:, 0], [0, 2, 10])
 
 
+def test_without_a_trend_the_cycles_are_left():
+    whole, cycles = (Date(trend=trend).fit(column(YEARS)) for trend in (True, False))
+    days = [*YEARS, date(2099, 7, 1), None]
+    np.testing.assert_array_equal(encoded(cycles, days), encoded(whole, days)[:, 1:])
+    assert cycles.spec.shape == (6,)
+    with pytest.raises(DataError, match=r"trend=False\) reads cycles alone.*go through none"):
+        Date(trend=False).fit(column([date(2026, 1, 1), date(2026, 1, 2)]))
+    with pytest.raises(ConfigError, match="cycles are one at least where trend is false"):
+        Date(trend=False, cycles=())
+
+
 @pytest.mark.parametrize(
     ("values", "cycles"),
     [
