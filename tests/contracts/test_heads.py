@@ -11,7 +11,10 @@ from plait import heads
 
 CASES = {
     "BoxesHead": [lambda: heads.BoxesHead(2, (16, 16), channels=5)],
-    "ForecastHead": [lambda: heads.ForecastHead(2, 2, (1, -1, 0), hidden=5)],
+    "ForecastHead": [
+        lambda: heads.ForecastHead(2, 2, (1, -1, 0), hidden=5, zero=(-1.0, 0.0, 2.0)),
+        lambda: heads.ForecastHead(2, 2, (1, -1, 0), hidden=0),
+    ],
     "LinearHead": [lambda: heads.LinearHead(3, prior=(0.5, 0.0, -0.5))],
     "OrderedHead": [
         lambda: heads.OrderedHead(3, prior=(-0.5, 0.0, 0.25)),

@@ -144,7 +144,7 @@ CASES = {
     "Forecast": [
         Case(forecast([[1.0, 2.0]], horizon=2), STEPS, [np.inf, 1.0]),
         Case(
-            forecast([[1.0, 2.0]], horizon=1, error="mse"),
+            forecast([[1.0, 2.0]], horizon=1, error="mse", hidden=0),
             [[1.0, 9.0], None, [4.0], [0.5]],
             [np.inf],
         ),

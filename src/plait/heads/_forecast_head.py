@@ -10,6 +10,7 @@ from plait._dropout import Dropout
 from plait._ranges import demand_share, demand_whole
 from plait.errors import ConfigError
 from plait.heads._head import Head
+from plait.heads._last_values import from_the_end, last_known, size_of
 from plait.heads._linear_head import masked_mean
 
 
@@ -19,12 +20,13 @@ class ForecastHead(Head):
 
     For step h of variable v, with x the last known value and x_l the history on the answer's scale,
 
-        y_hv = p_hv · x + sum over known l of W_vlh · (x_l - x) + c_hv,
+        y_hv = p_hv · x + sum over known l of W_vlh · (x_l - x) + s_v · c_hv,
 
     p starting at 1 and W at 0, so that the forecast starts as the last value, going on. Steps are
     counted from a series' end. A gap adds nothing, and a variable without a known value, or not
     among those read, leaves c alone. c = MLP(mean of the fused tokens; the feature's token of the
-    last step) starts small.
+    last step; all (x_l - x) / s) starts small. s is how large the row's known values are, beside those
+    of a usual row: where there is little of something, it moves by little.
 
     Args:
         horizon: steps ahead.
@@ -33,8 +35,9 @@ class ForecastHead(Head):
         scale: for each variable of the answer, from the series' scale to the answer's: y = scale · x
             + shift; 1 if None.
         shift: likewise; 0 if None.
-        hidden: units of the correction.
-        dropout: on its inputs and its units.
+        hidden: units of the correction; 0 for none but a constant c_hv, and s = 1.
+        dropout: on its tokens and its units.
+        zero: where, on the scale of each variable of the answer, nothing of it is; 0 if None.
 
     Call arguments:
         of: `"values"` `(batch, steps, 3 · channels)`, values, 1 where they are known, and times
@@ -62,17 +65,19 @@ class ForecastHead(Head):
         shift: Sequence[float] | None = None,
         hidden: int = 128,
         dropout: float = 0.1,
+        zero: Sequence[float] | None = None,
         **kwargs: Any,
     ) -> None:
         # Half precision would round the last value, which is the answer's largest part.
         super().__init__(**{"autocast": False, **kwargs})
-        demand_whole("ForecastHead", horizon=horizon, channels=channels, hidden=hidden)
+        demand_whole("ForecastHead", horizon=horizon, channels=channels)
+        demand_whole("ForecastHead", least=0, hidden=hidden)
         demand_share("ForecastHead", dropout=dropout)
         if not read or not all(-1 <= place < channels for place in read):
             raise ConfigError(
                 f"ForecastHead: read are places from 0 to {channels - 1}, or -1. Received: {read}."
             )
-        for name, given in (("scale", scale), ("shift", shift)):
+        for name, given in (("scale", scale), ("shift", shift), ("zero", zero)):
             if given is not None and len(given) != len(read):
                 raise ConfigError(
                     f"ForecastHead: {name} has one number for each of the {len(read)} variables of "
@@ -85,6 +90,7 @@ class ForecastHead(Head):
         self.shift = None if shift is None else [float(number) for number in shift]
         self.hidden = hidden
         self.dropout = dropout
+        self.zero = None if zero is None else [float(number) for number in zero]
 
     def build(self, tokens_shape: Any, mask_shape: Any = None, of_shape: Any = None) -> None:
         steps, count = of_shape["values"][1], len(self.read)
@@ -94,7 +100,12 @@ class ForecastHead(Head):
         self.linear = self.add_weight(
             name="linear", shape=(count, steps, self.horizon), initializer="zeros"
         )
-        width = tokens_shape[-1] + of_shape["tokens"][-1]
+        if not self.hidden:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.horizon, count), initializer="zeros"
+            )
+            return
+        width = tokens_shape[-1] + of_shape["tokens"][-1] + steps * count
         self.drop = Dropout(self.dropout, dtype="float32")
         self.rise = keras.layers.Dense(self.hidden, activation="gelu", dtype="float32", name="rise")
         self.rise.build((None, width))
@@ -110,13 +121,16 @@ class ForecastHead(Head):
         self, tokens: Any, mask: Any = None, training: bool | None = None, of: Any = None
     ) -> Any:
         values, known = self._history(of["values"])
-        steps = ops.arange(1, values.shape[1] + 1, dtype="float32")[None, :, None]
-        latest = ops.max(known * steps, axis=1, keepdims=True)
-        is_last = ops.logical_and(ops.equal(known * steps, latest), known > 0)
-        last = ops.sum(ops.where(is_last, values, 0.0), axis=1, keepdims=True)
+        last = last_known(values, known)
         moved = from_the_end((values - last) * known, of["lengths"])
         linear = ops.einsum("blv,vlh->bhv", moved, ops.convert_to_tensor(self.linear))
-        return self.persistence * last + linear + self._correction(tokens, mask, training, of)
+        straight = self.persistence * last + linear
+        if not self.hidden:
+            return straight + self.bias
+        zero = ops.convert_to_tensor(self.zero or [0.0] * len(self.read), "float32")
+        size = size_of(values, known, zero)
+        found = self._correction(moved / size, tokens, mask, training, of)
+        return straight + size * found
 
     def _history(self, values: Any) -> tuple[Any, Any]:
         """The history of the answer's variables on its scale, 0 in gaps, and 1 where it is known."""
@@ -129,13 +143,17 @@ class ForecastHead(Head):
         shift = 0.0 if self.shift is None else ops.convert_to_tensor(self.shift, "float32")
         return ops.where(known > 0, values * scale + shift, 0.0), known
 
-    def _correction(self, tokens: Any, mask: Any, training: bool | None, of: Any) -> Any:
+    def _correction(
+        self, moved: Any, tokens: Any, mask: Any, training: bool | None, of: Any
+    ) -> Any:
         fused = masked_mean(ops.cast(tokens, "float32"), mask)
         own = ops.cast(of["tokens"], "float32")
         end = ops.sum(ops.cast(of["mask"], "int32"), axis=1, keepdims=True) - 1
         is_last = ops.equal(ops.arange(own.shape[1], dtype="int32")[None, :], end)
         own = ops.sum(ops.where(ops.expand_dims(is_last, -1), own, 0.0), axis=1)
         read = self.drop(ops.concatenate([fused, own], axis=-1), training=training)
+        history = ops.reshape(moved, (-1, moved.shape[1] * moved.shape[2]))
+        read = ops.concatenate([read, history], axis=-1)
         found = self.fall(self.drop(self.rise(read), training=training))
         return ops.reshape(found, (-1, self.horizon, len(self.read)))
 
@@ -149,20 +167,5 @@ class ForecastHead(Head):
             "shift": self.shift,
             "hidden": self.hidden,
             "dropout": self.dropout,
+            "zero": self.zero,
         }
-
-
-def from_the_end(values: Any, lengths: Any) -> Any:
-    """Moves each row's valid steps to the end of its array; zeros stand before them.
-
-    Args:
-        values: `(batch, steps, channels)`.
-        lengths: `(batch,)`, the valid steps of each row.
-    """
-    steps = values.shape[1]
-    place = ops.arange(steps, dtype="int32")[None, :] - (
-        steps - ops.expand_dims(ops.cast(lengths, "int32"), -1)
-    )
-    index = ops.expand_dims(ops.maximum(place, 0), -1)
-    moved = ops.take_along_axis(values, ops.broadcast_to(index, ops.shape(values)), axis=1)
-    return ops.where(ops.expand_dims(place >= 0, -1), moved, 0.0)

@@ -42,7 +42,8 @@ class Forecast(DenseTask):
         variables: which of the target's named variables, in this order; all of them if None.
         error: "huber" (squared within one standard deviation, absolute beyond), "mse" or "mae". By
             "mse" the model is selected by scaled_mse, else by scaled_mae.
-        hidden: units of the head's deep correction.
+        hidden: units of the head's deep correction; 0 for the linear path alone, which other columns
+            take no part in.
         missing: numbers, as text, that mean a gap.
         column, features, weight, auxiliary: see `Task`.
 
@@ -76,7 +77,8 @@ class Forecast(DenseTask):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        demand_whole("Forecast", horizon=self.horizon, hidden=self.hidden)
+        demand_whole("Forecast", horizon=self.horizon)
+        demand_whole("Forecast", least=0, hidden=self.hidden)
         if self.error not in get_args(ErrorKind):
             choices = ", ".join(map(repr, get_args(ErrorKind)))
             raise ConfigError(f"Forecast: error is one of {choices}. Received: {self.error!r}")
@@ -160,7 +162,8 @@ class Forecast(DenseTask):
     def head(self) -> Head:
         state = self.learnt
         read = (state["variables"], state["read"], state["scale"], state["shift"])
-        return ForecastHead(self.horizon, *read, hidden=self.hidden)
+        zero = -np.array(state["mean"]) / state["std"]
+        return ForecastHead(self.horizon, *read, hidden=self.hidden, zero=zero.tolist())
 
     def trivial_logits(self) -> np.ndarray:
         return np.tile(np.array(self.learnt["trivial"], "float32"), (1, self.horizon, 1))

@@ -5,6 +5,7 @@ from keras import ops
 
 from plait.errors import ConfigError
 from plait.heads import ForecastHead
+from plait.heads._last_values import size_of
 
 # Two variables in three steps: the first has a gap at the end, the second is not known at all.
 VALUES = np.array([[[2.0, 0.0], [3.0, 0.0], [0.0, 0.0]]], "float32")
@@ -73,6 +74,38 @@ def test_steps_are_counted_from_the_end():
     np.testing.assert_allclose(given[:, :, 0], [[6, 6], [6, 6]])  # 8 + (6 - 8)
 
 
+def test_the_correction_is_as_large_as_the_values():
+    """Of a row of a tenth, about their zero, the correction is a tenth; all else is a tenth, too."""
+    keras.utils.set_random_seed(0)
+    head = ForecastHead(2, 2, (0, 1), zero=(-2.0, 0.0))
+    nothing = np.array([2, 0])
+    amounts = np.array([[[2.0, 0.0], [18.0, 0.0], [8.0, 0.0]]])
+    values, small = amounts - nothing, amounts / 10 - nothing
+    known = np.array([[[1, 0], [1, 0], [1, 0]]], "float32")
+    large, tenth = (answer(head, of(v.astype("float32"), known)) for v in (values, small))
+    np.testing.assert_allclose(tenth[..., 0] + 2, (large[..., 0] + 2) / 10, rtol=1e-4)
+    # Nothing is known of the other: as large as usual.
+    np.testing.assert_allclose(tenth[..., 1], large[..., 1], rtol=1e-4)
+    assert np.abs(large[..., 1]).min() > 0
+
+
+def test_a_rows_size_by_hand():
+    # About -2, of which a usual row's is sqrt(5); about 0; the deviation; the least; nothing known.
+    values = np.array([[[4, 3, 5, 0, 9], [2, -1, -5, 0, 9]]], "float32")
+    known = np.array([[[1, 1, 1, 1, 0], [1, 1, 1, 1, 0]]], "float32")
+    zero = np.array([-2, 0, 1e6, 0, 0], "float32")
+    given = ops.convert_to_numpy(size_of(values, known, zero))
+    np.testing.assert_allclose(given, [[[5 / np.sqrt(5), 2, 5, 0.1, 1]]], rtol=1e-6)
+
+
+def test_without_units_a_constant_is_added():
+    head = ForecastHead(2, 2, (0, 1), hidden=0)
+    np.testing.assert_allclose(answer(head), [[[3, 0], [3, 0]]])
+    head.bias.assign([[1, 2], [3, 4]])
+    np.testing.assert_allclose(answer(head), [[[4, 2], [6, 4]]])
+    assert {v.name for v in head.trainable_variables} == {"persistence", "linear", "bias"}
+
+
 @pytest.mark.parametrize("placeholder", [1e30, np.nan])
 def test_what_stands_in_a_gap_changes_no_bit(placeholder):
     keras.utils.set_random_seed(0)
@@ -92,7 +125,8 @@ def test_what_stands_in_a_gap_changes_no_bit(placeholder):
         {"read": ()},
         {"scale": (1.0,)},
         {"shift": (1.0, 2.0, 3.0)},
-        {"hidden": 0},
+        {"hidden": -1},
+        {"zero": (1.0,)},
         {"dropout": 1.0},
     ],
 )

@@ -172,6 +172,27 @@ def test_one_of_the_variables_is_answered_alone():
     assert task.targets(table.column("next")).labelled.tolist() == [True, False, True]
 
 
+def test_the_head_knows_where_nothing_is():
+    task, _, _ = fitted(past=PAST[:2], after=NEXT[:2])
+    np.testing.assert_allclose(task.head().zero, [-3 / np.sqrt(8 / 3), -2])
+
+
+@pytest.mark.backends
+def test_without_a_correction_the_linear_path_learns_alone():
+    table = Table.read(
+        {"past": [[float(n), n + 1.0] for n in range(40)], "next": [[n + 2.0] for n in range(40)]}
+    )
+    learner = plait.Learner(
+        {"past": Series()},
+        {"next": Forecast(of="past", horizon=1, error="mse", hidden=0)},
+        training=plait.Training(epochs=40, batch_size=8, learning_rate=0.03),
+        width=4,
+    )
+    learner.fit({"train": table, "validation": table}, run=False, verbose=False)
+    # Neither the steps behind the last nor anything else tells more than it.
+    assert learner.evaluate(table)["next"]["relative_mae"] < 0.1
+
+
 def test_of_more_steps_the_first_are_learnt():
     task, _, _ = fitted(Forecast(of="past", horizon=1))
     assert task.head().horizon == 1
@@ -225,7 +246,7 @@ def test_a_column_of_the_series_is_no_target():
         check_names({"past": Series(columns=("a", "b"))}, {"b": Forecast(of="past")})
 
 
-@pytest.mark.parametrize("wrong", [{"horizon": 0}, {"error": "rmse"}, {"hidden": 0}])
+@pytest.mark.parametrize("wrong", [{"horizon": 0}, {"error": "rmse"}, {"hidden": -1}])
 def test_arguments_that_cannot_be_are_refused(wrong):
     with pytest.raises(ConfigError, match=f"Forecast: {next(iter(wrong))}.*Received"):
         Forecast(of="past", **wrong)
