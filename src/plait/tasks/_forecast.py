@@ -21,6 +21,7 @@ from plait.tasks._labels import Labelled, demand_labels, labelled_rows, where
 from plait.tasks._losses import ErrorKind, error_of
 from plait.tasks._scores import checked, clipped_gain, weighted_median
 from plait.tasks._task import Targets
+from plait.tasks._variables import places_among
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class Forecast(DenseTask):
     Each variable is learnt on a scale of its own, standardised by the training rows. The forecast
     starts from the variable's last value in the history, where it is in both; see `ForecastHead`.
     Variables are the same if they are called the same; where one side names none, and both have as
-    many, by their order.
+    many, by their order. If none is in both, a warning says so.
 
     Args:
         of: the series that goes on.
@@ -136,11 +137,8 @@ class Forecast(DenseTask):
     ) -> dict[str, Any]:
         """Where the head finds the variables in the series, and what brings them to its scale."""
         series = self.feature.learnt
-        theirs, count = series["names"], len(series["mean"])
-        if names is not None and theirs is not None:
-            read = [theirs.index(name) if name in theirs else -1 for name in names]
-        else:
-            read = list(range(count)) if count == len(mean) else [-1] * len(mean)
+        count = len(series["mean"])
+        read = places_among(names, len(mean), series["names"], count, self.of)
         places = np.maximum(read, 0)
         return {
             "variables": count,

@@ -159,10 +159,26 @@ def test_without_a_history_there_is_nothing_to_compare_with():
 def test_variables_that_the_history_lacks_are_learnt_all_the_same():
     task, _, _ = fitted(after=[{"b": [1, 2], "c": [3, 4]}, {"b": [5, 6], "c": [7, 9]}, None])
     assert task.learnt["read"] == [1, -1]
-    unnamed, _, _ = fitted(after=[[1, 2], [3, 4], None])
-    assert unnamed.learnt["read"] == [-1]
     in_order, _, _ = fitted(after=[[[1, 2], [3, 4]], [[5, 6], [7, 8]], None])
     assert in_order.learnt["read"] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("past", "after", "message"),
+    [
+        (
+            [{"PM2.5": [1.0], "NO2": [2.0]}] * 2,
+            [{"pm25": [1.0]}, {"pm25": [2.0]}],
+            r"Forecast of 'past': the target has pm25, the series PM2.5, NO2: none is called alike. "
+            r"For 'pm25': Did you mean 'PM2.5'\?",
+        ),
+        (PAST[:2], [[1.0], [2.0]], "has 1 variables, the series 2, and one of them names none"),
+    ],
+)
+def test_a_target_of_which_the_history_knows_nothing_is_told(past, after, message):
+    with pytest.warns(UserWarning, match=message):
+        task, _, _ = fitted(Forecast(of="past", horizon=1), past=past, after=after)
+    assert task.learnt["read"] == [-1]
 
 
 def test_one_of_the_variables_is_answered_alone():
