@@ -94,7 +94,7 @@ def test_a_rows_size_by_hand():
     values = np.array([[[4, 3, 5, 0, 9], [2, -1, -5, 0, 9]]], "float32")
     known = np.array([[[1, 1, 1, 1, 0], [1, 1, 1, 1, 0]]], "float32")
     zero = np.array([-2, 0, 1e6, 0, 0], "float32")
-    given = ops.convert_to_numpy(size_of(values, known, zero))
+    given = ops.convert_to_numpy(size_of(*map(ops.convert_to_tensor, (values, known, zero))))
     np.testing.assert_allclose(given, [[[5 / np.sqrt(5), 2, 5, 0.1, 1]]], rtol=1e-6)
 
 
