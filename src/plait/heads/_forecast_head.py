@@ -94,16 +94,10 @@ class ForecastHead(Head):
 
     def build(self, tokens_shape: Any, mask_shape: Any = None, of_shape: Any = None) -> None:
         steps, count = of_shape["values"][1], len(self.read)
-        self.persistence = self.add_weight(
-            name="persistence", shape=(self.horizon, count), initializer="ones"
-        )
-        self.linear = self.add_weight(
-            name="linear", shape=(count, steps, self.horizon), initializer="zeros"
-        )
+        self.persistence = self._weight("persistence", (self.horizon, count), "ones")
+        self.linear = self._weight("linear", (count, steps, self.horizon))
         if not self.hidden:
-            self.bias = self.add_weight(
-                name="bias", shape=(self.horizon, count), initializer="zeros"
-            )
+            self.bias = self._weight("bias", (self.horizon, count))
             return
         width = tokens_shape[-1] + of_shape["tokens"][-1] + steps * count
         self.drop = Dropout(self.dropout, dtype="float32")
@@ -116,6 +110,10 @@ class ForecastHead(Head):
             name="fall",
         )
         self.fall.build((None, self.hidden))
+
+    def _weight(self, name: str, shape: tuple[int, ...], start: str = "zeros") -> Any:
+        whole = {"dtype": "float32", "autocast": False}
+        return self.add_weight(name=name, shape=shape, initializer=start, **whole)
 
     def call(
         self, tokens: Any, mask: Any = None, training: bool | None = None, of: Any = None

@@ -89,6 +89,12 @@ def test_the_correction_is_as_large_as_the_values():
     assert np.abs(large[..., 1]).min() > 0
 
 
+def test_half_precision_rounds_no_weight():
+    head = without_correction(dtype="mixed_bfloat16")
+    head.persistence.assign(np.full((2, 2), 1.001))
+    np.testing.assert_allclose(answer(head), [[[3.003, 0], [3.003, 0]]], rtol=1e-6)
+
+
 def test_a_rows_size_by_hand():
     # About -2, of which a usual row's is sqrt(5); about 0; the deviation; the least; nothing known.
     values = np.array([[[4, 3, 5, 0, 9], [2, -1, -5, 0, 9]]], "float32")
