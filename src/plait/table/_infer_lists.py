@@ -1,4 +1,4 @@
-"""What a column of lists seems to be: vectors of one length, sets of labels."""
+"""What a column of lists seems to be: vectors of one length, series, sets of labels."""
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,8 @@ def guess_lists(name: str, lists: pa.ChunkedArray) -> Guess:
             found = f"each cell is a list of {lengths[0]} to {lengths[-1]} numbers: a series"
             return Guess(name, "Series", found)
         found = f"each cell is a list of {lengths[0]} numbers"
+        if pc.list_flatten(lists).null_count:
+            return Guess(name, "Series", f"{found}, some of them empty: a series with gaps")
         if lengths[0] >= _SHORTEST:
             return Guess(name, "Vector", found)
         return Guess(name, None, f"{found}, too few for an embedding; Vector takes them")

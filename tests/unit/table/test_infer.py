@@ -162,7 +162,8 @@ def test_texts_among_iso_dates_are_offered_as_missing_where_they_are_few():
     ("cells", "feature", "task", "reason"),
     [
         ([[0.5] * 8, [1.5] * 8], "Vector", None, "a list of 8 numbers"),
-        ([[0.5] * 8, [1.5] * 9], None, None, "a list of 8 to 9 numbers; Vector takes"),
+        ([[0.5] * 8, [1.5] * 9], "Series", None, "a list of 8 to 9 numbers: a series"),
+        ([[0.5] * 8, [1.5, None] * 4], "Series", None, "some of them empty: a series with gaps"),
         ([[0.5, 1.5], [2.5, 3.5]], None, None, "2 numbers, too few"),
         ([["a", "b"], ["a"], ["b", "a"]], "CategorySet", "Multilabel", "a set of 2 labels"),
         ([["a", "b"], ["c"]], None, "Multilabel", "a set of 3 labels"),
