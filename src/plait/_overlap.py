@@ -10,8 +10,8 @@ _LEAST = 1e-6
 
 def areas(boxes: Any) -> Any:
     """`(...)` of corners `(..., 4)`: x0, y0, x1, y1; 0 of what is turned inside out."""
-    sides = ops.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
-    return sides[..., 0] * sides[..., 1]
+    x0, y0, x1, y1 = _corners(boxes)
+    return _area(x1 - x0, y1 - y0)
 
 
 def overlap(some: Any, others: Any) -> Any:
@@ -38,13 +38,24 @@ def generalised_overlap(some: Any, others: Any) -> Any:
     """
     both = _intersection(some, others)
     union = areas(some) + areas(others) - both
-    low = ops.minimum(some[..., :2], others[..., :2])
-    high = ops.maximum(some[..., 2:], others[..., 2:])
-    hull = areas(ops.concatenate([low, high], axis=-1))
+    ours, theirs = _corners(some), _corners(others)
+    low = [ops.minimum(a, b) for a, b in zip(ours[:2], theirs[:2], strict=True)]
+    high = [ops.maximum(a, b) for a, b in zip(ours[2:], theirs[2:], strict=True)]
+    hull = _area(high[0] - low[0], high[1] - low[1])
     return both / ops.maximum(union, _LEAST) - (hull - union) / ops.maximum(hull, _LEAST)
 
 
 def _intersection(some: Any, others: Any) -> Any:
-    low = ops.maximum(some[..., :2], others[..., :2])
-    high = ops.minimum(some[..., 2:], others[..., 2:])
-    return areas(ops.concatenate([low, high], axis=-1))
+    ours, theirs = _corners(some), _corners(others)
+    low = [ops.maximum(a, b) for a, b in zip(ours[:2], theirs[:2], strict=True)]
+    high = [ops.minimum(a, b) for a, b in zip(ours[2:], theirs[2:], strict=True)]
+    return _area(high[0] - low[0], high[1] - low[1])
+
+
+def _corners(boxes: Any) -> tuple[Any, ...]:
+    """x0, y0, x1 and y1, `(...)` each: where all boxes meet all others, a last axis costs memory."""
+    return tuple(boxes[..., n] for n in range(4))
+
+
+def _area(width: Any, height: Any) -> Any:
+    return ops.maximum(width, 0.0) * ops.maximum(height, 0.0)

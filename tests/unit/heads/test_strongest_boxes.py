@@ -79,6 +79,30 @@ def test_it_is_the_greedy_way(seed):
     np.testing.assert_allclose(given[:, :4], boxes[[k[0] for k in kept]], rtol=1e-5)
 
 
+def test_the_many_of_one_kind_take_no_place_from_the_one_of_another():
+    """34 cells, each seen nine times at nearly one place, and one platelet that is weaker than all."""
+    cells = [
+        [40 * n + i, j, 40 * n + 30 + i, 30 + j]
+        for n in range(34)
+        for i in range(3)
+        for j in range(3)
+    ]
+    boxes = [*cells, [0, 60, 10, 70]]
+    scores = [*([0.9, 1e-9] for _ in cells), [1e-9, 0.77**2]]
+    given = found(StrongestBoxes(100), boxes, scores)
+    assert np.bincount(given[:, 4].astype(int)).tolist() == [34, 1]
+    np.testing.assert_allclose(given[-1], [0, 60, 10, 70, 1, 0.77], rtol=1e-4)
+
+
+def test_every_kind_has_candidates_however_many_kinds_there_are():
+    """Two boxes are given of 25 kinds: at least two of each kind compete, not 20 / 25."""
+    scores = np.full((60, 25), 1e-9)
+    scores[:59, 0], scores[59, 24] = 0.5, 0.4
+    boxes = [[0, 0, 10, 10]] * 59 + [[50, 50, 60, 60]]
+    given = found(StrongestBoxes(2), boxes, scores)
+    np.testing.assert_array_equal(given[:, 4], [0, 24])
+
+
 def shared(a, b):
     both = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
     return both / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - both)
