@@ -185,8 +185,20 @@ def _enlarged(x: Any, height: int, width: int) -> Any:
 
 def _grid(frame: tuple[int, ...], height: int, width: int) -> tuple[np.ndarray, float]:
     """The x and y of a map's positions in the frame's pixels, `(positions, 2)`, and its stride."""
-    down, across = frame[0] / height, frame[1] / width
+    down, across = _strides(frame, height, width)
     y, x = np.meshgrid(
         (np.arange(height) + 0.5) * down, (np.arange(width) + 0.5) * across, indexing="ij"
     )
     return np.stack([x, y], axis=-1).reshape(-1, 2).astype("float32"), max(down, across)
+
+
+def _strides(frame: tuple[int, ...], height: int, width: int) -> tuple[float, float]:
+    """How many pixels of the frame lie between two positions of a map, down and across.
+
+    Steps of convolutions are powers of two that cover the frame, so that 180 pixels have 45, 23, 12 and
+    6 positions, and 6 of them are 32 pixels apart and not 30. Other maps fill the frame evenly.
+    """
+    covering = 2 ** math.ceil(math.log2(max(frame[0] / height, frame[1] / width)))
+    if tuple(-(-side // covering) for side in frame) == (height, width):
+        return covering, covering
+    return frame[0] / height, frame[1] / width

@@ -65,6 +65,28 @@ def test_maps_of_odd_sizes_are_joined():
 
 
 @pytest.mark.parametrize(
+    ("frame", "sizes", "strides"),
+    [
+        ((180, 240), [(6, 8), (12, 15), (23, 30), (45, 60)], [32, 16, 8, 4]),
+        ((45, 67), [(3, 5), (6, 9), (12, 17)], [16, 8, 4]),
+        ((5, 5), [(1, 1), (2, 2), (3, 3)], [8, 4, 2]),
+        # Steps of 3 pixels, which no power of two can be.
+        ((9, 12), [(3, 4)], [3]),
+    ],
+)
+def test_maps_that_reach_over_an_odd_frame_keep_their_stride(frame, sizes, strides):
+    head = BoxesHead(1, frame, channels=2)
+    maps = [np.ones((1, *size, 2), "float32") for size in sizes]
+    found, start = seen(head, np.ones((1, 1, 2), "float32"), maps), 0
+    for (height, width), stride in zip(sizes, strides, strict=True):
+        own = slice(start, start := start + height * width)
+        np.testing.assert_array_equal(found.strides[0, own], stride)
+        places = found.places[0, own].reshape(height, width, 2)
+        np.testing.assert_array_equal(places[0, :, 0], (np.arange(width) + 0.5) * stride)
+        np.testing.assert_array_equal(places[:, 0, 1], (np.arange(height) + 0.5) * stride)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"kinds": 0}, "kinds is a whole number"),
