@@ -12,6 +12,7 @@ from plait._ranges import demand_share, demand_whole
 from plait.errors import ConfigError
 from plait.heads._head import Head
 from plait.heads._linear_head import masked_mean
+from plait.heads._root_mean_square import of_size_1
 from plait.heads._sightings import Sightings
 
 _PRIOR = 0.01
@@ -28,11 +29,12 @@ class BoxesHead(Head):
 
     The maps are joined from coarse to fine, to which the mean token, that of the fused columns, is
     added first. Two towers, the same for all maps, then give the kinds and, as exp(s_i x), the way to
-    the four sides; s_i is learnt for each map.
+    the four sides; s_i is learnt for each map. A map, and that mean, is divided by its root mean square
+    in its row, all positions and channels together: encoders need not agree on a scale.
 
     It differs from the paper in that the maps are the encoder's own, of any number, that a tower is
-    `blocks` residual convolutions without a norm, and that a position's box begins at the size that
-    its map is for.
+    `blocks` residual convolutions without a norm, that a position's box begins at the size that its map
+    is for, and that what gives the answers begins at no hundredth: the encoder learns from them.
 
     Args:
         kinds: how many kinds of things there are.
@@ -87,8 +89,12 @@ class BoxesHead(Head):
         if not of_shape:
             raise ValueError(f"{self.name}: BoxesHead reads feature maps, of=[...].")
         self.drop = Dropout(self.dropout, dtype=self.dtype_policy)
+        # Small, so that the picture is looked at before what conditions it.
         self.condition = keras.layers.Dense(
-            self.channels, dtype=self.dtype_policy, name="condition"
+            self.channels,
+            kernel_initializer=keras.initializers.VarianceScaling(0.1, "fan_avg"),
+            dtype=self.dtype_policy,
+            name="condition",
         )
         self.condition.build((None, tokens_shape[-1]))
         self.laterals = [self._conv(shape, 1, f"lateral_{n}") for n, shape in enumerate(of_shape)]
@@ -101,7 +107,14 @@ class BoxesHead(Head):
         self.what = self._answer(inner, self.kinds, rare, "kinds")
         self.where = self._answer(inner, 4, "zeros", "sides")
         self.near = self._answer(inner, 1, "zeros", "middle")
-        self.scales = self.add_weight(shape=(len(of_shape),), initializer="ones", name="scale")
+        # Half precision would round it to a 256th.
+        self.scales = self.add_weight(
+            shape=(len(of_shape),),
+            initializer="ones",
+            dtype="float32",
+            autocast=False,
+            name="scale",
+        )
         self.grids = [_grid(self.frame, shape[1], shape[2]) for shape in of_shape]
 
     def _conv(self, shape: Any, size: int, name: str) -> keras.layers.Conv2D:
@@ -123,7 +136,7 @@ class BoxesHead(Head):
             size,
             3,
             padding="same",
-            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            kernel_initializer=keras.initializers.VarianceScaling(0.5),
             bias_initializer=bias,
             data_format="channels_last",
             dtype="float32",
@@ -135,11 +148,11 @@ class BoxesHead(Head):
     def call(
         self, tokens: Any, mask: Any = None, training: bool | None = None, of: Any = None
     ) -> Any:
-        mean = self.condition(masked_mean(ops.cast(tokens, "float32"), mask))
-        x = mean[:, None, None, :]
+        mean = of_size_1(masked_mean(ops.cast(tokens, "float32"), mask), self.compute_dtype)
+        x = self.condition(mean)[:, None, None, :]
         found = []
         for n, (lateral, given) in enumerate(zip(self.laterals, of, strict=True)):
-            own = lateral(self.drop(given, training=training))
+            own = lateral(self.drop(of_size_1(given, self.compute_dtype), training=training))
             x = own + (x if n == 0 else _enlarged(x, own.shape[1], own.shape[2]))
             found.append(self._found(x, n))
         return ops.concatenate(found, axis=1)
@@ -152,7 +165,7 @@ class BoxesHead(Head):
             ops.reshape(answer(tower), (-1, len(places), answer.filters))
             for answer, tower in ((self.what, what), (self.where, where), (self.near, where))
         )
-        logs = math.log(_SIDES) + ops.cast(self.scales, "float32")[level] * sides
+        logs = math.log(_SIDES) + self.scales[level] * sides
         sides = stride * ops.exp(ops.minimum(logs, _MOST))
         # Adding zeros is what gives what is known the size of the batch.
         places = ops.convert_to_tensor(places) + ops.zeros_like(sides[..., :2])

@@ -11,6 +11,7 @@ from plait._ranges import demand_share, demand_whole
 from plait.errors import ConfigError
 from plait.heads._head import Head
 from plait.heads._linear_head import masked_mean
+from plait.heads._root_mean_square import of_size_1
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -79,6 +80,8 @@ class UNetHead(Head):
         self.places = self.add_weight(
             shape=(height, width, self.channels),
             initializer=keras.initializers.RandomNormal(stddev=0.02),
+            dtype="float32",
+            autocast=False,
             name="places",
         )
         levels = len(of_shape)
@@ -106,7 +109,7 @@ class UNetHead(Head):
         self.drop = Dropout(self.dropout, dtype=self.dtype_policy, name="drop")
         self.logits = keras.layers.Dense(
             self.size,
-            kernel_initializer=keras.initializers.VarianceScaling(0.1),
+            kernel_initializer=keras.initializers.VarianceScaling(0.01),
             bias_initializer=keras.initializers.Constant(0.0 if self.prior is None else self.prior),
             dtype="float32",
             name="logits",
@@ -116,7 +119,7 @@ class UNetHead(Head):
     def call(
         self, tokens: Any, mask: Any = None, training: bool | None = None, of: Any = None
     ) -> Any:
-        mean = _of_length_1(masked_mean(ops.cast(tokens, "float32"), mask), self.compute_dtype)
+        mean = of_size_1(masked_mean(ops.cast(tokens, "float32"), mask), self.compute_dtype)
         conditions = ops.reshape(self.condition(mean), (-1, len(of), 2, 1, 1, self.channels))
         x = ops.cast(self.places, self.compute_dtype)
         for level, (finer, lateral, block) in enumerate(
@@ -124,7 +127,7 @@ class UNetHead(Head):
         ):
             if level:
                 x = _twice(x, finer.shape[1], finer.shape[2])
-            x = x + lateral(_of_length_1(ops.cast(finer, "float32"), self.compute_dtype))
+            x = x + lateral(of_size_1(finer, self.compute_dtype))
             gamma, beta = conditions[:, level, 0], conditions[:, level, 1]
             x = x + block(ops.relu(x * (1 + gamma) + beta))
         return self.logits(self.drop(ops.relu(x), training=training))
@@ -150,13 +153,6 @@ class UNetHead(Head):
             "dropout": self.dropout,
             "prior": self.prior,
         }
-
-
-def _of_length_1(x: Any, dtype: str) -> Any:
-    """Each row by its root mean square."""
-    inner = tuple(range(1, len(x.shape)))
-    square = ops.mean(ops.square(x), axis=inner, keepdims=True)
-    return ops.cast(x * ops.rsqrt(square + 1e-6), dtype)
 
 
 def _twice(x: Any, height: int, width: int) -> Any:
