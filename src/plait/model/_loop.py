@@ -59,7 +59,10 @@ class Loop:
                 on = left[network.tasks.index(name)] > 0
                 labels[name] = labelled_while(labels[name], on)
             network = faded(network, left)
-        x = self._without_holes(augmented(x, regime.augment), labels)
+        x = augmented(x, regime.augment)
+        for name in (name for name in regime.needs if name in labels):
+            labels[name] = labelled_while(labels[name], x[regime.needs[name]])
+        x = self._without_holes(x, labels)
         # Of several batches that it accumulates, Keras counts each here and the steps there.
         batch = keras.ops.cast(inner_optimizer(optimizer)._iterations, "int32") + 0
         asked = balance.asked(network, step, batch)

@@ -180,11 +180,14 @@ def unlabelled(labels: tuple[Any, Any]) -> tuple[Any, Any]:
 
 
 def labelled_while(labels: tuple[Any, Any], on: Any) -> tuple[Any, Any]:
-    """The labels of one output, with a weight of 0 for each row unless `on`, a scalar bool."""
+    """The labels of one output, with a weight of 0 where not `on`, a bool for all rows or each."""
     targets, weights = labels
     if weights is None:
         rows = unlabelled(labels)[1]
         weights = keras.ops.ones_like(rows)
+    weights, on = map(keras.ops.convert_to_tensor, (weights, on))
+    if len(on.shape):
+        on = spread(on, len(weights.shape))
     return targets, keras.ops.where(on, weights, keras.ops.zeros_like(weights))
 
 

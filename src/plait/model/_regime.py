@@ -1,7 +1,7 @@
 """How a run trains a model, beside what the model was compiled for."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from plait.model._average import WeightAverage
@@ -18,6 +18,8 @@ class Regime:
         pace: from the step to the share of it that each weight takes, by the variable's id; all of it
             where it says nothing.
         resting: the tasks that take no part.
+        needs: the inputs that say whether there is what an output is of, by the output: where one is
+            False, once inputs were augmented, the output's label does not count.
         fade: how tasks that only serve the others leave the run; None where none does.
     """
 
@@ -25,4 +27,5 @@ class Regime:
     average: WeightAverage | None = None
     pace: Callable[[Any], Mapping[int, Any]] | None = None
     resting: frozenset[str] = frozenset()
+    needs: Mapping[str, str] = field(default_factory=dict)
     fade: Fade | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 import numpy as np
+import pyarrow as pa
 
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
@@ -23,7 +24,7 @@ class Beside:
 
     Attributes:
         feature: fitted.
-        cells: its column; None where the table lacks it.
+        cells: its column, empty where the table lacks it; None where no rows are known.
     """
 
     feature: Feature
@@ -38,6 +39,9 @@ class DenseTask(Task):
     `fit`, `targets`, `decode` and `scores` are called on the copy that `beside` gives, which knows the
     feature and its cells in the same rows. What the head needs of the geometry is in `state`.
 
+    Without the feature there is nothing whose places could be told apart: a row that lacks it counts
+    as unlabelled, also while modality dropout has taken it away, and is answered with null.
+
     Args:
         of: the name of the feature.
         column, features, weight, auxiliary, missing: see `Task`.
@@ -50,6 +54,8 @@ class DenseTask(Task):
     """What of the feature's encoder the head reads: see `Head`."""
     modalities: ClassVar[tuple[str, ...]]
     """Of the features that it can be of."""
+    needs_feature: ClassVar[bool] = True
+    """Whether a row without the feature is neither labelled nor answered."""
 
     of: str = ""
 
@@ -87,8 +93,7 @@ class DenseTask(Task):
 
     def beside(self, features: Mapping[str, Feature], table: Table | None = None) -> Self:
         feature = features[self.of]
-        there = table is not None and all(name in table for name in feature.reads(self.of))
-        cells = feature.cells(self.of, table) if table is not None and there else None
+        cells = None if table is None else _cells(feature, self.of, table)
         # No field: it belongs to some rows, and `replace` leaves it behind.
         bound = replace(self)
         object.__setattr__(bound, "_beside", Beside(feature, cells))
@@ -109,7 +114,10 @@ class DenseTask(Task):
 
     @property
     def cells(self) -> Column | None:
-        """The feature's column in the rows that are asked about; None where the table lacks it."""
+        """The feature's column in the rows that are asked about, empty where the table lacks it.
+
+        None where only the form of an answer is asked for.
+        """
         return self._bound.cells
 
     @property
@@ -121,3 +129,10 @@ class DenseTask(Task):
                 "Ask task.beside(features, table)."
             )
         return bound
+
+
+def _cells(feature: Feature, name: str, table: Table) -> Column:
+    if all(column in table for column in feature.reads(name)):
+        return feature.cells(name, table)
+    nothing = pa.chunked_array([pa.nulls(len(table))])
+    return Column(feature.column or name, nothing, table.rows, table.name, table.root)

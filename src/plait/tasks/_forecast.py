@@ -34,6 +34,7 @@ class Forecast(DenseTask):
 
     Each variable is learnt on a scale of its own, standardised by the training rows. The forecast
     starts from the variable's last value in the history, where it is in both; see `ForecastHead`.
+    A row without a history is learnt and answered from the other columns.
     Variables are the same if they are called the same; where one side names none, and both have as
     many, by their order. If none is in both, a warning says so.
 
@@ -70,6 +71,8 @@ class Forecast(DenseTask):
 
     parts = "series"
     modalities = ("series",)
+    needs_feature: ClassVar[bool] = False
+    """Other columns may say how a series begins."""
 
     horizon: int = 1
     variables: tuple[str, ...] | None = None

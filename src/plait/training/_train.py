@@ -19,7 +19,7 @@ from plait.model import (
     WeightAverage,
 )
 from plait.objectives import Objective
-from plait.tasks import Task
+from plait.tasks import DenseTask, Task
 from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._learning import Learning
 from plait.training._schedules import learning_rate
@@ -172,6 +172,7 @@ def built(
         augment=augmentation(declaration, settings),
         average=average_of(model, settings, steps),
         pace=learning.pace(),
+        needs=needs_of(declaration.tasks),
         fade=fade_of(learnt, settings, steps, run_steps),
     )
     # A model of its own over the same layers.
@@ -236,6 +237,15 @@ def fade_of(
     batches = steps * (settings.epochs or 1) if run_steps is None else run_steps
     shares = {name: one.fade for name, one in learnt.items()}
     return Fade.over(shares, max(1, batches // settings.accumulate))
+
+
+def needs_of(tasks: Mapping[str, Task]) -> dict[str, str]:
+    """The presence of the features without which a task has no label, by the task."""
+    return {
+        name: f"{task.of}__present"
+        for name, task in tasks.items()
+        if isinstance(task, DenseTask) and task.needs_feature
+    }
 
 
 def average_of(model: MultiTaskModel, settings: Training, steps: int) -> WeightAverage | None:

@@ -80,7 +80,9 @@ def test_it_knows_the_feature_and_its_cells_in_the_rows_it_is_asked_about(featur
     with pytest.raises(PlaitError, match="does not know which rows"):
         fitted.targets(table.column("size"))
     assert fitted.beside(features).cells is None
-    assert fitted.beside(features, Table.read({"size": [1.0]})).cells is None
+    # Of a table that lacks it each cell is empty.
+    lacking = fitted.beside(features, Table.read({"size": [1.0, 2.0]})).cells
+    assert lacking.is_missing().tolist() == [True, True]
 
 
 @pytest.mark.parametrize(
