@@ -42,9 +42,12 @@ def pictures(cells):
     return {"photo": pa.array([BLACK] * len(cells), pa.binary())}
 
 
-def no_pictures(cells):
-    """So that a mask has the size that it has."""
-    return {"small": pa.array([None] * len(cells), pa.binary())}
+SMALL = b"P6 3 2 255 " + bytes(3 * 3 * 2)
+
+
+def small_pictures(cells):
+    """As large as the frame that they are read in."""
+    return {"small": pa.array([SMALL] * len(cells), pa.binary())}
 
 
 def words(cells):
@@ -78,7 +81,7 @@ def parts_for(case, rows):
         own = np.random.default_rng(1).normal(size=(rows, 2, 4)).astype("float32")
         side = {"mask": own[..., 0] < 9, "present": np.ones(rows, bool)}
         return {"of": [{"tokens": own, **side}, {"tokens": own + 1, **side}]}
-    size = {pictures: (8, 10), no_pictures: (2, 3)}.get(case.beside)
+    size = {pictures: (8, 10), small_pictures: (2, 3)}.get(case.beside)
     return {} if size is None else {"of": [np.ones((rows, *size, 4), "float32")]}
 
 
@@ -210,12 +213,12 @@ CASES = {
         Case(tasks.Regression(), ["1", " 2.5 ", None, "-3e1", "", "8"], "n/a"),
     ],
     "Segmentation": [
-        Case(tasks.Segmentation(of="small"), MASKS, None, no_pictures),
+        Case(tasks.Segmentation(of="small"), MASKS, None, small_pictures),
         Case(
             tasks.Segmentation(of="small", classes={"a": 2, "b": 0, "c": 1}, dice=0.0),
             [None if mask is None else png(mask) for mask in MASKS],
             None,
-            no_pictures,
+            small_pictures,
         ),
     ],
     "Tagging": [

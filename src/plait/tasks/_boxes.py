@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, cast, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import keras
 import numpy as np
@@ -10,15 +10,15 @@ import pyarrow as pa
 
 from plait._ranges import demand_share, demand_whole
 from plait.errors import ConfigError, DataError
-from plait.features import Feature, Image
+from plait.features import Feature
 from plait.heads import BoxesHead, Head, StrongestBoxes
 from plait.table import Column, Table
 from plait.tasks._box_cells import BoxLists, box_lists
-from plait.tasks._box_frame import BoxFrames, Size, Units, guessed_units
+from plait.tasks._box_frame import BoxFrames, Units, guessed_units
 from plait.tasks._box_loss import BoxLoss
 from plait.tasks._box_scores import PlacedBoxes, average_precisions
-from plait.tasks._dense_task import DenseTask, Parts
 from plait.tasks._labels import Labelled, class_indices, count_classes, labelled_rows, positions
+from plait.tasks._picture_task import PictureTask, Size
 from plait.tasks._scores import checked, clipped_gain
 from plait.tasks._task import Targets
 
@@ -30,7 +30,7 @@ _FIELDS = ("x0", "y0", "x1", "y1", "label", "score")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Boxes(DenseTask):
+class Boxes(PictureTask):
     """Any number of boxes in a picture, each of a kind, by a detector without anchors (FCOS).
 
     A cell is a list of boxes, or JSON text of one: each `{"x0", "y0", "x1", "y1", "label"}` or
@@ -54,12 +54,12 @@ class Boxes(DenseTask):
         column, features, weight, auxiliary, missing: see `Task`.
 
     `decode` gives `""`, the list of boxes, strongest first, each a record of x0, y0, x1, y1 in the
-    units of the table, label and score. Where the picture's size is not known, it is that of the frame
-    which the model reads.
+    units of the table, label and score; null where there is no picture.
 
     `scores` gives, at the pictures' own size, map (COCO's mean average precision: the mean over labels
     and over ten least overlaps from .5 to .95), map50 (at .5 alone) and ap50_<label>. A label that no
-    row has is left out. Rows of a weight above 0 count alike: a precision is not of rows.
+    row has is left out. Rows of a weight above 0 count alike: a precision is not of rows. Where no
+    labelled row has a box there is no recall, and none of these.
 
     Raises:
         ConfigError: an argument that cannot be.
@@ -73,8 +73,6 @@ class Boxes(DenseTask):
     """
 
     main_score: ClassVar[str] = "map"
-    parts: ClassVar[Parts] = "maps"
-    modalities: ClassVar[tuple[str, ...]] = ("image",)
 
     labels: str | None = None
     units: Units | None = None
@@ -111,14 +109,14 @@ class Boxes(DenseTask):
                 "picture. Split so that rows with boxes train, or leave the task out."
             )
         units = self.units or guessed_units(lists)
-        BoxFrames.of(sizes, self._frame, units).pixels(lists)
+        BoxFrames.of(sizes, self.frame, units).pixels(lists)
         classes, _ = count_classes(lists.labels, np.ones(len(lists.parents)))
         return self.with_state(
             {
                 "classes": classes,
                 "units": units,
                 "boxes": max(_FEWEST, int(np.bincount(lists.parents).max())),
-                "frame": list(self._frame),
+                "frame": list(self.frame),
             }
         )
 
@@ -148,15 +146,17 @@ class Boxes(DenseTask):
 
     def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
         frame = tuple(self.learnt["frame"])
-        known = [None] * len(logits) if self.cells is None else self._image.sizes(self.cells)
+        known = self.sizes(np.arange(len(logits))) or [frame] * len(logits)
+        absent = np.array([size is None for size in known], bool)
         frames = BoxFrames.of([size or frame for size in known], frame, self.learnt["units"])
-        found = self._found(logits, frames, max(self.least_score, _NO_SCORE))
+        seen = np.where(absent[:, None, None], np.zeros_like(logits), logits)
+        found = self._found(seen, frames, max(self.least_score, _NO_SCORE))
         ends = np.searchsorted(found.rows, np.arange(len(logits) + 1)).astype("int32")
         labels = pa.array(self.learnt["classes"]).take(pa.array(found.kinds))
         corners = frames.in_units(found.corners, found.rows)
         fields = [*map(pa.array, corners.T), labels, pa.array(found.scores)]
         records = pa.StructArray.from_arrays(fields, _FIELDS)
-        return {"": pa.ListArray.from_arrays(pa.array(ends), records)}
+        return {"": pa.ListArray.from_arrays(pa.array(ends), records, mask=pa.array(absent))}
 
     def scores(
         self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
@@ -182,24 +182,15 @@ class Boxes(DenseTask):
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["map"], trivial=0.0)
 
-    @property
-    def _image(self) -> Image:
-        return cast(Image, self.feature)
-
-    @property
-    def _frame(self) -> Size:
-        height, width = self._image.spec.shape[:2]
-        return height, width
-
     def _read(self, column: Column, weights: np.ndarray | None) -> tuple[BoxLists, list[Size]]:
         """The boxes of the rows with a label and a picture, and the pictures' sizes."""
+        counts = None if weights is None or (weights > 0).all() else (weights > 0).tobytes()
+        return self.once(("boxes", counts), column, lambda: self._parsed(column, weights))
+
+    def _parsed(self, column: Column, weights: np.ndarray | None) -> tuple[BoxLists, list[Size]]:
         labelled = labelled_rows(column, self.missing, weights)
-        if self.cells is None:
-            sizes: list[Any] = [None] * len(labelled.rows)
-        else:
-            sizes = self._image.sizes(self.cells.take(labelled.rows))
-        there = np.array([size is not None for size in sizes], bool)
-        labelled = labelled.kept(there)
+        sizes = self.sizes(labelled.rows) or [None] * len(labelled.rows)
+        labelled = labelled.kept(np.array([size is not None for size in sizes], bool))
         lists = box_lists(labelled, self._names(labelled))
         return lists, [size for size in sizes if size is not None]
 

@@ -1,9 +1,9 @@
 """The contract of a task about places within a feature: its pixels, its words, its steps."""
 
 import abc
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,8 @@ from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.table import Column, Table
 from plait.tasks._task import Task
+
+Read = TypeVar("Read")
 
 Parts = Literal["maps", "tokens", "series"]
 """What of a feature's encoder: a picture's feature maps, or its tokens before fusion; of a series
@@ -25,10 +27,12 @@ class Beside:
     Attributes:
         feature: fitted.
         cells: its column, empty where the table lacks it; None where no rows are known.
+        kept: what was read of these rows and is asked for again.
     """
 
     feature: Feature
     cells: Column | None
+    kept: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +123,25 @@ class DenseTask(Task):
         None where only the form of an answer is asked for.
         """
         return self._bound.cells
+
+    @property
+    def kept(self) -> dict[Any, Any]:
+        """What was read of the rows that are asked about, to be asked for again."""
+        return self._bound.kept
+
+    def once(self, what: Any, column: Column, read: Callable[[], Read]) -> Read:
+        """What `read` makes of a target column in these rows, made when it is first asked for.
+
+        Args:
+            what: its name.
+            column: of the rows.
+            read: reads it.
+        """
+        held = self.kept.get(what)
+        if held is None or held[0].stored is not column.stored or held[0].at is not column.at:
+            held = self.kept[what] = (column, read())
+        made: Read = held[1]
+        return made
 
     @property
     def _bound(self) -> Beside:

@@ -18,7 +18,7 @@ from plait.features import (
 from plait.table import Column
 from plait.tasks._mask_classes import IGNORED
 
-_KEPT_BYTES = 1 << 28
+KEPT_BYTES = 1 << 28
 """Masks in the frame are kept in memory up to this size in all: later epochs need not decode them."""
 
 Size = tuple[int, int]
@@ -92,8 +92,8 @@ class FramedMasks:
         labelled: `(rows,)` bool.
         frame: height and width.
         numbers: from a mask's pixels to numbers of classes.
-        sizes: from rows to their pictures' own sizes, None where there is none; None if no picture's
-            size is known.
+        sizes: from rows to their pictures' own sizes, None where there is none; to None alone if no
+            picture's size is known.
     """
 
     dtype = np.dtype("uint8")
@@ -104,7 +104,7 @@ class FramedMasks:
         labelled: np.ndarray,
         frame: Size,
         numbers: Numbers,
-        sizes: Callable[[np.ndarray], list[Size | None]] | None = None,
+        sizes: Callable[[np.ndarray], list[Size | None] | None] = lambda _: None,
     ) -> None:
         self.shape = (len(labelled), *frame)
         self._cells = cells
@@ -113,7 +113,7 @@ class FramedMasks:
         self._numbers = numbers
         self._sizes = sizes
         # Zeros that nobody has written to take no memory. An unlabelled row stays so.
-        keep = len(labelled) * frame[0] * frame[1] <= _KEPT_BYTES
+        keep = len(labelled) * frame[0] * frame[1] <= KEPT_BYTES
         self._kept = np.zeros(self.shape, self.dtype) if keep else None
         self._known = ~labelled
 
@@ -143,7 +143,7 @@ class FramedMasks:
         once, places = np.unique(rows, return_inverse=True)
         laid = np.zeros((len(once), *self._frame), self.dtype)
         wanted = np.flatnonzero(self._labelled[once])
-        sizes = self._sizes(once[wanted]) if self._sizes is not None else [None] * len(wanted)
+        sizes = self._sizes(once[wanted]) or [None] * len(wanted)
         size_of = dict(zip(once[wanted].tolist(), sizes, strict=True))
 
         def lay(pixels: np.ndarray, row: int) -> np.ndarray:

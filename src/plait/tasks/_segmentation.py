@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self
 
 import keras
 import numpy as np
@@ -11,10 +11,9 @@ import pyarrow as pa
 
 from plait._ranges import demand_share
 from plait.errors import ConfigError, DataError
-from plait.features import Image
 from plait.heads import Head, UNetHead
 from plait.table import Column
-from plait.tasks._dense_task import DenseTask, Parts
+from plait.tasks._kept_masks import KeptMasks
 from plait.tasks._labels import demand_plain_type, no_label
 from plait.tasks._mask_classes import (
     IGNORED,
@@ -27,7 +26,8 @@ from plait.tasks._mask_classes import (
 )
 from plait.tasks._mask_loss import MaskLoss
 from plait.tasks._mask_scores import Overlaps, answered
-from plait.tasks._masks import FramedMasks, MaskCells, Size, demand_size
+from plait.tasks._masks import FramedMasks, MaskCells, demand_size
+from plait.tasks._picture_task import PictureTask
 from plait.tasks._scores import checked, clipped_gain, entropy
 from plait.tasks._task import Targets
 
@@ -38,7 +38,7 @@ _LEAST_SHARE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segmentation(DenseTask):
+class Segmentation(PictureTask):
     """One of several classes for each pixel of a picture.
 
     A cell is a mask of its picture's size: a file that keeps every pixel (PNG, BMP, TIFF, PPM), as
@@ -47,7 +47,7 @@ class Segmentation(DenseTask):
     laid into the frame of the feature as their pictures are, each pixel the nearest one's.
 
     The head is a `UNetHead`: the picture's own maps make the mask, and the fused tokens, so all other
-    features, condition it. The loss is `MaskLoss`.
+    features, condition it. The loss is `MaskLoss`. A row without its picture is not labelled.
 
     Args:
         of: the name of an `Image` feature.
@@ -60,8 +60,8 @@ class Segmentation(DenseTask):
             cross-entropy.
         column, features, weight, auxiliary, missing: see `Task`.
 
-    `decode` gives `""`, a PNG as bytes, indexed, of the picture's own size; what stands for a class in
-    it is what stood for it in the training masks.
+    `decode` gives `""`, a PNG as bytes, indexed, of the picture's own size, null where there is no
+    picture; what stands for a class in it is what stood for it in the training masks.
 
     `scores` are taken at the masks' own sizes, whatever the frame cuts or leaves: mean_iou, over the
     classes that are in the masks or in the answers; pixel_accuracy; and iou_<class> of each of these.
@@ -74,8 +74,6 @@ class Segmentation(DenseTask):
     """
 
     main_score: ClassVar[str] = "mean_iou"
-    parts: ClassVar[Parts] = "maps"
-    modalities: ClassVar[tuple[str, ...]] = ("image",)
     on_error: ClassVar[None] = None
     """A mask that cannot be read is an error, as any other label is."""
 
@@ -123,7 +121,7 @@ class Segmentation(DenseTask):
         flags[rows] = True
         classes = self._known
         cells = MaskCells(self, column, classes.coloured)
-        masks = FramedMasks(cells, flags, self._frame, classes.numbers, self._sizes)
+        masks = FramedMasks(cells, flags, self.frame, classes.numbers, self.sizes)
         return Targets(masks, flags)
 
     def head(self) -> Head:
@@ -138,10 +136,10 @@ class Segmentation(DenseTask):
         return np.log(shares, dtype="float32").reshape(1, 1, 1, -1)
 
     def decode(self, logits: np.ndarray) -> dict[str, pa.Array]:
-        classes, frame = self._known, self._frame
-        sizes = self._sizes(np.arange(len(logits)))
+        classes, frame = self._known, self.frame
+        sizes = self.sizes(np.arange(len(logits))) or [frame] * len(logits)
         pictures = (
-            classes.png(answered(row, frame, size or frame))
+            None if size is None else classes.png(answered(row, frame, size))
             for row, size in zip(logits, sizes, strict=True)
         )
         return {"": pa.array(pictures, pa.binary())}
@@ -150,13 +148,25 @@ class Segmentation(DenseTask):
         self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
     ) -> dict[str, float]:
         rows, weights = self._labelled(column, weights)
-        classes, frame = self._known, self._frame
+        classes, frame = self._known, self.frame
         found = Overlaps(classes.names)
-        cells = MaskCells(self, column, classes.coloured)
-        for row, truth in cells.read(rows.tolist(), lambda pixels, _: classes.numbers(pixels)):
+        masks = self.once("masks", column, lambda: self._masks(column))
+        for row, truth in masks.read(self._pictured(rows)):
             answers = answered(checked(logits[row]), frame, truth.shape)
             found.add(truth, answers, weights[row])
         return found.scores()
+
+    def _pictured(self, rows: np.ndarray) -> list[int]:
+        """Those of some rows whose picture can be read, as far as that is known."""
+        sizes = self.sizes(rows)
+        if sizes is None:
+            return rows.tolist()
+        return [row for row, size in zip(rows.tolist(), sizes, strict=True) if size is not None]
+
+    def _masks(self, column: Column) -> KeptMasks:
+        """At their own sizes."""
+        classes = self._known
+        return KeptMasks(MaskCells(self, column, classes.coloured), classes.numbers)
 
     def gain(self, scores: Mapping[str, float]) -> float:
         shares = self.learnt["shares"]
@@ -178,10 +188,13 @@ class Segmentation(DenseTask):
     def _labelled(
         self, column: Column, weights: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The rows that have a label and a weight above 0, and all weights."""
+        """The rows that have a label, a picture and a weight above 0, and all weights."""
         demand_plain_type(column)
         weights = np.ones(len(column)) if weights is None else np.asarray(weights, "float64")
-        return np.flatnonzero(~column.is_missing(self.missing) & (weights > 0)), weights
+        flags = ~column.is_missing(self.missing) & (weights > 0)
+        if self.cells is not None:
+            flags &= ~self.cells.is_missing(self.picture.missing)
+        return np.flatnonzero(flags), weights
 
     def _counts(
         self, column: Column, rows: np.ndarray, weights: np.ndarray, known: MaskClasses | None
@@ -189,7 +202,7 @@ class Segmentation(DenseTask):
         """The weight of each code in some of the masks, of `ignore` none."""
         order = np.random.Generator(np.random.Philox(0)).permutation(len(rows))
         some = np.sort(rows[order[:SAMPLE]])
-        sizes = dict(zip(some.tolist(), self._sizes(some), strict=True))
+        sizes = dict(zip(some.tolist(), self.sizes(some) or [None] * len(some), strict=True))
 
         def codes(pixels: np.ndarray, row: int) -> tuple[np.ndarray, np.ndarray]:
             demand_size(pixels.shape[:2], sizes[row])
@@ -217,21 +230,6 @@ class Segmentation(DenseTask):
             )
         codes = tuple(sorted(counts))
         return MaskClasses(tuple(map(str, codes)), codes)
-
-    @property
-    def _picture(self) -> Image:
-        return cast(Image, self.feature)
-
-    @property
-    def _frame(self) -> Size:
-        height, width, _ = self._picture.spec.shape
-        return height, width
-
-    def _sizes(self, rows: np.ndarray) -> list[Size | None]:
-        """The pictures' own sizes; None where there is no picture, or no column of them."""
-        if self.cells is None:
-            return [None] * len(rows)
-        return self._picture.sizes(self.cells.take(rows))
 
 
 def _plain(classes: Classes) -> Any:

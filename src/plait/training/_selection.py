@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import keras
@@ -183,8 +184,7 @@ class Selection(keras.callbacks.Callback):
         if self.validation is not None:
             answers = self.predictor.answers(self.validation.rows)
             table, weights = self.validation.table, self.validation.weights
-            tasks = self.predictor.declaration.tasks_in(table)
-            scores = score(tasks, answers.logits, table, weights)
+            scores = score(self._tasks, answers.logits, table, weights)
         reached = mean_gain(self.predictor.tasks, scores) if scores else None
         done = Epoch(
             number=epoch + 1,
@@ -205,6 +205,12 @@ class Selection(keras.callbacks.Callback):
             self.model.stop_training = True
         for tell in self.on_epoch:
             tell(self.history)
+
+    @cached_property
+    def _tasks(self) -> Mapping[str, Task]:
+        """As they are asked about the validation rows: what they read of those they read once."""
+        assert self.validation is not None
+        return self.predictor.declaration.tasks_in(self.validation.table)
 
     def _is_best(self, reached: float | None) -> bool:
         # Among equals the later: its learning rate was lower, and it has seen more.

@@ -8,10 +8,11 @@ import pytest
 
 import plait
 from plait.errors import ConfigError, DataError
-from plait.features import fit_features
+from plait.features import _image, fit_features
 from plait.inference import check_names
 from plait.table import Table
-from plait.tasks import Boxes
+from plait.tasks import Boxes, _boxes
+from plait.tasks._box_cells import box_lists
 
 
 def picture(height, width):
@@ -116,9 +117,38 @@ def test_a_row_without_its_picture_is_not_labelled():
     task = fitted(table_of(THINGS))
     targets = bound(task, table).targets(table.column("boxes"))
     np.testing.assert_array_equal(targets.labelled, [False, True])
+    answers = np.zeros((2, 100, 6), "float32")
+    answers[:, 0] = [2, 4, 9, 12, 0, 0.8]
+    given = bound(task, table).decode(answers)[""].to_pylist()
+    assert given[0] is None
+    assert len(given[1]) == 1
     alone = Table.read({"boxes": [json.dumps(THINGS[0])]})
+    assert bound(task, alone).decode(answers[:1])[""].to_pylist() == [None]
     assert not bound(task, alone).targets(alone.column("boxes")).labelled.any()
     assert bound(task, alone).scores(np.zeros((1, 100, 6)), alone.column("boxes")) == {}
+
+
+def test_what_was_read_of_rows_is_not_read_again(monkeypatch):
+    task = fitted(table_of(THINGS))
+    table = table_of(THINGS)
+    read = []
+    monkeypatch.setattr(
+        _boxes, "box_lists", lambda *given, real=box_lists: read.append("boxes") or real(*given)
+    )
+    monkeypatch.setattr(
+        _image, "_size", lambda data, real=_image._size: read.append("picture") or real(data)
+    )
+    task = bound(task, table)
+    targets = task.targets(table.column("boxes"))
+    answers = answers_of(targets)
+    found = [task.scores(answers, table.column("boxes"), np.ones(4)) for _ in range(2)]
+    assert found[0] == found[1] == task.scores(answers, table.column("boxes"))
+    assert sorted(read) == ["boxes", "picture", "picture", "picture"]
+    # Of some of the rows, other boxes are due.
+    fewer = task.scores(answers, table.column("boxes"), np.array([0, 1, 1, 1]))
+    assert fewer.keys() == {"map", "map50", "ap50_dog"}
+    task.decode(answers)
+    assert sorted(read) == ["boxes"] * 2 + ["picture"] * 4
 
 
 def test_every_form_of_a_cell_says_the_same():

@@ -16,7 +16,7 @@ TASK = SimpleNamespace(missing=("none",), on_error=None)
 CLASSES = MaskClasses.declared(("a", "b", "c"))
 
 
-def framed(cells, frame, sizes=None, root=None):
+def framed(cells, frame, sizes=lambda _: None, root=None):
     column = column_of(cells, root=root)
     labelled = ~column.is_missing(TASK.missing)
     return FramedMasks(MaskCells(TASK, column, False), labelled, frame, CLASSES.numbers, sizes)
@@ -72,7 +72,7 @@ def test_rows_are_read_when_they_are_asked_for_and_once(monkeypatch):
 
 
 def test_more_masks_than_memory_takes_are_read_again(monkeypatch):
-    monkeypatch.setattr(_masks, "_KEPT_BYTES", 23)
+    monkeypatch.setattr(_masks, "KEPT_BYTES", 23)
     mask = random_mask(4, 6)
     found = framed([png(mask), None], (4, 6))
     for _ in range(2):

@@ -1,6 +1,7 @@
 """Segmentation: what it learns of masks, what it answers, and what it refuses."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +10,9 @@ from PIL import Image as Pillow
 
 import plait
 from plait.errors import ConfigError, DataError
+from plait.features import _image
 from plait.table import Table
-from plait.tasks import Segmentation
+from plait.tasks import Segmentation, _kept_masks, _masks
 from tests.unit.tasks.masks import column_of, picture_feature, png
 
 FEATURES = {"photo": picture_feature(4, 6)}
@@ -94,13 +96,68 @@ def test_an_answer_is_an_indexed_png_of_the_pictures_own_size():
     assert task.learnt["classes"] == ["0", "7", "14"]
     logits = np.repeat(of_truth(HALVES, 3), 3, axis=0)
     found = asked(task, [(8, 12), None, (4, 6)]).decode(logits)[""].to_pylist()
-    for data, size in zip(found, [(8, 12), (4, 6), (4, 6)], strict=True):
+    assert found[1] is None
+    for data, size in zip(found[::2], [(8, 12), (4, 6)], strict=True):
         picture = Pillow.open(io.BytesIO(data))
         assert picture.mode == "P"
         scale = size[0] // 4
         np.testing.assert_array_equal(picture, (7 * HALVES).repeat(scale, 0).repeat(scale, 1))
-    # A table without the pictures' column, as of a model's first look at its own file.
+    # Of no rows, as of a model's first look at its own file.
     assert asked(task).decode(logits[:1])[""][0].as_py() == found[2]
+    # Of rows of a table that has no pictures.
+    lacking = task.beside(FEATURES, Table.read({"size": [1.0]}))
+    assert lacking.decode(logits[:1])[""].to_pylist() == [None]
+
+
+def test_a_row_without_its_picture_is_not_labelled():
+    task = fitted()
+    cells = column_of([png(HALVES), png(HALVES)])
+    for pictures in ([(4, 6), None], [None, None]):
+        there = [picture is not None for picture in pictures]
+        beside = asked(task, pictures)
+        assert beside.targets(cells).labelled.tolist() == there
+        logits = np.repeat(of_truth(HALVES, 3), 2, axis=0)
+        assert (beside.scores(logits, cells) != {}) == any(there)
+    with pytest.raises(DataError, match="has no label in any training row"):
+        asked(Segmentation(of="photo"), [None, None]).fit(cells)
+
+
+def test_a_picture_that_cannot_be_read_is_none():
+    features = {"photo": replace(FEATURES["photo"], on_error="absent")}
+    pictures = pa.array([b"nothing", png(np.zeros((4, 6, 3)))])
+    task = fitted().beside(features, Table.read(pa.table({"photo": pictures})))
+    cells = column_of([png(0 * HALVES), png(HALVES)])
+    logits = np.repeat(of_truth(HALVES, 3), 2, axis=0)
+    assert task.scores(logits, cells)["pixel_accuracy"] == 1
+    assert [answer is None for answer in task.decode(logits)[""].to_pylist()] == [True, False]
+
+
+def test_scores_that_are_taken_again_read_no_mask_and_no_picture_again(monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        _masks,
+        "mask_pixels",
+        lambda data, _, real=_masks.mask_pixels: read.append("mask") or real(data),
+    )
+    monkeypatch.setattr(
+        _image, "_size", lambda data, real=_image._size: read.append("picture") or real(data)
+    )
+    task = asked(fitted(), [(4, 6)] * 3)
+    read.clear()
+    masks = [HALVES, None, np.minimum(HALVES, 1)]
+    table = Table.read({"mask": [None if mask is None else png(mask) for mask in masks]})
+    logits = np.repeat(of_truth(HALVES, 3), 3, axis=0)
+    found = [task.scores(logits, table.column("mask")) for _ in range(3)]
+    assert sorted(read) == ["mask", "mask", "picture", "picture"]
+    assert found[0] == found[1] == found[2]
+    # Other labels of the same rows are read.
+    assert task.scores(logits, column_of([None, None, png(HALVES)]))["mean_iou"] == 1
+    # As many as memory takes stay.
+    monkeypatch.setattr(_kept_masks, "KEPT_BYTES", 24)
+    read.clear()
+    task = asked(fitted(), [(4, 6)] * 3)
+    assert [task.scores(logits, table.column("mask")) for _ in range(2)] == found[:2]
+    assert read.count("mask") == 1 + 2 + 1
 
 
 def test_masks_in_colour():
@@ -136,8 +193,6 @@ def test_a_mask_of_another_size_than_its_picture_is_refused_when_it_is_met():
         asked(task, [(4, 6), (5, 6)]).fit(column)
     with pytest.raises(DataError, match="is 6 x 4, and its picture 5 x 4"):
         asked(fitted(), [(4, 6), (4, 5)]).targets(column).values[np.array([0, 1])]
-    # Without a picture there is nothing to compare with.
-    asked(task, [None, (4, 6)]).fit(column)
 
 
 @pytest.mark.parametrize(
@@ -241,8 +296,9 @@ def test_an_answer_has_the_size_of_its_picture_and_is_saved(taught, tmp_path):
     again = plait.Learner.load(tmp_path / "m.plait")
     answers = taught.predict({n: table[n] for n in ("photo", "kind")})
     assert answers.equals(again.predict(table))
-    sizes = [Pillow.open(io.BytesIO(data)).size for data in answers["mask"].to_pylist()]
-    assert sizes == [(20, 20), (16, 16), (20, 20)]
+    found = answers["mask"].to_pylist()
+    assert found[1] is None
+    assert [Pillow.open(io.BytesIO(data)).size for data in found[::2]] == [(20, 20), (20, 20)]
 
 
 def test_what_stands_in_the_place_of_an_absent_picture_changes_nothing(taught):

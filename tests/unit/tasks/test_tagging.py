@@ -310,3 +310,11 @@ def test_it_is_learnt_and_saved(crf, tmp_path):
     assert again.predict(new).equals(answers)
     # Without the texts there is nothing to tag, and nothing breaks.
     assert again.predict({"text": [None, "baling"]})["tags"].to_pylist()[0] is None
+
+
+def test_rows_of_a_table_without_the_text_are_answered_with_null():
+    given = Asked()
+    table = Table.read({"tags": SLOTS[:2]})
+    task = given.task.beside(given.features, table)
+    assert task.decode(given.logits("O O", "O"))[""].to_pylist() == [None, None]
+    assert not task.targets(table.column("tags")).labelled.any()

@@ -10,7 +10,7 @@ from plait.balancing import PCGrad
 from plait.data import Batches
 from plait.errors import BadLoss, PlaitError
 from plait.features import Number, Series
-from plait.inference import Predictor, score
+from plait.inference import Declaration, Predictor, score
 from plait.learner import Learner
 from plait.model import MultiTaskModel, WeightAverage
 from plait.table import Table
@@ -180,6 +180,16 @@ def test_the_best_epoch_is_kept_and_training_stops_when_it_is_long_ago(monkeypat
     assert printed[1].startswith("epoch 2/5")
     assert f"sold auc {scores['sold']['auc']:.4f}" in printed[1]
     assert f"price mae {scores['price']['mae']:.4f}" in printed[1]
+
+
+def test_tasks_meet_the_validation_rows_once(monkeypatch):
+    met, bind = [], Declaration.tasks_in
+    monkeypatch.setattr(Declaration, "tasks_in", lambda *of: met.append(of) or bind(*of))
+    table, declared = Table.read(tiny.columns()), tiny.declaration()
+    settings = replace(THREE_STEPS, epochs=3, patience=3)
+    seen = Validation(table, declared.rows(table, again=True))
+    assert len(fitted(declared, settings=settings, validation=seen).history) == 3
+    assert len(met) == 1
 
 
 def test_the_learning_rate_rises_and_falls():
