@@ -8,6 +8,11 @@ import numpy as np
 from plait.inference._declaration import Declaration
 from plait.table import Column, Table
 
+_DECODED = 1 << 12
+"""Rows whose answers are brought into the user's terms together."""
+_DECODED_BYTES = 1 << 28
+"""What these answers take in memory before, unless one batch alone takes more."""
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -26,15 +31,22 @@ class Answers:
         """How many rows they are of."""
         return len(next(iter(self.logits.values())))
 
+    @property
+    def bytes(self) -> int:
+        """What they take in memory."""
+        return sum(logits.nbytes for logits in self.logits.values())
 
-def together(batches: Iterable[Answers], rows: int) -> Iterator[Answers]:
-    """Answers of so many rows or a batch more."""
+
+def together(batches: Iterable[Answers]) -> Iterator[Answers]:
+    """Batches joined as far as they are to be decoded together."""
     held: list[Answers] = []
     for answers in batches:
-        held.append(answers)
-        if sum(each.rows for each in held) >= rows:
+        rows = sum(each.rows for each in (*held, answers))
+        size = sum(each.bytes for each in (*held, answers))
+        if held and (rows > _DECODED or size > _DECODED_BYTES):
             yield joined(held)
             held = []
+        held.append(answers)
     if held:
         yield joined(held)
 

@@ -24,8 +24,6 @@ from plait.tasks import Task
 BATCH_SIZE = 64
 _FEW = 8
 """Rows of a request that somebody waits for: they need not take as long as a whole batch."""
-_DECODED = 1 << 12
-"""Rows whose answers are brought into the user's terms together."""
 
 
 class Predictor:
@@ -185,7 +183,7 @@ class Predictor:
         keys = keys_of(self.declaration, table, key)
         check_answers(self.tasks, keys[0].name if len(keys) == 1 else None)
         start = 0
-        for answers in together(self._answers(self.declaration.rows(table)), _DECODED):
+        for answers in together(self._answers(self.declaration.rows(table))):
             rows = np.arange(start, start + answers.rows)
             columns: dict[str, Any] = {k.name: k.take(rows).values for k in keys}
             for name, task in self.declaration.tasks_in(table.take(rows)).items():

@@ -124,7 +124,7 @@ def test_a_few_rows_need_no_whole_batch(rows, size, predictor, monkeypatch):
 
 
 def test_answers_in_parts_are_those_of_the_whole(predictor, monkeypatch):
-    monkeypatch.setattr(_predictor, "_DECODED", predictor.batch_size + 1)
+    monkeypatch.setattr(_predictor, "_DECODED", 2 * predictor.batch_size + 1)
     table = Table.read(tiny.columns(rows=4 * predictor.batch_size + 3))
     table = table.take(np.arange(len(table))[::-1])
     parts = list(predictor.predict_in_parts(table))
@@ -132,6 +132,18 @@ def test_answers_in_parts_are_those_of_the_whole(predictor, monkeypatch):
     assert len({part.schema for part in parts}) == 1
     assert pa.concat_tables(parts).equals(predictor.predict(table))
     assert pa.concat_tables(parts)["id"].to_pylist() == table.column("id").values.to_pylist()
+
+
+@pytest.mark.parametrize(("batches", "sizes"), [(0.5, [1] * 4), (2, [2, 2]), (3.5, [3, 1])])
+def test_as_many_answers_are_held_as_their_bytes_allow(predictor, monkeypatch, batches, sizes):
+    size = predictor.batch_size
+    table = Table.read(tiny.columns(rows=4 * size))
+    row = sum(logits[:1].nbytes for logits in predictor.logits(table).values())
+    monkeypatch.setattr(_predictor, "_DECODED_BYTES", int(batches * size * row))
+    parts = list(predictor.predict_in_parts(table))
+    assert [len(part) for part in parts] == [size * count for count in sizes]
+    monkeypatch.undo()
+    assert pa.concat_tables(parts).equals(predictor.predict(table))
 
 
 def test_a_category_that_training_never_saw_is_answered(predictor):
