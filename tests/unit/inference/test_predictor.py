@@ -16,7 +16,7 @@ import pytest
 from plait.encoders import AudioConv, ImageConv
 from plait.errors import ConfigError, DataError, ModelFileError
 from plait.features import Number
-from plait.inference import Predictor, _predictor
+from plait.inference import Predictor, _answers
 from plait.inference._archive import Archive
 from plait.table import Table
 from plait.tasks import Regression
@@ -124,7 +124,7 @@ def test_a_few_rows_need_no_whole_batch(rows, size, predictor, monkeypatch):
 
 
 def test_answers_in_parts_are_those_of_the_whole(predictor, monkeypatch):
-    monkeypatch.setattr(_predictor, "_DECODED", 2 * predictor.batch_size + 1)
+    monkeypatch.setattr(_answers, "_DECODED", 2 * predictor.batch_size + 1)
     table = Table.read(tiny.columns(rows=4 * predictor.batch_size + 3))
     table = table.take(np.arange(len(table))[::-1])
     parts = list(predictor.predict_in_parts(table))
@@ -139,7 +139,7 @@ def test_as_many_answers_are_held_as_their_bytes_allow(predictor, monkeypatch, b
     size = predictor.batch_size
     table = Table.read(tiny.columns(rows=4 * size))
     row = sum(logits[:1].nbytes for logits in predictor.logits(table).values())
-    monkeypatch.setattr(_predictor, "_DECODED_BYTES", int(batches * size * row))
+    monkeypatch.setattr(_answers, "_DECODED_BYTES", int(batches * size * row))
     parts = list(predictor.predict_in_parts(table))
     assert [len(part) for part in parts] == [size * count for count in sizes]
     monkeypatch.undo()
