@@ -81,13 +81,13 @@ def looked_for(truth: Any, places: Any, strides: Any) -> tuple[Any, Any]:
         places: `(batch, positions, 2)`.
         strides: `(batch, positions)`.
     """
-    boxes = truth[:, None, :, :4]
-    at, stride = places[:, :, None], strides[..., None]
-    low, high = at - boxes[..., :2], boxes[..., 2:] - at
-    sides = ops.concatenate([low, high], axis=-1)
-    inside = ops.min(sides, axis=-1) > 0
-    off = ops.max(ops.absolute(low - high), axis=-1) / 2
-    farthest = ops.max(sides, axis=-1)
+    x0, y0, x1, y1, kind = (truth[:, None, :, n] for n in range(5))
+    x, y, stride = places[..., :1], places[..., 1:], strides[..., None]
+    # An axis of the four sides would be the largest tensor of the step.
+    left, right, up, down = x - x0, x1 - x, y - y0, y1 - y
+    inside = ops.minimum(ops.minimum(left, right), ops.minimum(up, down)) > 0
+    off = ops.maximum(ops.absolute(left - right), ops.absolute(up - down)) / 2
+    farthest = ops.maximum(ops.maximum(left, right), ops.maximum(up, down))
     finest = stride <= ops.min(strides, axis=1)[:, None, None]
     coarsest = stride >= ops.max(strides, axis=1)[:, None, None]
     fits = ops.logical_and(
@@ -95,8 +95,8 @@ def looked_for(truth: Any, places: Any, strides: Any) -> tuple[Any, Any]:
         ops.logical_or(coarsest, farthest <= _LARGEST * stride),
     )
     there = ops.logical_and(ops.logical_and(inside, off < _RADIUS * stride), fits)
-    there = ops.logical_and(there, truth[:, None, :, 4] > 0)
-    size = ops.where(there, areas(boxes), float("inf"))
+    there = ops.logical_and(there, kind > 0)
+    size = ops.where(there, areas(truth[..., :4])[:, None], float("inf"))
     return ops.argmin(size, axis=-1), ops.any(there, axis=-1)
 
 
