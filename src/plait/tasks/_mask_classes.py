@@ -58,6 +58,8 @@ class MaskClasses:
                 or none that a pixel can have.
         """
         if not isinstance(classes, Mapping):
+            if len(set(classes)) < len(classes):
+                raise _wrong("classes names each class once", list(classes))
             classes = {name: value for value, name in enumerate(classes)}
         if not 2 <= len(classes) <= MOST_CLASSES:
             raise _wrong(f"classes has from 2 to {MOST_CLASSES} names", list(classes))

@@ -60,6 +60,7 @@ def test_state_is_read_back():
     ("classes", "ignore"),
     [
         (("a",), None),
+        (("a", "b", "a"), None),
         ({"a": 0, "b": 0}, None),
         ({"a": 0, "b": 1}, 1),
         ({"a": 0, "b": 256}, None),
