@@ -76,21 +76,21 @@ class BoxFrames:
         if outside.any():
             box = int(np.flatnonzero(outside)[0])
             width, height = most[box, :2].tolist()
-            way_out = (
-                'Declare Boxes(units="pixels")'
-                if self.units == "fractions"
-                else (
-                    'Declare Boxes(units="fractions")'
-                    if (corners <= 1).all()
-                    else "Cut it off there"
-                )
-            )
+            way_out = self._way_out(corners)
             raise lists.refusal(
                 box,
                 f"this box reaches outside its picture, which is {width:g} wide and {height:g} high "
                 f"in {self.units}. {way_out}, or mend the cell.",
             )
         return cut if self.units == "pixels" else cut * size
+
+    def _way_out(self, corners: np.ndarray) -> str:
+        """What may be meant by boxes of which some reach outside their pictures."""
+        if self.units == "fractions" and (corners > _NO_FRACTION).any():
+            return 'Declare Boxes(units="pixels")'
+        if self.units == "pixels" and (corners <= 1).all():
+            return 'Declare Boxes(units="fractions")'
+        return "Cut it off there"
 
     def framed(self, boxes: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Boxes in pixels of the pictures of some rows, in pixels of the frame, `(boxes, 4)`."""

@@ -258,6 +258,17 @@ def test_units_that_cannot_be_told_are_asked_for():
         fitted(table_of(THINGS), units="fractions")
 
 
+def test_other_units_are_offered_where_they_are_meant():
+    fractions = fitted(table_of([[[0, 0, 0.5, 1, "cat"]]]))
+    for box, said in (
+        ([0, 0, 0.5, 1.03, "cat"], r"in fractions\. Cut it off there, or mend the cell"),
+        ([0, 0, 12, 9, "cat"], r'in fractions\. Declare Boxes\(units="pixels"\)'),
+    ):
+        table = table_of([[box]])
+        with pytest.raises(DataError, match=said):
+            bound(fractions, table).targets(table.column("boxes"))
+
+
 def test_labels_have_to_be_as_many_as_boxes_and_there():
     boxes = [[[0, 0, 5, 5], [1, 1, 5, 5]]]
     with pytest.raises(DataError, match="2 boxes, and 1 labels in the column 'what'"):
