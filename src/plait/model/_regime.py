@@ -18,14 +18,14 @@ class Regime:
         pace: from the step to the share of it that each weight takes, by the variable's id; all of it
             where it says nothing.
         resting: the tasks that take no part.
+        fade: how tasks that only serve the others leave the run; None where none does.
         needs: the inputs that say whether there is what an output is of, by the output: where one is
             False, once inputs were augmented, the output's label does not count.
-        fade: how tasks that only serve the others leave the run; None where none does.
     """
 
     augment: Callable[[Any, Any], Any] | None = None
     average: WeightAverage | None = None
     pace: Callable[[Any], Mapping[int, Any]] | None = None
     resting: frozenset[str] = frozenset()
-    needs: Mapping[str, str] = field(default_factory=dict)
     fade: Fade | None = None
+    needs: Mapping[str, str] = field(default_factory=dict)
