@@ -65,7 +65,9 @@ class StrongestBoxes(keras.layers.Layer):
         count = min(positions, max(self.most_boxes, _LOOKED_AT * self.most_boxes // kinds))
         scores, which = ops.top_k(ops.transpose(scores, (0, 2, 1)), count)
         boxes = _taken(seen.boxes, ops.reshape(which, (-1, kinds * count)))
-        stays = self._stays(ops.reshape(boxes, (-1, kinds, count, 4)))
+        # Which ones stay has no gradient; their scores and corners have.
+        apart = ops.reshape(ops.stop_gradient(boxes), (-1, kinds, count, 4))
+        stays = self._stays(apart)
         scores = ops.reshape(ops.where(stays, scores, 0.0), (-1, kinds * count))
         scores, which = ops.top_k(scores, min(self.most_boxes, kinds * count))
         beside = ops.stack([ops.cast(which // count, "float32"), scores], axis=-1)

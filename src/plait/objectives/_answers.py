@@ -1,27 +1,10 @@
 """What tasks of several kinds say, on one footing: a distribution over classes, or a number."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from keras import ops
 
-from plait.errors import ConfigError
-from plait.tasks import Task
-
-
-def task_of(tasks: Mapping[str, Task], name: str, owner: str, argument: str) -> Task:
-    """A task whose answers an objective can read.
-
-    Raises:
-        ConfigError: its logits are no vector of answers.
-    """
-    if tasks[name].gives is None:
-        raise ConfigError(
-            f"{owner}: '{name}' is a {type(tasks[name]).__name__}, which gives no probabilities or "
-            "number that it could read.",
-            (argument,),
-        )
-    return tasks[name]
+from plait.tasks import OF_CLASSES, Gives, Task, said
 
 
 def classes_of(task: Task) -> list[str] | None:
@@ -31,14 +14,12 @@ def classes_of(task: Task) -> list[str] | None:
 
 def shares_of(task: Task) -> list[float]:
     """How often the training labels were each of these."""
-    if task.gives == "classes":
+    if task.gives in OF_CLASSES:
         return list(task.learnt["shares"])
     return [1 - task.learnt["share"], task.learnt["share"]]
 
 
-def distribution(gives: str, logits: Any) -> Any:
+def distribution(gives: Gives, logits: Any) -> Any:
     """`(batch, classes)` float32 probabilities of a task whose answer is one of several."""
-    logits = ops.cast(logits, "float32")
-    if gives == "classes":
-        return ops.softmax(logits, axis=-1)
-    return ops.concatenate([ops.sigmoid(-logits), ops.sigmoid(logits)], axis=-1)
+    shares = said(gives, logits)
+    return shares if gives in OF_CLASSES else ops.concatenate([1 - shares, shares], axis=-1)

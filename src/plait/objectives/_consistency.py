@@ -11,11 +11,11 @@ from keras import ops
 from plait._names import did_you_mean
 from plait.errors import ConfigError, DataError
 from plait.features import Feature
-from plait.objectives._answers import classes_of, distribution, shares_of, task_of
+from plait.objectives._answers import classes_of, distribution, shares_of
 from plait.objectives._graph import Graph
 from plait.objectives._row_objective import RowObjective
 from plait.table import Table
-from plait.tasks import Task
+from plait.tasks import Boxes, Task
 
 Rule = Literal["counts", "equal"]
 _TINY = 1e-7
@@ -30,7 +30,8 @@ class Consistency(RowObjective):
     second answers itself the loss is their Jensen-Shannon divergence in bits, from 0 where they
     agree to 1 where each says that the other's answer cannot be. Of two numbers it is the squared
     error of their difference within one standard deviation of the second, and the absolute one
-    beyond. Both tasks learn from it, on rows with or without labels.
+    beyond; a number is that of a Regression, the median of Quantiles, the mean of a Count, or how many
+    boxes Boxes finds. Both tasks learn from it, on rows with or without labels.
 
     Args:
         task_a: the task that implies the other's answer, such as a child class.
@@ -39,6 +40,7 @@ class Consistency(RowObjective):
             labels have each pair. "equal": the same class, or the same number. `{class of a: class
             of b}`: the second where the first is true. A class that the rule does not know says
             nothing about b: the training shares of b.
+        label: of Boxes, the label whose boxes are counted; all of them if None.
         weight, fade: see `Objective`.
 
     Raises:
@@ -48,6 +50,7 @@ class Consistency(RowObjective):
 
     Example:
         Consistency("article", "master_category", rule="counts")
+        Consistency("red_cells", "boxes", rule="equal", label="RBC")
 
     References:
         J. Lin, "Divergence Measures Based on the Shannon Entropy" (1991).
@@ -56,6 +59,7 @@ class Consistency(RowObjective):
     task_a: str
     task_b: str
     rule: Rule | Mapping[str, Any] = "counts"
+    label: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,6 +67,12 @@ class Consistency(RowObjective):
             raise ConfigError(
                 f"Consistency: two tasks have to agree. Received: '{self.task_a}' twice.",
                 ("task_b",),
+            )
+        if self.label is not None and self.rule != "equal":
+            raise ConfigError(
+                "Consistency: label says which boxes are counted, for rule='equal'. "
+                f"Received: rule={self.rule!r}.",
+                ("label",),
             )
         if not isinstance(self.rule, Mapping) and self.rule not in ("counts", "equal"):
             raise ConfigError(
@@ -76,11 +86,13 @@ class Consistency(RowObjective):
         return self.task_a, self.task_b
 
     def fit(self, table: Table, features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Self:
-        a = task_of(tasks, self.task_a, "Consistency", "task_a")
-        b = task_of(tasks, self.task_b, "Consistency", "task_b")
+        a, b = tasks[self.task_a], tasks[self.task_b]
         gives = [a.gives, b.gives]
-        if gives == ["number", "number"] and self.rule == "equal":
-            return self.with_state({"gives": gives, "scales": [_line(a), _line(b)]})
+        spreads = [
+            self._spread(name, task) for name, task in zip(self.of_tasks, (a, b), strict=True)
+        ]
+        if self.rule == "equal" and None not in spreads:
+            return self.with_state({"spread": spreads[1]})
         known, implied = classes_of(a), classes_of(b)
         if known is None or implied is None:
             raise ConfigError(
@@ -104,15 +116,20 @@ class Consistency(RowObjective):
         )
 
     def read(self, graph: Graph) -> dict[str, Any]:
-        return {"a": graph.logits(self.task_a), "b": graph.logits(self.task_b)}
+        answers = {"a": graph.logits(self.task_a), "b": graph.logits(self.task_b)}
+        if "spread" not in self.learnt:
+            return answers
+        tasks = {"a": graph.tasks[self.task_a], "b": graph.tasks[self.task_b]}
+        return {
+            name: tasks[name].amount(z, self._label(tasks[name])) for name, z in answers.items()
+        }
 
     def losses(self, seen: Mapping[str, Any]) -> tuple[Any, Any]:
+        if "spread" in self.learnt:
+            error = ops.absolute(seen["a"] - seen["b"]) / self.learnt["spread"]
+            loss = ops.where(error <= 1, ops.square(error) / 2, error - 0.5)
+            return loss, ops.ones_like(error, dtype="bool")
         every = ops.ones_like(seen["a"][:, 0], dtype="bool")
-        if "scales" in self.learnt:
-            (mean_a, std_a), (mean_b, std_b) = self.learnt["scales"]
-            a, b = (ops.cast(seen[name], "float32")[:, 0] for name in ("a", "b"))
-            error = ops.absolute(a * (std_a / std_b) + (mean_a - mean_b) / std_b - b)
-            return ops.where(error <= 1, ops.square(error) / 2, error - 0.5), every
         a, b = (
             distribution(gives, seen[name])
             for name, gives in zip(("a", "b"), self.learnt["gives"], strict=True)
@@ -120,6 +137,20 @@ class Consistency(RowObjective):
         implied = ops.matmul(a, ops.convert_to_tensor(np.array(self.learnt["says"], "float32")))
         middle = (implied + b) / 2
         return (_bits(implied, middle) + _bits(b, middle)) / 2, every
+
+    def _label(self, task: Task) -> str | None:
+        return self.label if isinstance(task, Boxes) else None
+
+    def _spread(self, name: str, task: Task) -> float | None:
+        """The deviation of the number that a task says; None for one that says none."""
+        found = task.spread(self._label(task))
+        if found is None and task.quantity and self.rule == "equal":
+            raise ConfigError(
+                f"Consistency: numbers are compared on one line, and '{name}' is learnt on another, "
+                f"transform={getattr(task, 'transform', None)!r}. Leave the transform out.",
+                ("rule",),
+            )
+        return found
 
     def _counts(self, table: Table, a: Task, b: Task, shape: tuple[int, int]) -> np.ndarray:
         columns = (a.column or self.task_a, b.column or self.task_b)
@@ -164,15 +195,3 @@ def _bits(p: Any, q: Any) -> Any:
     """The Kullback-Leibler divergence of p from q, in bits."""
     ratio = ops.log(p + _TINY) - ops.log(q + _TINY)
     return ops.sum(p * ratio, axis=-1) / math.log(2)
-
-
-def _line(task: Task) -> tuple[float, float]:
-    """The mean and deviation that a number was standardised by."""
-    scale = task.learnt["scale"]
-    if scale["transform"] is not None:
-        raise ConfigError(
-            "Consistency: numbers are compared on one line, and one of them is learnt on another "
-            f"scale, transform={scale['transform']!r}. Leave the transform out.",
-            ("rule",),
-        )
-    return scale["mean"], scale["std"]

@@ -13,7 +13,6 @@ from keras import ops
 from plait._names import did_you_mean
 from plait.errors import ConfigError, DataError
 from plait.features import Feature
-from plait.objectives._answers import task_of
 from plait.objectives._graph import Graph
 from plait.objectives._objective import Objective
 from plait.table import Column, Table
@@ -82,7 +81,13 @@ class Distill(Objective):
         return self.teacher
 
     def fit(self, table: Table, features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Self:
-        task = task_of(tasks, self.task, "Distill", "task")
+        task = tasks[self.task]
+        if task.gives not in ("classes", "yes or no", "number"):
+            raise ConfigError(
+                f"Distill: '{self.task}' is a {type(task).__name__}, which gives no probabilities or "
+                "number that it could read.",
+                ("task",),
+            )
         trivial = task.learnt["trivial_loss" if task.gives == "number" else "entropy"]
         return self.with_state({"gives": task.gives, "trivial": trivial})
 

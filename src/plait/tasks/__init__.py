@@ -13,12 +13,14 @@ from plait.tasks._nearest import nearest
 from plait.tasks._ordinal import Ordinal
 from plait.tasks._quantiles import Quantiles
 from plait.tasks._regression import Regression
+from plait.tasks._said import OF_CLASSES, Gives, answers_of, said
 from plait.tasks._segmentation import Segmentation
 from plait.tasks._tagging import Tagging
-from plait.tasks._task import Gives, Targets, Task
+from plait.tasks._task import Targets, Task
 from plait.tasks._together import features_for, fit_tasks
 
 __all__ = [
+    "OF_CLASSES",
     "Binary",
     "Boxes",
     "Count",
@@ -35,8 +37,10 @@ __all__ = [
     "Tagging",
     "Targets",
     "Task",
+    "answers_of",
     "features_for",
     "fit_tasks",
     "infonce",
     "nearest",
+    "said",
 ]

@@ -24,8 +24,9 @@ from plait.tasks._labels import (
     scalar_cells,
 )
 from plait.tasks._losses import BinaryCrossentropy
+from plait.tasks._said import Gives
 from plait.tasks._scores import binary_entropy, by_class, checked, clipped_gain, sigmoid
-from plait.tasks._task import Gives, Targets, Task
+from plait.tasks._task import Targets, Task
 
 _YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "on", "positive", "pos"})
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import keras
 import numpy as np
 import pyarrow as pa
+from keras import ops
 
+from plait._names import did_you_mean
 from plait._ranges import demand_share, demand_whole
 from plait.errors import ConfigError, DataError
 from plait.features import Feature
@@ -24,6 +26,8 @@ from plait.tasks._task import Targets
 
 _FEWEST = 16
 """Places for boxes in a row of targets, where no training row has more."""
+_NEAR = 0.05
+"""How far a score lies above the least one where its box counts as sigmoid(1) of one."""
 _NO_SCORE = 1e-30
 """Of what fills the places of boxes that are not there, it is less."""
 _FIELDS = ("x0", "y0", "x1", "y1", "label", "score")
@@ -111,12 +115,16 @@ class Boxes(PictureTask):
         units = self.units or guessed_units(lists)
         BoxFrames.of(sizes, self.frame, units).pixels(lists)
         classes, _ = count_classes(lists.labels, np.ones(len(lists.parents)))
+        kinds = positions(lists.labels, pa.array(classes))
+        counts = np.zeros((len(lists.labelled.rows), len(classes)))
+        np.add.at(counts, (lists.parents, kinds), 1)
         return self.with_state(
             {
                 "classes": classes,
                 "units": units,
                 "boxes": max(_FEWEST, int(np.bincount(lists.parents).max())),
                 "frame": list(self.frame),
+                "spreads": [*counts.std(axis=0).tolist(), float(counts.sum(axis=1).std())],
             }
         )
 
@@ -178,6 +186,34 @@ class Boxes(PictureTask):
             "map50": float(np.nanmean(precisions[0])),
             **by_label,
         }
+
+    def amount(self, logits: Any, label: str | None = None) -> Any:
+        """How many boxes are found: those of a score above `least_score`, a little above or below
+        counting in part.
+        """
+        found = self.answer_layer()(logits)
+        there = ops.sigmoid((found[..., 5] - self.least_score) / _NEAR)
+        there = ops.where(found[..., 5] > 0, there, 0.0)
+        if label is not None:
+            there = ops.where(ops.equal(found[..., 4], float(self._kind(label))), there, 0.0)
+        return ops.sum(there, axis=1)
+
+    def spread(self, label: str | None = None) -> float | None:
+        std: float = self.learnt["spreads"][-1 if label is None else self._kind(label)]
+        return std or 1.0
+
+    def _kind(self, label: str) -> int:
+        """The number of a label, as text.
+
+        Raises:
+            ConfigError: no training row has it.
+        """
+        known = [str(one) for one in self.learnt["classes"]]
+        if label not in known:
+            raise ConfigError(
+                f"Boxes knows no label {label!r} of the training rows.{did_you_mean(label, known)}"
+            )
+        return known.index(label)
 
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["map"], trivial=0.0)

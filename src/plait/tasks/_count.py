@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 
 import keras
 import numpy as np
 import pyarrow as pa
+from keras import ops
 
 from plait._ranges import demand_share
 from plait.errors import ConfigError, DataError
@@ -22,6 +23,7 @@ from plait.tasks._count_loss import (
 )
 from plait.tasks._labels import Labelled, demand_labels, labelled_rows, where
 from plait.tasks._numbers import demand_two, numbers
+from plait.tasks._said import Gives
 from plait.tasks._scores import checked, clipped_gain
 from plait.tasks._task import Targets, Task
 
@@ -59,6 +61,7 @@ class Count(Task):
     """
 
     main_score: ClassVar[str] = "deviance"
+    gives: ClassVar[Gives | None] = "log mean"
     answer_parts: ClassVar[tuple[str, ...]] = ("median", "low", "high")
     quantity: ClassVar[bool] = True
 
@@ -78,7 +81,8 @@ class Count(Task):
         counts, w = _counts(labelled), labelled.weights
         demand_two(labelled, counts, "Count")
         mean = float(np.average(counts, weights=w))
-        beyond = float(np.average((counts - mean) ** 2, weights=w)) - mean
+        variance = float(np.average((counts - mean) ** 2, weights=w))
+        beyond = variance - mean
         prior = [float(np.log(mean))]
         if self.distribution == "negative_binomial":
             prior.append(float(np.log(max(beyond / mean**2, _LEAST_DISPERSION))))
@@ -86,6 +90,7 @@ class Count(Task):
         return self.with_state(
             {
                 "prior": prior,
+                "std": variance**0.5,
                 "trivial_loss": float(np.average(surprise(counts, alone, np), weights=w)),
                 "trivial_deviance": _deviance(counts, np.full(len(counts), mean), w),
             }
@@ -135,6 +140,13 @@ class Count(Task):
             "coverage": np.average(within, weights=w),
         }
         return {name: float(value) for name, value in found.items()}
+
+    def amount(self, logits: Any, label: str | None = None) -> Any:
+        return mean_and_dispersion(ops.cast(logits, "float32"))[0]
+
+    def spread(self, label: str | None = None) -> float | None:
+        std: float = self.learnt["std"]
+        return std
 
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["deviance"], self.learnt["trivial_deviance"], perfect=0.0)

@@ -24,8 +24,9 @@ from plait.tasks._labels import (
     scalar_cells,
 )
 from plait.tasks._losses import ClassCrossentropy
+from plait.tasks._said import Gives
 from plait.tasks._scores import by_class, checked, clipped_gain, log_softmax
-from plait.tasks._task import Gives, Targets, Task
+from plait.tasks._task import Targets, Task
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,9 @@ from plait.tasks._labels import (
 )
 from plait.tasks._losses import BinaryCrossentropy, binary_surprise
 from plait.tasks._ones import Ones
+from plait.tasks._said import Gives
 from plait.tasks._scores import binary_entropy, by_class, checked, clipped_gain, sigmoid, softplus
-from plait.tasks._task import Gives, Targets, Task
+from plait.tasks._task import Targets, Task
 
 # A label that every training row has is still answered with a finite logit.
 _SURE = 1e-4

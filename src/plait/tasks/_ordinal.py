@@ -27,6 +27,7 @@ from plait.tasks._labels import (
     where,
 )
 from plait.tasks._ordinal_loss import OrdinalCrossentropy, OrdinalRule, log_shares
+from plait.tasks._said import Gives
 from plait.tasks._scores import (
     by_class,
     checked,
@@ -82,6 +83,11 @@ class Ordinal(Task):
     main_score: ClassVar[str] = "mae"
     answer_parts: ClassVar[tuple[str, ...]] = ("probability", "probabilities")
     one_class: ClassVar[bool] = True
+
+    @property
+    def gives(self) -> Gives | None:  # type: ignore[override]
+        """The rule by which its logits are probabilities of classes."""
+        return self.rule
 
     order: tuple[bool | int | float | str, ...] | None = None
     rule: OrdinalRule = "corn"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -15,6 +15,7 @@ from plait.tasks import _metrics as metrics
 from plait.tasks._labels import demand_labels, labelled_rows
 from plait.tasks._numbers import numbers
 from plait.tasks._pinball import Pinball, pinball
+from plait.tasks._said import Gives
 from plait.tasks._scaled_task import ScaledTask
 from plait.tasks._scores import checked, clipped_gain, rising, weighted_quantile
 
@@ -51,6 +52,7 @@ class Quantiles(ScaledTask):
     """
 
     main_score: ClassVar[str] = "pinball"
+    gives: ClassVar[Gives | None] = "numbers"
     answer_parts: ClassVar[tuple[str, ...]] = ("low", "high", "quantiles")
 
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)
@@ -117,6 +119,9 @@ class Quantiles(ScaledTask):
             "width": np.average(high - low, weights=w),
         }
         return {name: float(value) for name, value in found.items()}
+
+    def amount(self, logits: Any, label: str | None = None) -> Any:
+        return self._amount(logits[:, self.levels.index(_MEDIAN)])
 
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["pinball"], self.learnt["trivial_pinball"], perfect=0.0)

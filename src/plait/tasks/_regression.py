@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 
 import keras
 import numpy as np
@@ -14,9 +14,9 @@ from plait.tasks import _metrics as metrics
 from plait.tasks._labels import demand_labels, labelled_rows
 from plait.tasks._losses import ErrorKind, ScaledError, error_of
 from plait.tasks._numbers import numbers
+from plait.tasks._said import Gives
 from plait.tasks._scaled_task import ScaledTask
 from plait.tasks._scores import checked, clipped_gain, weighted_median
-from plait.tasks._task import Gives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +94,9 @@ class Regression(ScaledTask):
         if np.ptp(truth) > 0:
             found["r2"] = metrics.r2_score(truth, answers, sample_weight=w)
         return {name: float(value) for name, value in found.items()}
+
+    def amount(self, logits: Any, label: str | None = None) -> Any:
+        return self._amount(logits[:, 0])
 
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["mae"], trivial=self.learnt["trivial_mae"], perfect=0.0)

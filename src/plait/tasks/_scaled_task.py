@@ -3,9 +3,10 @@
 import abc
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
+from keras import ops
 
 from plait.errors import ConfigError
 from plait.table import Column
@@ -39,6 +40,13 @@ class ScaledTask(Task, abc.ABC):
         values = np.zeros(len(column), "float32")
         values[labelled.rows] = self._scale.forward(self._values(labelled))
         return Targets(values, labelled.flags)
+
+    def spread(self, label: str | None = None) -> float | None:
+        return None if self.transform is not None else self._scale.std
+
+    def _amount(self, scaled: Any) -> Any:
+        """A standardised number on the user's own scale."""
+        return ops.cast(scaled, "float32") * self._scale.std + self._scale.mean
 
     @property
     def _scale(self) -> Scale:

@@ -4,7 +4,7 @@ import abc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.heads import Head
 from plait.table import Column, Table
+from plait.tasks._said import Gives
 
 
 class Rows(Protocol):
@@ -33,10 +34,6 @@ class Rows(Protocol):
 
     def __getitem__(self, rows: Any, /) -> np.ndarray:
         """`(asked, *answer)` of indices or flags `(asked,)`; `answer` of one index."""
-
-
-Gives = Literal["classes", "yes or no", "number"]
-"""One of several classes, each of some answers alone, or a standardised number."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +244,19 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def gain(self, scores: Mapping[str, float]) -> float:
         """(s - s0) / (s* - s0) clipped to [-1, 1]: 0 for the trivial answer, 1 at best."""
+
+    def amount(self, logits: Any, label: str | None = None) -> Any:
+        """The number that its logits say, on the user's own scale, `(batch,)`, with a gradient.
+
+        Args:
+            logits: `(batch, *answer)`, of its head.
+            label: of a task that finds things of several kinds, the kind that is counted; all if None.
+        """
+        raise NotImplementedError(f"{type(self).__name__} says no number.")
+
+    def spread(self, label: str | None = None) -> float | None:
+        """The deviation of that number in the training rows; None for a task that says no number."""
+        return None
 
     def with_state(self, state: Mapping[str, Any]) -> Self:
         """A fitted copy."""

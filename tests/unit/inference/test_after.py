@@ -1,6 +1,7 @@
 """Tasks whose heads are given what other tasks have answered."""
 
 from dataclasses import replace
+from typing import get_args
 
 import keras
 import numpy as np
@@ -13,7 +14,20 @@ from plait.inference import Predictor, check_names, leaving
 from plait.inference._after_answers import AfterAnswers
 from plait.inference._relations import in_order
 from plait.model import MultiTaskModel
-from plait.tasks import Binary, Multiclass, Multilabel, Regression, Task
+from plait.tasks import (
+    OF_CLASSES,
+    Binary,
+    Count,
+    Gives,
+    Multiclass,
+    Multilabel,
+    Ordinal,
+    Quantiles,
+    Regression,
+    Task,
+    answers_of,
+    said,
+)
 from tests.unit.inference import tiny
 from tests.unit.inference.test_connect import answers, batch
 from tests.unit.training.test_train import fitted
@@ -180,3 +194,15 @@ def test_what_tasks_give_is_said_by_each():
     }
     assert {cls: cls.gives for cls in kinds} == kinds
     assert Task.gives is None
+    assert (Count().gives, Quantiles().gives) == ("log mean", "numbers")
+    assert [Ordinal(rule=rule).gives for rule in ("corn", "cumulative")] == ["corn", "cumulative"]
+
+
+@pytest.mark.parametrize("gives", get_args(Gives))
+def test_as_many_answers_are_said_as_are_made_room_for(gives):
+    logits = np.array([[-1.0, 0.5, 2.0]], "float32")
+    found = keras.ops.convert_to_numpy(said(gives, logits))
+    assert found.shape == (1, answers_of(gives, 3))
+    if gives in OF_CLASSES:
+        assert found.sum() == pytest.approx(1, abs=1e-6)
+        assert (found > 0).all()

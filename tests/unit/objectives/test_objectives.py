@@ -14,7 +14,15 @@ from plait.objectives import Align, Consistency, Distill, Reconstruct, RowObject
 from plait.objectives._distill import SoftTargets
 from plait.objectives._row_objective import RowLosses
 from plait.table import Table
-from plait.tasks import Binary, Multiclass, Multilabel, Regression
+from plait.tasks import (
+    Binary,
+    Count,
+    Multiclass,
+    Multilabel,
+    Ordinal,
+    Quantiles,
+    Regression,
+)
 from plait.training._signals_of import signals_of
 from tests.unit.inference import tiny
 from tests.unit.objectives.rows import columns, declared, trained
@@ -62,13 +70,39 @@ def test_consistency_by_hand():
     assert counts.all()
 
 
-def test_two_numbers_agree_on_one_scale():
-    rule = Consistency("a", "b", rule="equal").with_state(
-        {"gives": ["number", "number"], "scales": [[10.0, 2.0], [0.0, 4.0]]}
-    )
-    # a is 12, 8; b is 12, 20: apart by nothing, and by 12 = 3 deviations of b.
-    seen = {"a": tensor([[1.0], [-1.0]]), "b": tensor([[3.0], [5.0]])}
-    np.testing.assert_allclose(numpy(rule.losses(seen)[0])[0], [0, 2.5], atol=1e-6)
+def test_two_numbers_agree_in_units_of_the_seconds_spread():
+    rule = Consistency("a", "b", rule="equal").with_state({"spread": 4.0})
+    seen = {"a": tensor([12.0, 8.0, 10.0]), "b": tensor([12.0, 20.0, 12.0])}
+    np.testing.assert_allclose(numpy(rule.losses(seen)[0])[0], [0, 2.5, 0.125], atol=1e-6)
+
+
+def test_what_numbers_say_is_on_the_users_scale():
+    column = Table.read({"n": [0, 2, 4, 6]}).column("n")
+    half = (tensor([[0.5]]), 3 + 0.5 * 5**0.5)
+    for task, (z, expected) in (
+        (Regression(), half),
+        (Quantiles(levels=(0.5, 0.9)), (tensor([[0.5, 9.0]]), half[1])),
+        (Count(), (tensor([[math.log(5.0), 7.0]]), 5.0)),
+    ):
+        fitted = task.fit(column)
+        assert numpy(fitted.amount(z))[0][0] == pytest.approx(expected, rel=1e-5)
+        assert fitted.spread() == pytest.approx(5**0.5)
+    assert Multiclass().fit(column).spread() is None
+    bent = {"n": Regression().fit(column), "m": Regression(transform="log").fit(column)}
+    with pytest.raises(ConfigError, match="'m' is learnt on another, transform='log'"):
+        Consistency("n", "m", rule="equal").fit(Table.read({"n": [0]}), {}, bent)
+
+
+def test_an_ordinal_answer_agrees_as_classes_do():
+    table = Table.read({"a": [1, 2, 3, 2], "b": [1, 2, 3, 2]})
+    tasks = {"a": Ordinal(), "b": Ordinal(rule="cumulative")}
+    tasks = {name: task.fit(table.column(name)) for name, task in tasks.items()}
+    fitted = Consistency("a", "b", rule="equal").fit(table, {}, tasks)
+    # Both say 2: beyond 1 and not beyond 2, and at most 1 is unlikely and at most 2 is likely.
+    seen = {"a": tensor([[30.0, -30.0]]), "b": tensor([[-30.0, 30.0]])}
+    assert numpy(fitted.losses(seen)[0])[0][0] == pytest.approx(0, abs=1e-5)
+    seen = {"a": tensor([[30.0, 30.0]]), "b": tensor([[-30.0, 30.0]])}
+    assert numpy(fitted.losses(seen)[0])[0][0] == pytest.approx(1, abs=1e-4)
 
 
 def test_consistency_counts_the_rows_that_have_both_labels():
@@ -230,6 +264,7 @@ def test_a_name_that_no_objective_can_have(name, match):
         (lambda: Align("a", "b", temperature=0.0), "temperature is above 0"),
         (lambda: Align("a", "b", width=0), "width is a whole number"),
         (lambda: Consistency("a", "a"), "'a' twice"),
+        (lambda: Consistency("a", "b", label="c"), "label says which boxes are counted, for rule="),
         (lambda: Consistency("a", "b", rule="same"), "rule is 'counts', 'equal' or a mapping"),
         (lambda: Distill("a"), "one teacher"),
         (lambda: Distill("a", teacher="t", column="c"), "one teacher"),

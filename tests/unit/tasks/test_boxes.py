@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ from plait.inference import check_names
 from plait.table import Table
 from plait.tasks import Boxes, _boxes
 from plait.tasks._box_cells import box_lists
+from tests.unit.heads.test_strongest_boxes import logits_of
 
 
 def picture(height, width):
@@ -47,6 +49,12 @@ def test_boxes_lie_in_the_frame_as_the_picture_does():
         "units": "pixels",
         "boxes": 16,
         "frame": [16, 20],
+        # Of cats there are 1, 0 and 0, of dogs 1, 1 and 0, of both 2, 1 and 0.
+        "spreads": [
+            pytest.approx(2**0.5 / 3),
+            pytest.approx(2**0.5 / 3),
+            pytest.approx((2 / 3) ** 0.5),
+        ],
     }
     targets = task.targets(table.column("boxes"))
     np.testing.assert_array_equal(targets.labelled, [True, True, False, True])
@@ -308,3 +316,29 @@ def test_it_is_of_a_picture_that_is_there():
         check_names(features, {"boxes": Boxes(of="photos")})
     with pytest.raises(ConfigError, match="'age' is Number, of the modality number"):
         check_names(features, {"boxes": Boxes(of="age")})
+
+
+def test_how_many_boxes_there_are_has_a_gradient():
+    """Four things apart, of scores .9, .9, .3 and .05: three of which the third counts half."""
+    task = fitted(table_of(THINGS))
+    boxes = [[20 * n, 0, 20 * n + 10, 10] for n in range(4)]
+    given = logits_of(boxes, [[0.81, 1e-9], [1e-9, 0.81], [0.09, 1e-9], [0.0025, 1e-9]])
+    amounts = [
+        float(keras.ops.convert_to_numpy(task.amount(given, label))[0])
+        for label in (None, "cat", "dog")
+    ]
+    np.testing.assert_allclose(amounts, [2.5, 1.5, 1], atol=0.02)
+    with pytest.raises(ConfigError, match=r"knows no label 'cats' .* Did you mean 'cat'"):
+        task.spread("cats")
+    # One step on the logits, towards fewer.
+    start = keras.ops.convert_to_numpy(given)
+    layer = keras.layers.Embedding(
+        1, start.size, embeddings_initializer=keras.initializers.Constant(start.reshape(1, -1))
+    )
+    x = keras.Input((), dtype="int32")
+    model = keras.Model(x, task.amount(keras.ops.reshape(layer(x), (-1, *start.shape[1:]))))
+    model.compile(keras.optimizers.SGD(1.0), loss="mse")
+    model.fit(np.zeros(1, "int32"), np.zeros(1, "float32"), verbose=0)
+    moved = layer.embeddings.numpy().reshape(start.shape) - start
+    assert np.isfinite(moved).all()
+    assert moved[0, 2, 0] < -0.01
