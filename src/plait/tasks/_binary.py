@@ -8,12 +8,13 @@ import keras
 import numpy as np
 import pyarrow as pa
 
-from plait.errors import DataError
+from plait.errors import ConfigError, DataError
 from plait.heads import Head, LinearHead
 from plait.table import Column
 from plait.tasks import _metrics as metrics
 from plait.tasks._class_weights import ClassWeights, check_choices, class_weights_of
 from plait.tasks._labels import (
+    Labelled,
     class_indices,
     count_classes,
     demand_labels,
@@ -24,6 +25,7 @@ from plait.tasks._labels import (
     scalar_cells,
 )
 from plait.tasks._losses import BinaryCrossentropy
+from plait.tasks._numbers import numbers
 from plait.tasks._said import Gives
 from plait.tasks._scores import binary_entropy, by_class, checked, clipped_gain, sigmoid
 from plait.tasks._task import Targets, Task
@@ -38,6 +40,8 @@ class Binary(Task):
     Args:
         positive: the label that AUC, average precision and F1 are about. If None: the one that says
             yes (true, 1, "yes", "positive", ...), else the last in sorted order.
+        above: of a column of numbers, which are the labels: true what lies above this, else false. So a
+            count has a second task, whether there is any, by `above=0`.
         label_smoothing, class_weights, beta, focal: see `Multiclass`.
         column, features, weight, missing: see `Task`.
 
@@ -49,7 +53,8 @@ class Binary(Task):
     positive label; the gain is then that of the log loss.
 
     Raises:
-        ConfigError: an argument that cannot be; label_smoothing and focal at once.
+        ConfigError: an argument that cannot be; label_smoothing and focal at once, or positive and
+            above.
 
     Example:
         Binary(missing=("unknown",))
@@ -65,15 +70,21 @@ class Binary(Task):
     class_weights: ClassWeights | None = None
     beta: float = 0.999
     focal: float = 0.0
+    above: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.above is not None and (self.positive is not None or not np.isfinite(self.above)):
+            raise ConfigError(
+                "Binary: above is a finite number, beside which positive has no meaning. "
+                f"Received: above={self.above!r}, positive={self.positive!r}."
+            )
         check_choices("Binary", self.label_smoothing, self.focal, self.class_weights, self.beta)
 
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
         labelled = labelled_rows(column, self.missing, weights)
         demand_labels(labelled)
-        values = scalar_cells(labelled, "Binary")
+        values = self._cells(labelled)
         classes, totals = count_classes(values, labelled.weights)
         if len(classes) == 1:
             raise DataError(
@@ -106,6 +117,12 @@ class Binary(Task):
             }
         )
 
+    def _cells(self, labelled: Labelled) -> pa.Array:
+        """The labels, whether numbers lie above `above` where that is asked."""
+        if self.above is None:
+            return scalar_cells(labelled, "Binary")
+        return pa.array(numbers(labelled, "Binary") > self.above)
+
     def _positive(self, column: Column, classes: list[Any]) -> int:
         if self.positive is not None:
             (found,) = positions(pa.array([self.positive]), pa.array(classes))
@@ -123,7 +140,7 @@ class Binary(Task):
         labelled = labelled_rows(column, self.missing)
         values = np.zeros(len(column), "float32")
         values[labelled.rows] = class_indices(
-            labelled, scalar_cells(labelled, "Binary"), self.learnt["classes"], "Binary"
+            labelled, self._cells(labelled), self.learnt["classes"], "Binary"
         )
         return Targets(values, labelled.flags)
 
@@ -157,7 +174,7 @@ class Binary(Task):
         if not len(labelled.rows):
             return {}
         truth = class_indices(
-            labelled, scalar_cells(labelled, "Binary"), self.learnt["classes"], "Binary"
+            labelled, self._cells(labelled), self.learnt["classes"], "Binary"
         )
         z, w = checked(logits[labelled.rows, 0]), labelled.weights
         answers = (z > 0).astype("int32")

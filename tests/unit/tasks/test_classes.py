@@ -24,6 +24,22 @@ def test_binary_finds_the_label_that_says_yes(cells, positive):
     assert Binary().fit(column_of(cells)).learnt["classes"][1] == positive
 
 
+def test_binary_asks_whether_a_number_lies_above():
+    column = column_of(["0", "3", None, "1.0", ".5"])
+    task = Binary(above=0.5).fit(column)
+    assert task.learnt["classes"] == [False, True]
+    assert task.learnt["share"] == 0.5
+    targets = task.targets(column)
+    assert targets.labelled.tolist() == [True, True, False, True, True]
+    assert targets.values.tolist() == [0, 1, 0, 1, 0]
+    assert task.decode(np.array([[2.0]]))[""].to_pylist() == [True]
+    assert task.scores(np.array([[-1.0], [1], [0], [2], [-2]]), column)["auc"] == 1
+    with pytest.raises(DataError, match="Binary expects numbers. Received: 'few'"):
+        Binary(above=0).fit(column_of(["few", "1"]))
+    with pytest.raises(ConfigError, match="above is a finite number, beside which positive"):
+        Binary(above=0, positive=1)
+
+
 def test_binary_takes_the_positive_label_that_is_named():
     assert Binary(positive="ham").fit(column_of(["spam", "ham"])).learnt["classes"][1] == "ham"
     assert Binary(positive="0").fit(column_of([0, 1])).learnt["classes"] == [1, 0]
