@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import keras
 import numpy as np
+from keras import ops
 
+from plait._moves import Moves
+from plait._ranges import demand_share
 from plait.encoders import Encoder, ImageConv
 from plait.errors import ConfigError
 from plait.features._feature import ArraySpec, BrokenCell
@@ -16,6 +19,7 @@ from plait.features._media_feature import MediaFeature, Medium
 from plait.features._picture import DECODERS, Picture, letterbox
 from plait.table import Column
 
+Flip = Literal["horizontal", "vertical", "both"]
 _LONGEST_SIDE = 96
 _STEP = 16
 # Pictures that nearly all have one size are made for it: resampling would only blur them.
@@ -35,6 +39,11 @@ class Image(MediaFeature):
         size: (height, width) or one number for both. If None, that of the training pictures where
             nearly all have one of at most 96 x 96; else their median at a longer side of at most
             96, rounded to multiples of 16.
+        flip: in training each picture is mirrored or not, by chance and anew in each epoch:
+            "horizontal" left to right, "vertical" upside down, "both". For pictures whose mirror image
+            has the same labels; masks and boxes in them are mirrored, too.
+        shift: in training each picture is shifted by up to this share of its height and width, along
+            with the masks and boxes in it.
         column, missing, encoder, tied, on_error: see `Feature`. Broken are: a file that does not
             exist, is cut short or is no picture, a picture of 1 x 1, and one of more than 100
             million pixels. A path that leaves the folder is an error whatever `on_error` says.
@@ -47,9 +56,15 @@ class Image(MediaFeature):
     noun: ClassVar[str] = "picture"
 
     size: int | tuple[int, int] | None = None
+    flip: Flip | None = None
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.flip not in (None, *get_args(Flip)):
+            choices = ", ".join(map(repr, (None, *get_args(Flip))))
+            raise ConfigError(f"Image: flip is one of {choices}. Received: {self.flip!r}.")
+        demand_share("Image", shift=self.shift)
         sides = (1, 1) if self.size is None else self.size
         sides = (sides, sides) if isinstance(sides, int) else sides
         if len(sides) != 2 or not all(isinstance(s, int) and 1 <= s <= 4096 for s in sides):
@@ -115,6 +130,26 @@ class Image(MediaFeature):
         return keras.layers.Rescaling(
             [1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
         )
+
+    @property
+    def moving(self) -> bool:
+        """Whether pictures are moved in training."""
+        return self.flip is not None or self.shift > 0
+
+    def moves(self, row_key: Any, name: str) -> Moves:
+        """How each picture of a batch is moved.
+
+        Args:
+            row_key: `(batch, 2)` int32.
+            name: the feature's.
+        """
+        height, width, _ = self.spec.shape
+        flip = (self.flip in ("vertical", "both"), self.flip in ("horizontal", "both"))
+        return Moves.drawn(row_key, name, (height, width), flip, self.shift)
+
+    def moved(self, values: Any, moves: Moves) -> Any:
+        """Pictures `(batch, height, width, channels)` uint8, moved over the ground."""
+        return moves.of_maps(values, ops.convert_to_tensor(self._ground[: values.shape[-1]]))
 
     def default_encoder(self, width: int) -> Encoder:
         return ImageConv(width)

@@ -15,7 +15,7 @@ from plait.model._network import TaskLosses
 from plait.model._objective import Objective, labelled_while, unlabelled, without_holes
 from plait.model._outputs import Outputs
 from plait.model._regime import Regime
-from plait.model._row_key import augmented, without_row_key
+from plait.model._row_key import augmented, followed, without_row_key
 from plait.model._step import take_step
 
 
@@ -59,6 +59,7 @@ class Loop:
                 on = left[network.tasks.index(name)] > 0
                 labels[name] = labelled_while(labels[name], on)
             network = faded(network, left)
+        labels = followed(labels, x, regime.follow)
         x = augmented(x, regime.augment)
         for name in (name for name in regime.needs if name in labels):
             labels[name] = labelled_while(labels[name], x[regime.needs[name]])

@@ -14,6 +14,8 @@ class Regime:
 
     Attributes:
         augment: what becomes of a batch's inputs, from them and the key of each row.
+        follow: what becomes of the labels by output along with them, from the labels and the key of
+            each row.
         average: of the weights.
         pace: from the step to the share of it that each weight takes, by the variable's id; all of it
             where it says nothing.
@@ -24,6 +26,7 @@ class Regime:
     """
 
     augment: Callable[[Any, Any], Any] | None = None
+    follow: Callable[[Any, Any], Any] | None = None
     average: WeightAverage | None = None
     pace: Callable[[Any], Mapping[int, Any]] | None = None
     resting: frozenset[str] = frozenset()

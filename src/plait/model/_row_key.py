@@ -18,3 +18,10 @@ def augmented(x: Any, augment: Callable[[Any, Any], Any] | None) -> Any:
     if augment is None or not isinstance(x, Mapping) or ROW_KEY not in x:
         return without_row_key(x)
     return augment(without_row_key(x), x[ROW_KEY])
+
+
+def followed(labels: Any, x: Any, follow: Callable[[Any, Any], Any] | None) -> Any:
+    """The labels as `follow(labels, row_key)` changes them with the inputs, where there are keys."""
+    if follow is None or not isinstance(x, Mapping) or ROW_KEY not in x:
+        return labels
+    return follow(labels, x[ROW_KEY])

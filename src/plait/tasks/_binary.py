@@ -173,9 +173,7 @@ class Binary(Task):
         labelled = labelled_rows(column, self.missing, weights)
         if not len(labelled.rows):
             return {}
-        truth = class_indices(
-            labelled, self._cells(labelled), self.learnt["classes"], "Binary"
-        )
+        truth = class_indices(labelled, self._cells(labelled), self.learnt["classes"], "Binary")
         z, w = checked(logits[labelled.rows, 0]), labelled.weights
         answers = (z > 0).astype("int32")
         found = {

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from keras import ops
 
+from plait._moves import Moves
 from plait._names import did_you_mean
 from plait._ranges import demand_share, demand_whole
 from plait.errors import ConfigError, DataError
@@ -139,6 +140,9 @@ class Boxes(PictureTask):
         values[rows[fits], place[fits], :4] = framed[fits]
         values[rows[fits], place[fits], 4] = 1 + kinds[fits]
         return Targets(values, lists.labelled.flags, unseen)
+
+    def moved(self, targets: Any, moves: Moves) -> Any:
+        return moves.of_boxes(targets)
 
     def head(self) -> Head:
         return BoxesHead(len(self.learnt["classes"]), tuple(self.learnt["frame"]))

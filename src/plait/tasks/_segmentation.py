@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pyarrow as pa
 
+from plait._moves import Moves
 from plait._ranges import demand_share
 from plait.errors import ConfigError, DataError
 from plait.heads import Head, UNetHead
@@ -123,6 +124,9 @@ class Segmentation(PictureTask):
         cells = MaskCells(self, column, classes.coloured)
         masks = FramedMasks(cells, flags, self.frame, classes.numbers, self.sizes)
         return Targets(masks, flags)
+
+    def moved(self, targets: Any, moves: Moves) -> Any:
+        return moves.of_maps(targets, IGNORED)
 
     def head(self) -> Head:
         shares = np.maximum(self.learnt["shares"], _LEAST_SHARE)

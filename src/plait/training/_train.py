@@ -10,16 +10,10 @@ from plait.balancing import Balancer, Equal
 from plait.data import Batches
 from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
-from plait.model import (
-    OBSERVE_EVERY,
-    Fade,
-    ModalityDropout,
-    MultiTaskModel,
-    Regime,
-    WeightAverage,
-)
+from plait.model import OBSERVE_EVERY, Fade, MultiTaskModel, Regime, WeightAverage
 from plait.objectives import Objective
 from plait.tasks import DenseTask, Task
+from plait.training._augmentation import augmentation
 from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._learning import Learning
 from plait.training._schedules import learning_rate
@@ -168,8 +162,10 @@ def built(
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
     compile_model(model, learnt, settings, own, steps=steps, run_steps=run_steps)
     learning = Learning(model, settings, steps, parts, list(declaration.tasks))
+    augment = augmentation(declaration, settings)
     model.regime = Regime(
-        augment=augmentation(declaration, settings),
+        augment=augment,
+        follow=None if augment is None else augment.follow,
         average=average_of(model, settings, steps),
         pace=learning.pace(),
         needs=needs_of(declaration.tasks),
@@ -262,10 +258,3 @@ def average_of(model: MultiTaskModel, settings: Training, steps: int) -> WeightA
         start = int(settings.swa_from * steps * (settings.epochs or 1))
         return WeightAverage(model.trainable_variables, None, start, steps)
     return None
-
-
-def augmentation(declaration: Declaration, settings: Training) -> ModalityDropout | None:
-    """Modality dropout, where there is more than one feature to drop from."""
-    if not settings.modality_dropout or len(declaration.features) < 2:
-        return None
-    return ModalityDropout(list(declaration.features), settings.modality_dropout)

@@ -34,7 +34,7 @@ def test_binary_asks_whether_a_number_lies_above():
     assert targets.values.tolist() == [0, 1, 0, 1, 0]
     assert task.decode(np.array([[2.0]]))[""].to_pylist() == [True]
     assert task.scores(np.array([[-1.0], [1], [0], [2], [-2]]), column)["auc"] == 1
-    with pytest.raises(DataError, match="Binary expects numbers. Received: 'few'"):
+    with pytest.raises(DataError, match=r"Binary expects numbers\. Received: 'few'"):
         Binary(above=0).fit(column_of(["few", "1"]))
     with pytest.raises(ConfigError, match="above is a finite number, beside which positive"):
         Binary(above=0, positive=1)

@@ -1,0 +1,100 @@
+"""Pictures, masks and boxes move together, and each row by itself."""
+
+import keras
+import numpy as np
+import pytest
+
+from plait._moves import Moves
+
+FRAME = (9, 12)
+ROWS = 64
+
+
+def tensor(values):
+    return keras.ops.convert_to_tensor(values)
+
+
+def numpy(value):
+    return keras.ops.convert_to_numpy(value)
+
+
+def keys(rows=ROWS):
+    return tensor(np.stack([np.arange(rows), 3 * np.arange(rows) + 1], axis=1).astype("int32"))
+
+
+def drawn(flip=(True, True), shift=0.3, row_key=None):
+    return Moves.drawn(keys() if row_key is None else row_key, "photo", FRAME, flip, shift)
+
+
+def scenes(rows=ROWS):
+    """A rectangle in each picture, where it is as a mask, and its box."""
+    draw = np.random.default_rng(0)
+    pictures = np.full((rows, *FRAME, 3), 9, "uint8")
+    masks, boxes = np.zeros((rows, *FRAME), "uint8"), np.zeros((rows, 2, 5), "float32")
+    for row in range(rows):
+        y0, x0 = draw.integers(0, 5), draw.integers(0, 7)
+        y1, x1 = y0 + draw.integers(2, 5), x0 + draw.integers(2, 6)
+        pictures[row, y0:y1, x0:x1] = [200, 100, 50]
+        masks[row, y0:y1, x0:x1] = 1
+        boxes[row, 0] = [x0, y0, x1, y1, 2]
+    return pictures, masks, boxes
+
+
+def test_a_mask_and_a_box_lie_where_the_picture_shows_the_thing():
+    pictures, masks, boxes = scenes()
+    moves = drawn()
+    moved = numpy(moves.of_maps(tensor(pictures), tensor(np.array([9, 9, 9], "uint8"))))
+    shown = (moved == [200, 100, 50]).all(axis=-1)
+    assert moved.dtype == np.uint8
+    assert ((moved == 9).all(axis=-1) | shown).all()
+    mask = numpy(moves.of_maps(tensor(masks), 255))
+    np.testing.assert_array_equal(mask == 1, shown)
+    # What came in from beyond the frame has no class.
+    assert (mask == 255).any()
+    found = numpy(moves.of_boxes(tensor(boxes)))
+    assert not found[:, 1].any()
+    for row, box in enumerate(found[:, 0]):
+        size = (boxes[row, 0, 2] - boxes[row, 0, 0]) * (boxes[row, 0, 3] - boxes[row, 0, 1])
+        if shown[row].sum() < 0.25 * size:
+            assert not box.any()
+            continue
+        y, x = np.nonzero(shown[row])
+        np.testing.assert_array_equal(box, [x.min(), y.min(), x.max() + 1, y.max() + 1, 2])
+    assert (found[:, 0, 4] == 2).sum() > ROWS / 2
+
+
+@pytest.mark.parametrize(
+    ("flip", "rows", "columns"),
+    [((False, True), False, True), ((True, False), True, False), ((True, True), True, True)],
+)
+def test_half_of_the_pictures_are_flipped_and_those_alone_that_may_be(flip, rows, columns):
+    moves = drawn(flip, shift=0.0)
+    for given, may, size in ((moves.rows, rows, 9), (moves.columns, columns, 12)):
+        source, place = numpy(given), np.arange(size)
+        flipped = source[:, 0] == size - 1
+        assert (source[~flipped] == place).all()
+        assert (source[flipped] == place[::-1]).all()
+        assert (ROWS / 4 < flipped.sum() < 3 * ROWS / 4) if may else not flipped.any()
+
+
+def test_a_shift_is_of_whole_places_both_ways_and_no_further():
+    first = numpy(drawn((False, False)).columns)[:, 0]
+    # .3 of 12 are 4.
+    assert set(first) == set(range(-4, 5))
+
+
+def test_moves_are_a_function_of_the_rows_key():
+    order = np.random.default_rng(1).permutation(ROWS)
+    moves, other = drawn(), drawn(row_key=tensor(numpy(keys())[order]))
+    np.testing.assert_array_equal(numpy(moves.rows)[order], numpy(other.rows))
+    np.testing.assert_array_equal(numpy(moves.columns)[order], numpy(other.columns))
+    third = Moves.drawn(keys(), "drawing", FRAME, (True, True), 0.3)
+    assert (numpy(moves.rows) != numpy(third.rows)).any()
+
+
+def test_without_moves_all_stays():
+    pictures, masks, boxes = scenes()
+    moves = drawn((False, False), 0.0)
+    np.testing.assert_array_equal(numpy(moves.of_maps(tensor(pictures), 0)), pictures)
+    np.testing.assert_array_equal(numpy(moves.of_maps(tensor(masks), 0)), masks)
+    np.testing.assert_array_equal(numpy(moves.of_boxes(tensor(boxes))), boxes)
