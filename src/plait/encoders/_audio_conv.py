@@ -8,12 +8,14 @@ import numpy as np
 from keras import ops
 
 from plait._dropout import Dropout
-from plait._ranges import demand_channels, demand_share, demand_whole
+from plait._ranges import MOST_SEED, demand_channels, demand_share, demand_whole
+from plait.backend import uniform
 from plait.encoders._encoder import Encoder
 from plait.encoders._residual_block import built_block
 from plait.encoders._spectrogram import mel_filters, windowed_fourier
 
 _HOPS_PER_FRAME = 3
+_MASKS = 2
 # The matrices of the spectrogram grow with the square of the one, and with the other.
 _MOST_RATE = 192_000
 _MOST_MELS = 1024
@@ -41,6 +43,10 @@ class AudioConv(Encoder):
         channels: of each stage.
         blocks: residual blocks in each stage.
         dropout: in the blocks and on the tokens.
+        time_mask: in training two stretches of each sound's frames, each of up to this share of them,
+            are as its mean.
+        pitch_mask: likewise of the bands of the spectrogram.
+        seed: of where these lie.
 
     Call arguments:
         values: `(batch, samples)` float, of a root mean square near 1.
@@ -51,6 +57,10 @@ class AudioConv(Encoder):
 
     Raises:
         ConfigError: an argument out of its range; built without a rate.
+
+    References:
+        D. S. Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech
+        Recognition" (2019), for the masks; there their longest is a number of frames and bands.
     """
 
     modality: ClassVar[str | None] = "audio"
@@ -64,6 +74,9 @@ class AudioConv(Encoder):
         channels: Sequence[int] = (32, 64, 96),
         blocks: int = 1,
         dropout: float = 0.1,
+        time_mask: float = 0.0,
+        pitch_mask: float = 0.0,
+        seed: int = 0,
         **kwargs: Any,
     ) -> None:
         # Samples keep float32 in mixed precision: their powers span more than bfloat16 adds up.
@@ -73,12 +86,19 @@ class AudioConv(Encoder):
         demand_whole("AudioConv", most=_MOST_MELS, mels=mels)
         demand_channels("AudioConv", channels)
         demand_whole("AudioConv", least=0, blocks=blocks)
-        demand_share("AudioConv", dropout=dropout)
+        demand_share("AudioConv", dropout=dropout, time_mask=time_mask, pitch_mask=pitch_mask)
+        demand_whole("AudioConv", least=0, most=MOST_SEED, seed=seed)
         self.rate = rate
         self.mels = mels
         self.channels = tuple(channels)
         self.blocks = blocks
         self.dropout = dropout
+        self.time_mask = time_mask
+        self.pitch_mask = pitch_mask
+        self.seed = seed
+        # What draws nothing has no state to keep.
+        draws = time_mask > 0 or pitch_mask > 0
+        self._draws = keras.random.SeedGenerator(seed) if draws else None
 
     @property
     def least_weights(self) -> int:
@@ -129,6 +149,8 @@ class AudioConv(Encoder):
     ) -> dict[str, Any]:
         x, valid = self._log_mel(values, lengths)
         x, level = _standardised(x, valid)
+        if training:
+            x = self._masked(x, valid)
         x = ops.cast(ops.expand_dims(x, -1), self.compute_dtype)
         for stage, (step, blocks) in enumerate(zip(self.steps, self.stages, strict=True)):
             stride = 4 if stage == 0 else 2
@@ -151,7 +173,19 @@ class AudioConv(Encoder):
             "channels": self.channels,
             "blocks": self.blocks,
             "dropout": self.dropout,
+            "time_mask": self.time_mask,
+            "pitch_mask": self.pitch_mask,
+            "seed": self.seed,
         }
+
+    def _masked(self, x: Any, valid: Any) -> Any:
+        """`(batch, frames, mels)` with 0, the mean, in some stretches of time and pitch."""
+        bands = ops.zeros_like(valid) + x.shape[2]
+        for axis, share, sizes in ((1, self.time_mask, valid), (2, self.pitch_mask, bands)):
+            for _ in range(_MASKS if share else 0):
+                hidden = _stretch(x.shape[axis], share, ops.cast(sizes, "float32"), self._draws)
+                x = ops.where(ops.expand_dims(hidden, 3 - axis), 0.0, x)
+        return x
 
     def _log_mel(self, values: Any, lengths: Any) -> tuple[Any, Any]:
         """`(batch, frames, mels)` float32, and how many frames of each row are valid."""
@@ -169,6 +203,15 @@ class AudioConv(Encoder):
         bins = self._filters.shape[0]
         power = ops.matmul(spectrum[..., :bins] + spectrum[..., bins:], self._filters)
         return ops.log(power + _FLOOR), -(-lengths // hop)
+
+
+def _stretch(count: int, share: float, sizes: Any, draws: Any) -> Any:
+    """`(batch, count)` bool, True in one stretch of up to a share of each row's own size."""
+    drawn = uniform((*ops.shape(sizes), 2), draws)
+    length = drawn[:, 0] * share * sizes
+    start = drawn[:, 1] * (sizes - length)
+    place = ops.arange(count, dtype="float32")[None, :] + 0.5
+    return ops.logical_and(place >= start[:, None], place < (start + length)[:, None])
 
 
 def _mask(valid: Any, steps: int) -> Any:

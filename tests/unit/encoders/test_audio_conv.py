@@ -1,5 +1,6 @@
 """AudioConv beyond what every encoder promises."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -87,3 +88,32 @@ def test_every_band_hears_something(mels, rate):
     assert filters.shape == (129, mels)
     assert (filters >= 0).all()
     np.testing.assert_allclose(filters.sum(0), 1, rtol=1e-5)
+
+
+def test_stretches_of_time_and_pitch_are_hidden_in_training_alone():
+    """Of 200 rows: what is hidden are stretches of the valid part, of up to the share asked for."""
+    rows, frames, mels = 200, 40, 10
+    ones = keras.ops.ones((rows, frames, mels))
+    valid = keras.ops.convert_to_tensor(np.where(np.arange(rows) < 100, 40, 20).astype("int32"))
+    encoder = AudioConv(8, rate=8000, time_mask=0.25, seed=3)
+    seen = keras.ops.convert_to_numpy(encoder._masked(ones, valid))
+    hidden = seen[..., 0] == 0
+    assert (seen == seen[..., :1]).all()
+    assert not hidden[100:, 20:].any()
+    # Two stretches of a quarter at the most, an eighth in the mean, which may overlap.
+    assert hidden[:100].sum(axis=1).max() <= 22
+    assert 5 < hidden[:100].sum(axis=1).mean() < 11
+    assert 2 < hidden[100:].sum(axis=1).mean() < 6
+    assert len({row.tobytes() for row in hidden}) > 150
+    pitch = AudioConv(8, rate=8000, pitch_mask=0.5)._masked(ones, valid)
+    pitch = keras.ops.convert_to_numpy(pitch)
+    assert (pitch == pitch[:, :1]).all()
+    assert (pitch == 0).any()
+    x = np.random.default_rng(0).normal(size=(2, 800)).astype("float32")
+    given = AudioConv(8, rate=8000, dropout=0.0, time_mask=0.5, pitch_mask=0.5)
+    plain, trained = (
+        keras.ops.convert_to_numpy(given(x, training=t)["tokens"]) for t in (False, True)
+    )
+    again = keras.ops.convert_to_numpy(given(x, training=False)["tokens"])
+    np.testing.assert_array_equal(plain, again)
+    assert (plain != trained).any()
