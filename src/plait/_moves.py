@@ -43,7 +43,7 @@ class Moves(NamedTuple):
             place = ops.arange(size, dtype="int32")[None, :]
             if flips:
                 place = ops.where(draw("flip") < 0.5, size - 1 - place, place)
-            most = round(shift * size)
+            most = max(1, round(shift * size)) if shift > 0 else 0
             offset = ops.floor((2 * most + 1) * draw("shift"))
             return place + ops.cast(offset, "int32") - most + ops.zeros_like(row_key[:, :1])
 
@@ -56,16 +56,19 @@ class Moves(NamedTuple):
             values: `(batch, height, width)` or `(batch, height, width, channels)`.
             ground: what stands where nothing comes from, of the same type.
         """
-        further = (1,) * (len(values.shape) - 3)
-        for axis, source in ((1, self.rows), (2, self.columns)):
-            size = values.shape[axis]
-            shape = (-1, *(size if a == axis else 1 for a in (1, 2)), *further)
-            index = ops.reshape(ops.clip(source, 0, size - 1), shape)
-            index = ops.broadcast_to(index, ops.shape(values))
-            moved = ops.take_along_axis(values, index, axis=axis)
-            inside = ops.reshape(ops.logical_and(source >= 0, source < size), shape)
-            values = ops.where(inside, moved, ops.cast(ground, values.dtype))
-        return values
+        height, width = values.shape[1:3]
+        inside = ops.logical_and(
+            ops.logical_and(self.rows >= 0, self.rows < height)[:, :, None],
+            ops.logical_and(self.columns >= 0, self.columns < width)[:, None, :],
+        )
+        row = ops.cumsum(ops.ones_like(self.rows[:, 0]))[:, None, None] - 1
+        place = (row * height + self.rows[:, :, None]) * width + self.columns[:, None, :]
+        further = values.shape[3:]
+        flat = ops.reshape(values, (-1, *further))
+        moved = ops.take(flat, ops.where(inside, place, 0), axis=0)
+        for _ in further:
+            inside = inside[..., None]
+        return ops.where(inside, moved, ops.cast(ground, values.dtype))
 
     def of_boxes(self, boxes: Any) -> Any:
         """Boxes, moved and cut to the frame; one of which little is left has a kind of 0.

@@ -308,7 +308,7 @@ class Learner:
     ) -> dict[str, Any]:
         """Trains once for each fold, on the other rows, and scores on the fold.
 
-        Of `split` only `by` counts here: its groups stay whole.
+        Of `split` only `by` counts here: its groups stay whole, where `spec` is a number of folds.
 
         Args:
             table: whatever `Table.read` takes.
@@ -329,7 +329,7 @@ class Learner:
         with held_run(run, resume, of_folds=True) as held:
             table = table_of(table, root, self.windows)
             by = self.split.by if isinstance(self.split, Split) else None
-            demand_whole_series(table, by, self.windows)
+            demand_whole_series(table, spec if isinstance(spec, str) else by, self.windows)
             every = list(folds(table, spec, self._targets, self.seed, by))
             check_folds(table, every, self.tasks, self.weight, by)
             arguments = {name: getattr(self, name) for name in parameters(Learner)}

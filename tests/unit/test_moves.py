@@ -81,6 +81,8 @@ def test_a_shift_is_of_whole_places_both_ways_and_no_further():
     first = numpy(drawn((False, False)).columns)[:, 0]
     # .3 of 12 are 4.
     assert set(first) == set(range(-4, 5))
+    # A little is one place at the least.
+    assert set(numpy(drawn((False, False), 0.001).rows)[:, 0]) == {-1, 0, 1}
 
 
 def test_moves_are_a_function_of_the_rows_key():

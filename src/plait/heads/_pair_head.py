@@ -78,7 +78,7 @@ class PairHead(Head):
         for side, shapes in zip(self.sides, of_shape, strict=True):
             side.build(shapes["tokens"])
         self.log_scale = self._number("log_scale", -math.log(self.temperature), AtMost(_MOST))
-        self.shift = None if self.bias is None else self._number("shift", self.bias)
+        self.shift = None if self.bias is None else self._number("bias", self.bias)
 
     def vectors(self, side: int, tokens: Any, mask: Any) -> Any:
         """The vectors of one feature's cells, `(batch, width)` float32.

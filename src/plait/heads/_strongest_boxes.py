@@ -58,8 +58,9 @@ class StrongestBoxes(keras.layers.Layer):
 
     def call(self, logits: Any) -> Any:
         seen = Sightings.of(ops.cast(logits, "float32"))
-        middle = ops.expand_dims(ops.sigmoid(seen.middle), -1)
-        scores = ops.sqrt(ops.sigmoid(seen.kinds) * middle)
+        # The root of the product, which would have no gradient where the product underflows.
+        middle = ops.expand_dims(ops.log_sigmoid(seen.middle), -1)
+        scores = ops.exp((ops.log_sigmoid(seen.kinds) + middle) / 2)
         kinds = scores.shape[-1]
         positions = scores.shape[1]
         count = min(positions, max(self.most_boxes, _LOOKED_AT * self.most_boxes // kinds))

@@ -19,6 +19,9 @@ from plait.inference._sides import Side, model_of, side_of
 from plait.table import Column, Table
 from plait.tasks import nearest
 
+_OFF = 1e-3
+"""How far a vector's length may be from 1, for what was written and read again."""
+
 
 class Embedder:
     """What a model with a `Matching` knows of each of its features by itself.
@@ -106,12 +109,16 @@ def _held(column: Column, side: Side) -> tuple[np.ndarray, np.ndarray]:
     there = ~column.is_missing()
     known = column.values.drop_null()
     if _is_list(known.type):
-        flat = pc.list_flatten(known).to_numpy().astype("float32")
-        if len(flat) == there.sum() * side.width and np.isfinite(flat).all():
-            return flat.reshape(-1, side.width), there
+        flat = pc.list_flatten(known).to_numpy(zero_copy_only=False).astype("float32")
+        if (pc.list_value_length(known).to_numpy() == side.width).all():
+            vectors = flat.reshape(-1, side.width)
+            # NaN is not near to 1 either.
+            if (np.abs(np.linalg.norm(vectors, axis=1) - 1) < _OFF).all():
+                return vectors, there
     raise DataError(
         f"Column '{column.name}' of {column.source}: expected what embed gave for '{side.feature}', "
-        f"lists of {side.width} numbers. Received {column.type}. Embed the rows again, with this model."
+        f"lists of {side.width} numbers, vectors of length 1. Received {column.type}. Embed the rows "
+        "again, with this model."
     )
 
 

@@ -15,7 +15,7 @@ from plait.objectives._answers import classes_of, distribution, shares_of
 from plait.objectives._graph import Graph
 from plait.objectives._row_objective import RowObjective
 from plait.table import Table
-from plait.tasks import Boxes, Task
+from plait.tasks import DenseTask, Task
 
 Rule = Literal["counts", "equal"]
 _TINY = 1e-7
@@ -40,7 +40,8 @@ class Consistency(RowObjective):
             labels have each pair. "equal": the same class, or the same number. `{class of a: class
             of b}`: the second where the first is true. A class that the rule does not know says
             nothing about b: the training shares of b.
-        label: of Boxes, the label whose boxes are counted; all of them if None.
+        label: of a task that finds things of several kinds, such as Boxes, the one whose things are
+            counted; all of them if None.
         weight, fade: see `Objective`.
 
     Raises:
@@ -87,6 +88,12 @@ class Consistency(RowObjective):
 
     def fit(self, table: Table, features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Self:
         a, b = tasks[self.task_a], tasks[self.task_b]
+        if self.label is not None and not (a.finds_kinds or b.finds_kinds):
+            raise ConfigError(
+                "Consistency: label says which things are counted, and neither task finds things of "
+                f"several kinds. Received: {self.label!r}.",
+                ("label",),
+            )
         gives = [a.gives, b.gives]
         spreads = [
             self._spread(name, task) for name, task in zip(self.of_tasks, (a, b), strict=True)
@@ -116,19 +123,26 @@ class Consistency(RowObjective):
         )
 
     def read(self, graph: Graph) -> dict[str, Any]:
-        answers = {"a": graph.logits(self.task_a), "b": graph.logits(self.task_b)}
-        if "spread" not in self.learnt:
-            return answers
         tasks = {"a": graph.tasks[self.task_a], "b": graph.tasks[self.task_b]}
-        return {
-            name: tasks[name].amount(z, self._label(tasks[name])) for name, z in answers.items()
+        seen = {"a": graph.logits(self.task_a), "b": graph.logits(self.task_b)}
+        if "spread" in self.learnt:
+            seen = {n: tasks[n].amount(z, self._label(tasks[n])) for n, z in seen.items()}
+        # A task of a feature says nothing of a row that lacks it.
+        there = {
+            f"{name} there": graph.feature(task.of).present
+            for name, task in tasks.items()
+            if isinstance(task, DenseTask) and task.needs_feature
         }
+        return {**seen, **there}
 
     def losses(self, seen: Mapping[str, Any]) -> tuple[Any, Any]:
         if "spread" in self.learnt:
             error = ops.absolute(seen["a"] - seen["b"]) / self.learnt["spread"]
             loss = ops.where(error <= 1, ops.square(error) / 2, error - 0.5)
-            return loss, ops.ones_like(error, dtype="bool")
+            counts = ops.ones_like(error, dtype="bool")
+            for name in ("a there", "b there"):
+                counts = ops.logical_and(counts, seen.get(name, True))
+            return ops.where(counts, loss, 0.0), counts
         every = ops.ones_like(seen["a"][:, 0], dtype="bool")
         a, b = (
             distribution(gives, seen[name])
@@ -139,7 +153,7 @@ class Consistency(RowObjective):
         return (_bits(implied, middle) + _bits(b, middle)) / 2, every
 
     def _label(self, task: Task) -> str | None:
-        return self.label if isinstance(task, Boxes) else None
+        return self.label if task.finds_kinds else None
 
     def _spread(self, name: str, task: Task) -> float | None:
         """The deviation of the number that a task says; None for one that says none."""

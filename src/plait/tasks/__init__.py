@@ -11,7 +11,6 @@ from plait.tasks._multiclass import Multiclass
 from plait.tasks._multilabel import Multilabel
 from plait.tasks._nearest import nearest
 from plait.tasks._ordinal import Ordinal
-from plait.tasks._picture_task import PictureTask
 from plait.tasks._quantiles import Quantiles
 from plait.tasks._regression import Regression
 from plait.tasks._said import OF_CLASSES, Gives, answers_of, said
@@ -32,7 +31,6 @@ __all__ = [
     "Multiclass",
     "Multilabel",
     "Ordinal",
-    "PictureTask",
     "Quantiles",
     "Regression",
     "Segmentation",

@@ -74,7 +74,8 @@ class Binary(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.above is not None and (self.positive is not None or not np.isfinite(self.above)):
+        number = isinstance(self.above, int | float) and np.isfinite(self.above)
+        if self.above is not None and (self.positive is not None or not number):
             raise ConfigError(
                 "Binary: above is a finite number, beside which positive has no meaning. "
                 f"Received: above={self.above!r}, positive={self.positive!r}."

@@ -78,6 +78,7 @@ class Boxes(PictureTask):
     """
 
     main_score: ClassVar[str] = "map"
+    finds_kinds: ClassVar[bool] = True
 
     labels: str | None = None
     units: Units | None = None

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from plait._moves import Moves
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.table import Column, Table
@@ -85,6 +86,24 @@ class DenseTask(Task):
                 f"{type(feature).__name__}, of the modality {feature.modality}.",
                 ("of",),
             )
+        if getattr(feature, "moving", False) and type(self).moved is DenseTask.moved:
+            raise ConfigError(
+                f"{type(self).__name__} does not say what becomes of its targets where pictures are "
+                f"moved. Leave flip and shift out of '{self.of}', or define `moved`.",
+                ("of",),
+            )
+
+    def moved(self, targets: Any, moves: Moves) -> Any:
+        """What the targets of a batch become where the pictures that they lie in are moved in training.
+
+        Args:
+            targets: `(batch, ...)`, as `targets` gives them.
+            moves: of each row's picture, in its frame.
+
+        Raises:
+            NotImplementedError: the task does not say; it is refused beside such pictures.
+        """
+        raise NotImplementedError
 
     def feature_for(self, feature: Feature, width: int) -> Feature:
         """The feature that it is of as this task needs it, where the user left that open.

@@ -112,9 +112,11 @@ class Forecast(DenseTask):
             scales.append((centre, spread, (weighted_median(values, w) - centre) / spread))
         mean, std, median = np.array(scales).T
         scaled = np.where(known, (steps - mean) / std, 0.0)
-        if (scaled == scaled[:1]).all() and (known == known[:1]).all():
+        lowest = np.where(known, scaled, np.inf).min(axis=0)
+        if (lowest >= np.where(known, scaled, -np.inf).max(axis=0)).all():
             raise DataError(
-                f"{source}: every training row has the same steps. Forecast needs rows that differ."
+                f"{source}: all that is known of the training rows' steps is the same. Forecast needs "
+                "rows that differ."
             )
         squared = self.error == "mse"
         answer = np.zeros_like(median) if squared else median

@@ -1,6 +1,6 @@
 """How well the one side of rows finds the other."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -22,6 +22,7 @@ class Ranks:
     Attributes:
         before: `(asked,)`, how many wrong ones are nearer than the nearest right one.
         tied: `(asked,)`, how many wrong ones are as near as it.
+        right: `(asked,)`, how many right ones are, itself among them.
         wrong: `(asked,)`, how many wrong ones there are.
         weights: `(asked,)`, the rows that ask so, by their weights.
         candidates: how many there are to find.
@@ -29,6 +30,7 @@ class Ranks:
 
     before: np.ndarray
     tied: np.ndarray
+    right: np.ndarray
     wrong: np.ndarray
     weights: np.ndarray
     candidates: int
@@ -53,7 +55,7 @@ class Ranks:
         _, others, answer = np.unique(held[:, 1], return_index=True, return_inverse=True)
         pairs = np.unique(np.stack([ask.reshape(-1), answer.reshape(-1)], axis=1), axis=0)
         starts = np.searchsorted(pairs[:, 0], np.arange(len(first) + 1))
-        before, tied = np.zeros((2, len(first)), "int64")
+        before, tied, equal = np.zeros((3, len(first)), "int64")
         for rows, near in cosine_blocks(asking[first], found[others]):
             some = pairs[starts[rows.start] : starts[rows.stop]]
             within = some[:, 0] - rows.start
@@ -63,33 +65,64 @@ class Ranks:
             as_near = np.add.reduceat((right >= best[within] - _ALIKE).astype("int64"), begins)
             before[rows] = (near > best[:, None] + _ALIKE).sum(axis=1)
             tied[rows] = (near >= best[:, None] - _ALIKE).sum(axis=1) - before[rows] - as_near
+            equal[rows] = as_near
         wrong = len(others) - np.diff(starts)
-        return cls(before, tied, wrong, np.bincount(ask.reshape(-1), weights), len(others))
+        # Where nothing is wrong nothing is asked.
+        weights = np.bincount(ask.reshape(-1), weights) * (wrong > 0)
+        return cls(before, tied, equal, wrong, weights, len(others))
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything is asked that can be answered wrongly."""
+        return bool(self.weights.any())
 
     def recall(self, k: int) -> float:
-        """How often the right one is among the first k."""
-        share = np.clip((k - self.before) / (self.tied + 1), 0, 1)
-        return float(np.average(share, weights=self.weights))
+        """How often a right one is among the first k."""
+
+        def found(before: int, tied: int, right: int) -> float:
+            places = max(k - before, 0)
+            return 1.0 if places > tied else 1 - _later(tied, right)[places]
+
+        return self._mean(found, self.before, self.tied, self.right)
 
     @property
     def median(self) -> float:
-        """The median of the right one's place, counted from 1."""
-        return weighted_median(1 + self.before + self.tied / 2, self.weights)
+        """The median of the first right one's place, counted from 1."""
+        places = self.before + (self.right + self.tied + 1) / (self.right + 1)
+        return weighted_median(places, self.weights)
 
     @property
     def reciprocal(self) -> float:
         """The mean of 1 / place."""
-        return self._reciprocal(self.before, self.tied)
+        return self._mean(_reciprocal, self.before, self.tied, self.right)
 
     @property
     def chance(self) -> float:
         """The same where everything is as near as anything else."""
-        return self._reciprocal(np.zeros_like(self.wrong), self.wrong)
+        none, right = np.zeros_like(self.wrong), self.candidates - self.wrong
+        return self._mean(_reciprocal, none, self.wrong, right)
 
-    def _reciprocal(self, before: np.ndarray, tied: np.ndarray) -> float:
-        harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, self.candidates + 1))])
-        mean = (harmonic[before + tied + 1] - harmonic[before]) / (tied + 1)
-        return float(np.average(mean, weights=self.weights))
+    def _mean(self, score: Callable[[int, int, int], float], *of: np.ndarray) -> float:
+        """The mean over what is asked; few of the numbers that it depends on differ."""
+        cases, which = np.unique(np.stack(of, axis=1), axis=0, return_inverse=True)
+        values = np.array([score(*case) for case in cases.tolist()])
+        return float(np.average(values[which.reshape(-1)], weights=self.weights))
+
+
+def _later(tied: int, right: int) -> np.ndarray:
+    """The probability that the first of some right ones stands later than at j, for j from 0 to `tied`.
+
+    They and `tied` wrong ones are in any order, each as likely.
+    """
+    drawn = np.arange(tied)
+    shares = (tied - drawn) / (right + tied - drawn)
+    return np.concatenate([[1.0], np.cumprod(shares)])
+
+
+def _reciprocal(before: int, tied: int, right: int) -> float:
+    """The mean of 1 / place of the first right one, over these orders."""
+    later = np.append(_later(tied, right), 0.0)
+    return float(((later[:-1] - later[1:]) / (before + 1 + np.arange(tied + 1))).sum())
 
 
 def named(ways: Mapping[str, Ranks]) -> dict[str, float]:
@@ -106,6 +139,6 @@ def named(ways: Mapping[str, Ranks]) -> dict[str, float]:
         }
     one, other = found.values()
     return {
-        **{name: (one[name] + other[name]) / 2 for name in one if name in other},
+        **{n: (one[n] + other[n]) / 2 for n in one if n in other and n != "candidates"},
         **{f"{name}.{way}": value for way, of in found.items() for name, value in of.items()},
     }

@@ -61,8 +61,8 @@ class Matching(Task):
     with the same content are one, since no answer could tell them apart, and do not fill the places of
     others. Wrong candidates that are as near as the right one stand before and behind it by chance:
     the scores are the mean over the orders, so that vectors that say nothing are at chance. All of it
-    depends on how many `candidates` there are, so that scores on tables of different size are not to
-    be compared; chance_mrr is what mrr would be at chance, and 0 in the gain.
+    depends on how many `candidates` there are each way, so that scores on tables of different size are
+    not to be compared; chance_mrr is what mrr would be at chance, and 0 in the gain.
 
     Raises:
         ConfigError: one feature twice, an argument that cannot be.
@@ -118,10 +118,11 @@ class Matching(Task):
     def check_features(self, features: Mapping[str, Feature]) -> None:
         super().check_features(features)
         columns = [features[name].reads(name) for name in self.of_features]
-        if columns[0] == columns[1]:
+        shared = [column for column in columns[0] if column in columns[1]]
+        if shared:
             raise ConfigError(
-                f"'{self.a}' and '{self.b}' both read {' + '.join(columns[0])}, and every cell would "
-                "match itself. Match two columns.",
+                f"'{self.a}' and '{self.b}' both read {' + '.join(shared)}, by which each would know "
+                "the other. Match features that have no column in common.",
                 ("b",),
             )
 
@@ -199,12 +200,11 @@ class Matching(Task):
         if any(len(np.unique(side)) < 2 for side in held.T):
             return {}
         a, b = seen.a[there], seen.b[there]
-        return named(
-            {
-                f"{self.a}_to_{self.b}": Ranks.of(a, b, held, weighed),
-                f"{self.b}_to_{self.a}": Ranks.of(b, a, held[:, ::-1], weighed),
-            }
-        )
+        ways = {
+            f"{self.a}_to_{self.b}": Ranks.of(a, b, held, weighed),
+            f"{self.b}_to_{self.a}": Ranks.of(b, a, held[:, ::-1], weighed),
+        }
+        return named(ways) if all(ranks.asked for ranks in ways.values()) else {}
 
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["mrr"], trivial=scores["chance_mrr"])

@@ -1,14 +1,11 @@
 """The contract of a task about places in a picture: its pixels, or the things in it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 
-from plait._moves import Moves
-from plait.errors import ConfigError
-from plait.features import Feature, Image
+from plait.features import Image
 from plait.tasks._dense_task import DenseTask, Parts
 
 Size = tuple[int, int]
@@ -26,32 +23,6 @@ class PictureTask(DenseTask):
 
     parts: ClassVar[Parts] = "maps"
     modalities: ClassVar[tuple[str, ...]] = ("image",)
-
-    def moved(self, targets: Any, moves: Moves) -> Any:
-        """What the targets of a batch become where the pictures are moved.
-
-        Args:
-            targets: `(batch, ...)`, as `targets` gives them.
-            moves: of each row's picture, in its frame.
-
-        Raises:
-            NotImplementedError: the task does not say.
-        """
-        raise NotImplementedError
-
-    @classmethod
-    def follows(cls) -> bool:
-        """Whether it says what becomes of its targets where pictures are moved."""
-        return cls.moved is not PictureTask.moved
-
-    def check_features(self, features: Mapping[str, Feature]) -> None:
-        super().check_features(features)
-        feature = features[self.of]
-        if isinstance(feature, Image) and feature.moving and not self.follows():
-            raise ConfigError(
-                f"{type(self).__name__} does not say what becomes of its targets where pictures are "
-                f"moved. Leave flip and shift out of '{self.of}', or define `moved`."
-            )
 
     @property
     def picture(self) -> Image:

@@ -108,17 +108,21 @@ class Tagging(DenseTask):
                 f"Column '{column.name}' of {column.source}: every tag of the training rows {every}. "
                 "Tagging needs two tags or more to tell apart."
             )
-        shares = totals / totals.sum()
+        shares, places = totals / totals.sum(), self.feature.spec.shape[0]
+        # What is cut off has no loss.
+        read = (cells.starts[cells.tagged] >= 0) & (cells.starts[cells.tagged] < places)
+        found, rows = positions(cells.values, pa.array(tags))[read], rows[read]
         labelled = np.bincount(rows, minlength=len(w)) > 0
+        costs = -np.log(shares)[found] * w[rows]
         return self.with_state(
             {
                 "tags": tags,
                 "shares": shares.tolist(),
-                "entropy": float(-(shares * np.log(shares)).sum()),
-                "tokens": float(totals.sum() / w[labelled].sum()),
-                "links": self._links(positions(cells.values, pa.array(tags)), rows, w, shares),
+                "entropy": float(costs.sum() / w[rows].sum()),
+                "tokens": float(w[rows].sum() / w[labelled].sum()),
+                "links": self._links(found, rows, w, shares),
                 "spans": are_spans(tags),
-                "places": self.feature.spec.shape[0],
+                "places": places,
             }
         )
 

@@ -89,6 +89,9 @@ class Task(abc.ABC):
     gives: ClassVar[Gives | None] = None
     """What its logits `(batch, answers)` say to tasks that come after it; None for other logits."""
 
+    finds_kinds: ClassVar[bool] = False
+    """Whether its number is of things of several kinds, each of which has a label: see `amount`."""
+
     column: str | None = None
     features: tuple[str, ...] | None = None
     after: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from typing import Any
 from plait.features import Image
 from plait.inference import Declaration
 from plait.model import ModalityDropout
-from plait.tasks import PictureTask
+from plait.tasks import DenseTask
 from plait.training._settings import Training
 
 
@@ -24,7 +24,7 @@ class Augmentation:
     """
 
     pictures: Mapping[str, Image]
-    tasks: Mapping[str, PictureTask]
+    tasks: Mapping[str, DenseTask]
     dropout: ModalityDropout | None
 
     def __call__(self, x: Mapping[str, Any], row_key: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def augmentation(declaration: Declaration, settings: Training) -> Augmentation |
     tasks = {
         name: task
         for name, task in declaration.tasks.items()
-        if isinstance(task, PictureTask) and task.of in pictures
+        if isinstance(task, DenseTask) and task.of in pictures
     }
     dropout = None
     # Of one feature alone none may leave.

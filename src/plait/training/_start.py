@@ -24,6 +24,8 @@ _OF_A_FEATURE: dict[str, Any] = {
     "missing": (),
     "on_error": "raise",
     "encoder": None,
+    "flip": None,
+    "shift": 0.0,
 }
 _OF_A_TASK: dict[str, Any] = {
     "column": None,
@@ -184,7 +186,8 @@ def _alike(one: Any, other: Any, apart_from: Mapping[str, Any]) -> bool:
     """Whether both are declared alike."""
     if type(one) is not type(other):
         return False
-    plain = (to_plain(replace(declared, **apart_from)) for declared in (one, other))
+    same = {name: value for name, value in apart_from.items() if hasattr(one, name)}
+    plain = (to_plain(replace(declared, **same)) for declared in (one, other))
     return next(plain) == next(plain)
 
 

@@ -143,8 +143,9 @@ def test_tables_without_what_is_asked_are_refused():
         predictor.embed({"age": [1.0]}, "size")
     with pytest.raises(DataError, match="no row has 'size', so that there is nothing to find"):
         predictor.search(rows, {"size": [None, None]}, "age")
-    with pytest.raises(DataError, match=r"lists of 6 numbers\. Received .*Embed the rows again"):
-        predictor.search(rows, {"match.size": [[1.0, 0.0]]}, "age")
+    for wrong in ([[1.0, 0.0]], [[1.0] + [0.0] * 4, [1.0] + [0.0] * 6], [[0.5] * 6]):
+        with pytest.raises(DataError, match=r"lists of 6 numbers, vectors of length 1\. Received"):
+            predictor.search(rows, {"match.size": wrong}, "age")
 
 
 def test_a_learner_that_is_not_fitted_says_so():

@@ -76,6 +76,19 @@ def test_two_numbers_agree_in_units_of_the_seconds_spread():
     np.testing.assert_allclose(numpy(rule.losses(seen)[0])[0], [0, 2.5, 0.125], atol=1e-6)
 
 
+def test_a_row_without_the_picture_of_its_boxes_agrees_with_nothing():
+    rule = Consistency("a", "b", rule="equal", label="cat").with_state({"spread": 4.0})
+    seen = {"a": tensor([12.0, 8.0]), "b": tensor([12.0, 20.0])}
+    there = tensor([True, False], "bool")
+    losses, counts = numpy(*rule.losses({**seen, "b there": there}))
+    np.testing.assert_allclose(losses, [0, 0])
+    assert counts.tolist() == [True, False]
+    table = Table.read({"n": [0, 2, 4, 6], "m": [1, 2, 3, 4]})
+    tasks = {name: Count().fit(table.column(name)) for name in ("n", "m")}
+    with pytest.raises(ConfigError, match="neither task finds things of several kinds"):
+        Consistency("n", "m", rule="equal", label="cat").fit(table, {}, tasks)
+
+
 def test_what_numbers_say_is_on_the_users_scale():
     column = Table.read({"n": [0, 2, 4, 6]}).column("n")
     half = (tensor([[0.5]]), 3 + 0.5 * 5**0.5)

@@ -36,8 +36,9 @@ def test_binary_asks_whether_a_number_lies_above():
     assert task.scores(np.array([[-1.0], [1], [0], [2], [-2]]), column)["auc"] == 1
     with pytest.raises(DataError, match=r"Binary expects numbers\. Received: 'few'"):
         Binary(above=0).fit(column_of(["few", "1"]))
-    with pytest.raises(ConfigError, match="above is a finite number, beside which positive"):
-        Binary(above=0, positive=1)
+    for wrong in ({"above": 0, "positive": 1}, {"above": "0"}, {"above": float("nan")}):
+        with pytest.raises(ConfigError, match="above is a finite number, beside which positive"):
+            Binary(**wrong)
 
 
 def test_binary_takes_the_positive_label_that_is_named():

@@ -1,5 +1,7 @@
 """What counts as a match, how it is scored, and what is refused."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -81,12 +83,33 @@ def test_scores_by_hand(task, features, table):
     assert found["mrr"] == (found["mrr.title_to_codes"] + found["mrr.codes_to_title"]) / 2
 
 
+def test_vectors_that_say_nothing_are_at_chance_however_many_are_right(task):
+    """Three titles of two codes each: the first of two right ones in any order of six."""
+    many = Table.read({"title": list("aabbcc"), "codes": [[float(n), 0.0] for n in range(6)]})
+    column = task.column_in("match", many)
+    found = task.scores(along(*[(0, 0)] * 6), column)
+    places = [1 + min(order.index(0), order.index(1)) for order in permutations(range(6))]
+    expected = np.mean([1 / place for place in places])
+    assert found["mrr.title_to_codes"] == pytest.approx(expected)
+    assert found["chance_mrr.title_to_codes"] == pytest.approx(expected)
+    assert found["recall@1.title_to_codes"] == pytest.approx(1 / 3)
+    assert found["recall@5.title_to_codes"] == 1
+    assert found["median_rank.title_to_codes"] == pytest.approx(np.mean(places))
+    assert task.gain(found) == pytest.approx(0, abs=1e-9)
+
+
+def test_where_nothing_is_wrong_there_is_no_score(task):
+    every = Table.read({"title": list("aabb"), "codes": [[0.0, 0.0], [1.0, 0.0]] * 2})
+    column = task.column_in("match", every)
+    assert task.scores(along((0, 0), (0, 1), (1, 0), (1, 1)), column) == {}
+
+
 def test_a_side_that_could_not_be_read_is_no_row(task):
     many = Table.read({"title": list("abc"), "codes": [[float(n), 0.0] for n in range(3)]})
     column = task.column_in("match", many)
     logits = along((0, 0), (1, 1), (0, 0), there=[[1, 1], [1, 1], [1, 0]])
     assert task.scores(logits, column)["mrr"] == 1
-    assert task.scores(logits, column)["candidates"] == 2
+    assert task.scores(logits, column)["candidates.title_to_codes"] == 2
     assert task.decode(logits)[""].to_pylist() == [1, 1, None]
     # One row says nothing about finding it.
     assert task.scores(logits, column, np.array([1.0, 0.0, 1.0])) == {}

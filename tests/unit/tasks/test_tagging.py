@@ -71,6 +71,18 @@ def test_fit_learns_the_tags_and_how_common_they_are():
     assert learnt["links"] is None
 
 
+def test_what_is_cut_off_is_no_part_of_what_the_loss_is_counted_in():
+    """Of 40 tokens 16 are read, ten times a and six times b; all of them are counted in the shares."""
+    asked = Asked(
+        [" ".join("x" * 40)], ["a " * 10 + "b " * 30], Text(encoder=TextWords(4), max_tokens=16)
+    )
+    learnt = asked.task.learnt
+    assert learnt["places"] == 16
+    assert learnt["shares"] == [0.25, 0.75]
+    assert learnt["tokens"] == 16
+    assert learnt["entropy"] == pytest.approx(-(10 * np.log(0.25) + 6 * np.log(0.75)) / 16)
+
+
 def test_a_chain_starts_as_that_of_the_training_tags():
     """Of a's two neighbours one is a and one b, and each is counted with one more, in equal parts."""
     asked = Asked(["x y z", "x"], ["a a b", "b"], crf=True)

@@ -13,7 +13,7 @@ from plait.features import Image, fit_features
 from plait.inference import check_names
 from plait.model import MultiTaskModel, Regime
 from plait.table import Table
-from plait.tasks import Binary, Boxes, PictureTask, Segmentation, fit_tasks
+from plait.tasks import Binary, Boxes, DenseTask, Segmentation, fit_tasks
 from plait.training import Training
 from plait.training._augmentation import Augmentation, augmentation
 from tests.unit.inference import tiny
@@ -100,7 +100,7 @@ def test_it_is_what_features_and_settings_ask_for():
 class Outline(Boxes):
     """A task of the user's own, which does not say how its targets move."""
 
-    moved = PictureTask.moved
+    moved = DenseTask.moved
 
 
 def test_what_cannot_be_moved_is_refused():
