@@ -1,6 +1,6 @@
 """What becomes of a batch before the model sees it, in training alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,57 +10,78 @@ from plait.model import ModalityDropout
 from plait.tasks import DenseTask
 from plait.training._settings import Training
 
+Augment = Callable[[Mapping[str, Any], Any], dict[str, Any]]
+"""From a batch's inputs by name and the key of each row `(batch, 2)` to other inputs."""
+
 
 @dataclass(frozen=True)
-class Augmentation:
-    """Pictures are moved along with what lies in them, and whole features leave.
-
-    All of it is a function of each row's key.
+class MovedPictures:
+    """Pictures are moved, each row's by its key, and then `after` follows.
 
     Attributes:
         pictures: the features whose pictures are moved, by name.
-        tasks: the tasks about places in these, by name.
-        dropout: of whole features; None for none.
+        after: the next stage; None for none.
     """
 
     pictures: Mapping[str, Image]
-    tasks: Mapping[str, DenseTask]
-    dropout: ModalityDropout | None
+    after: Augment | None = None
 
     def __call__(self, x: Mapping[str, Any], row_key: Any) -> dict[str, Any]:
-        """The inputs by name, with other pictures and presence flags."""
         moved = {
             name: image.moved(x[name], image.moves(row_key, name))
             for name, image in self.pictures.items()
         }
         x = {**x, **moved}
-        return x if self.dropout is None else self.dropout(x, row_key)
+        return x if self.after is None else self.after(x, row_key)
 
-    def follow(self, labels: Mapping[str, Any], row_key: Any) -> dict[str, Any]:
+
+@dataclass(frozen=True)
+class MovedLabels:
+    """What lies in pictures moves with them.
+
+    Attributes:
+        pictures: the features whose pictures are moved, by name.
+        tasks: the tasks about places in these, by name.
+    """
+
+    pictures: Mapping[str, Image]
+    tasks: Mapping[str, DenseTask]
+
+    def __call__(self, labels: Mapping[str, Any], row_key: Any) -> dict[str, Any]:
         """The labels by output, `(targets, weights)`, where the pictures are moved so."""
-        followed = dict(labels)
+        moved = dict(labels)
         for name, task in self.tasks.items():
             if name in labels:
                 targets, weights = labels[name]
                 moves = self.pictures[task.of].moves(row_key, task.of)
-                followed[name] = (task.moved(targets, moves), weights)
-        return followed
+                moved[name] = (task.moved(targets, moves), weights)
+        return moved
 
 
-def augmentation(declaration: Declaration, settings: Training) -> Augmentation | None:
-    """What the declaration and the settings ask for; None if nothing."""
-    pictures = {
-        name: feature
-        for name, feature in declaration.features.items()
-        if isinstance(feature, Image) and feature.moving
-    }
+def augmentation(declaration: Declaration, settings: Training) -> Augment | None:
+    """What the features and the settings ask for; None if nothing."""
+    dropout = None
+    # Of one feature alone none may leave.
+    if settings.modality_dropout and len(declaration.features) > 1:
+        dropout = ModalityDropout(list(declaration.features), settings.modality_dropout)
+    pictures = _moving(declaration)
+    return MovedPictures(pictures, dropout) if pictures else dropout
+
+
+def moved_labels(declaration: Declaration) -> MovedLabels | None:
+    """How labels go with the pictures; None where none does."""
+    pictures = _moving(declaration)
     tasks = {
         name: task
         for name, task in declaration.tasks.items()
         if isinstance(task, DenseTask) and task.of in pictures
     }
-    dropout = None
-    # Of one feature alone none may leave.
-    if settings.modality_dropout and len(declaration.features) > 1:
-        dropout = ModalityDropout(list(declaration.features), settings.modality_dropout)
-    return Augmentation(pictures, tasks, dropout) if pictures or dropout else None
+    return MovedLabels(pictures, tasks) if tasks else None
+
+
+def _moving(declaration: Declaration) -> dict[str, Image]:
+    return {
+        name: feature
+        for name, feature in declaration.features.items()
+        if isinstance(feature, Image) and feature.moving
+    }

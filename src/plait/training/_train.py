@@ -13,7 +13,7 @@ from plait.inference import Declaration, Predictor
 from plait.model import OBSERVE_EVERY, Fade, MultiTaskModel, Regime, WeightAverage
 from plait.objectives import Objective
 from plait.tasks import DenseTask, Task
-from plait.training._augmentation import augmentation
+from plait.training._augmentation import augmentation, moved_labels
 from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._learning import Learning
 from plait.training._schedules import learning_rate
@@ -162,10 +162,9 @@ def built(
     own = None if balancing is None else type(balancing).from_config(balancing.get_config())
     compile_model(model, learnt, settings, own, steps=steps, run_steps=run_steps)
     learning = Learning(model, settings, steps, parts, list(declaration.tasks))
-    augment = augmentation(declaration, settings)
     model.regime = Regime(
-        augment=augment,
-        follow=None if augment is None else augment.follow,
+        augment=augmentation(declaration, settings),
+        follow=moved_labels(declaration),
         average=average_of(model, settings, steps),
         pace=learning.pace(),
         needs=needs_of(declaration.tasks),

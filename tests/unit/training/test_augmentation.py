@@ -15,7 +15,12 @@ from plait.model import MultiTaskModel, Regime
 from plait.table import Table
 from plait.tasks import Binary, Boxes, DenseTask, Segmentation, fit_tasks
 from plait.training import Training
-from plait.training._augmentation import Augmentation, augmentation
+from plait.training._augmentation import (
+    MovedLabels,
+    MovedPictures,
+    augmentation,
+    moved_labels,
+)
 from tests.unit.inference import tiny
 
 ROWS = 32
@@ -57,8 +62,9 @@ def model_and_data():
 def test_labels_move_with_the_picture_in_the_step_and_none_in_evaluation(together):
     model, x, y = model_and_data()
     task = SimpleNamespace(of="photo", moved=lambda targets, moves: moves.of_maps(targets, 0.0))
-    stage = Augmentation(fitted(flip="both"), {"mask": task}, None)
-    model.regime = Regime(augment=stage, follow=stage.follow if together else None)
+    pictures = fitted(flip="both")
+    follow = MovedLabels(pictures, {"mask": task}) if together else None
+    model.regime = Regime(augment=MovedPictures(pictures), follow=follow)
     loss = model.fit(x, y, batch_size=8, shuffle=False, verbose=0).history["loss"][0]
     assert (loss < 1e-9) is together
     inputs = {name: values for name, values in x.items() if name != "row_key"}
@@ -68,7 +74,8 @@ def test_labels_move_with_the_picture_in_the_step_and_none_in_evaluation(togethe
 def test_it_is_what_features_and_settings_ask_for():
     declared = tiny.declaration()
     assert augmentation(declared, Training(modality_dropout=0.0)) is None
-    assert augmentation(declared, Training(modality_dropout=0.1)).dropout is not None
+    assert moved_labels(declared) is None
+    assert augmentation(declared, Training(modality_dropout=0.1)).rate == 0.1
     table = Table.read(
         {
             "photo": [picture(one) for one in pixels()],
@@ -80,17 +87,19 @@ def test_it_is_what_features_and_settings_ask_for():
     for moves in ({}, {"flip": "horizontal"}, {"shift": 0.1}):
         features = fitted(**moves)
         known = fit_tasks(tasks, features, table)
-        stage = augmentation(SimpleNamespace(features=features, tasks=known), Training())
+        asked = SimpleNamespace(features=features, tasks=known)
+        stage, follow = augmentation(asked, Training()), moved_labels(asked)
         if not moves:
             assert stage is None
+            assert follow is None
             continue
-        assert (list(stage.pictures), list(stage.tasks)) == (["photo"], ["mask"])
+        assert (list(stage.pictures), list(follow.tasks)) == (["photo"], ["mask"])
         labels = {"mask": (pixels()[..., 0] // 255, None), "sold": (np.ones(ROWS), None)}
         key = keras.ops.convert_to_tensor(np.arange(2 * ROWS, dtype="int32").reshape(ROWS, 2))
         x = stage({"photo": keras.ops.convert_to_tensor(pixels())}, key)
         shown = keras.ops.convert_to_numpy(x["photo"])[..., 0]
         assert (shown != pixels()[..., 0]).any()
-        followed = stage.follow(labels, key)
+        followed = follow(labels, key)
         mask = keras.ops.convert_to_numpy(followed["mask"][0])
         np.testing.assert_array_equal((mask == 1)[mask < 255], (shown == 255)[mask < 255])
         assert followed["sold"] is labels["sold"]
