@@ -96,6 +96,18 @@ def test_what_is_masked_changes_no_bit(drawn):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("far", [30.0, 80.0])
+def test_the_partition_of_weights_far_apart(drawn, far):
+    """Where the likeliest tag before is no part of the likeliest path."""
+    emissions, chain = drawn
+    emissions[:, :, 0] += far
+    chain.transitions[:, 0] -= 2 * far
+    found = ops.convert_to_numpy(log_partition(*tensors(emissions, chain), MASKS))
+    for row in range(4):
+        _, scores = every_path(emissions, chain, row)
+        assert found[row] == pytest.approx(np.logaddexp.reduce(scores), rel=1e-5)
+
+
 def test_weights_far_apart_leave_no_nan():
     """What a rule that forbids a tag behind another would be."""
     emissions = np.zeros((1, 3, 2), "float32")
