@@ -38,8 +38,8 @@ def log_partition(emissions: Any, chain: Chain, mask: Any) -> Any:
 
     A place that is masked is not there: its neighbours follow each other. 0 where all are masked.
 
-    The sums over the tag before are products of matrices, of numbers that are at most 1: an eighth of the
-    time of logarithms of sums for 72 tags. What weighs less than e^-85 of the likeliest is counted as
+    The sums over the tag before are products of matrices, of numbers that are at most 1: an eighth of
+    the time of logarithms of sums for 72 tags. What weighs less than e^-85 of the likeliest counts as
     that.
 
     Args:
