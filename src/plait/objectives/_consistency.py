@@ -3,22 +3,24 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from keras import ops
 
-from plait._names import did_you_mean
-from plait.errors import ConfigError, DataError
+from plait.errors import ConfigError
 from plait.features import Feature
-from plait.objectives._answers import classes_of, distribution, shares_of
+from plait.objectives._answers import classes_of, distribution
 from plait.objectives._graph import Graph
+from plait.objectives._implied_shares import implied_shares
 from plait.objectives._row_objective import RowObjective
 from plait.table import Table
 from plait.tasks import DenseTask, Task
 
-Rule = Literal["counts", "equal"]
+Rule = Literal["counts", "equal", "extent"]
 _TINY = 1e-7
+_SLICES = 32
+"""Of each side of a picture in which two answers are compared."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,21 @@ class Consistency(RowObjective):
     agree to 1 where each says that the other's answer cannot be. Of two numbers it is the squared
     error of their difference within one standard deviation of the second, and the absolute one
     beyond; a number is that of a Regression, the median of Quantiles, the mean of a Count, or how many
-    boxes Boxes finds. Both tasks learn from it, on rows with or without labels.
+    boxes Boxes finds. Of boxes and a mask of one picture it is 1 - Dice of where the things of a label
+    lie from left to right and from top to bottom, 2 sum ab / (sum a^2 + sum b^2), the mean of the two
+    sides: a and b say how probably each of 32 slices holds a part of such a thing. Both tasks learn
+    from it, on rows with or without labels.
 
     Args:
         task_a: the task that implies the other's answer, such as a child class.
         task_b: the other one, such as its parent.
         rule: what a's answer says about b's. "counts": how often the training rows that have both
-            labels have each pair. "equal": the same class, or the same number. `{class of a: class
-            of b}`: the second where the first is true. A class that the rule does not know says
-            nothing about b: the training shares of b.
+            labels have each pair. "equal": the same class, or the same number. "extent": the same
+            place in the picture. `{class of a: class of b}`: the second where the first is true. A
+            class that the rule does not know says nothing about b: the training shares of b.
         label: of a task that finds things of several kinds, such as Boxes, the one whose things are
-            counted; all of them if None.
+            counted, all of them if None; of "extent" the things that are looked for, a class of the
+            mask, and a label of the boxes if those have any.
         weight, fade: see `Objective`.
 
     Raises:
@@ -52,9 +58,12 @@ class Consistency(RowObjective):
     Example:
         Consistency("article", "master_category", rule="counts")
         Consistency("red_cells", "boxes", rule="equal", label="RBC")
+        Consistency("mask", "car_boxes", rule="extent", label="car")
 
     References:
-        J. Lin, "Divergence Measures Based on the Shannon Entropy" (1991).
+        J. Lin, "Divergence Measures Based on the Shannon Entropy" (1991). Z. Tian, C. Shen, X. Wang,
+        H. Chen, "BoxInst: High-Performance Instance Segmentation with Box Annotations" (2021), for the
+        extents, there of a mask and a given box.
     """
 
     task_a: str
@@ -69,15 +78,21 @@ class Consistency(RowObjective):
                 f"Consistency: two tasks have to agree. Received: '{self.task_a}' twice.",
                 ("task_b",),
             )
-        if self.label is not None and self.rule != "equal":
+        if self.label is not None and self.rule not in ("equal", "extent"):
             raise ConfigError(
-                "Consistency: label says which boxes are counted, for rule='equal'. "
-                f"Received: rule={self.rule!r}.",
+                "Consistency: label says which boxes are counted, for rule='equal', or looked for, for "
+                f"rule='extent'. Received: rule={self.rule!r}.",
                 ("label",),
             )
-        if not isinstance(self.rule, Mapping) and self.rule not in ("counts", "equal"):
+        if self.label is None and self.rule == "extent":
             raise ConfigError(
-                "Consistency: rule is 'counts', 'equal' or a mapping from classes to classes. "
+                "Consistency: rule='extent' asks for a label, the class of the mask whose things the "
+                "boxes are around, such as label='car'. Received: None.",
+                ("label",),
+            )
+        if not isinstance(self.rule, Mapping) and self.rule not in get_args(Rule):
+            raise ConfigError(
+                "Consistency: rule is 'counts', 'equal', 'extent' or a mapping of classes to classes. "
                 f"Received: {self.rule!r}.",
                 ("rule",),
             )
@@ -88,6 +103,9 @@ class Consistency(RowObjective):
 
     def fit(self, table: Table, features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Self:
         a, b = tasks[self.task_a], tasks[self.task_b]
+        if self.rule == "extent":
+            self._check_places(a, b)
+            return self.with_state({"slices": _SLICES})
         if self.label is not None and not (a.finds_kinds or b.finds_kinds):
             raise ConfigError(
                 "Consistency: label says which things are counted, and neither task finds things of "
@@ -108,25 +126,18 @@ class Consistency(RowObjective):
                 "rule, and two numbers by rule='equal'.",
                 ("rule",),
             )
-        says = np.zeros((len(known), len(implied)))
-        if self.rule == "counts":
-            says += self._counts(table, a, b, says.shape)
-        else:
-            for place, label in enumerate(known):
-                said = label if self.rule == "equal" else self._said(label, known)
-                if said is not None:
-                    says[place, self._place(said, implied)] = 1
-        nothing = says.sum(axis=1, keepdims=True) == 0
-        says = np.where(nothing, shares_of(b), says)
-        return self.with_state(
-            {"gives": gives, "says": (says / says.sum(axis=1, keepdims=True)).tolist()}
-        )
+        names = (self.task_a, self.task_b)
+        says = implied_shares(self.rule, table, names, (a, b), (known, implied))
+        return self.with_state({"gives": gives, "says": says.tolist()})
 
     def read(self, graph: Graph) -> dict[str, Any]:
         tasks = {"a": graph.tasks[self.task_a], "b": graph.tasks[self.task_b]}
         seen = {"a": graph.logits(self.task_a), "b": graph.logits(self.task_b)}
         if "spread" in self.learnt:
             seen = {n: tasks[n].amount(z, self._label(tasks[n])) for n, z in seen.items()}
+        elif "slices" in self.learnt:
+            label, slices = str(self.label), self.learnt["slices"]
+            seen = {n: tasks[n].extents(z, label, slices) for n, z in seen.items()}
         # A task of a feature says nothing of a row that lacks it.
         there = {
             f"{name} there": graph.feature(task.of).present
@@ -136,10 +147,9 @@ class Consistency(RowObjective):
         return {**seen, **there}
 
     def losses(self, seen: Mapping[str, Any]) -> tuple[Any, Any]:
-        if "spread" in self.learnt:
-            error = ops.absolute(seen["a"] - seen["b"]) / self.learnt["spread"]
-            loss = ops.where(error <= 1, ops.square(error) / 2, error - 0.5)
-            counts = ops.ones_like(error, dtype="bool")
+        if "says" not in self.learnt:
+            loss = self._apart(seen["a"], seen["b"])
+            counts = ops.ones_like(loss, dtype="bool")
             for name in ("a there", "b there"):
                 counts = ops.logical_and(counts, seen.get(name, True))
             return ops.where(counts, loss, 0.0), counts
@@ -151,6 +161,29 @@ class Consistency(RowObjective):
         implied = ops.matmul(a, ops.convert_to_tensor(np.array(self.learnt["says"], "float32")))
         middle = (implied + b) / 2
         return (_bits(implied, middle) + _bits(b, middle)) / 2, every
+
+    def _apart(self, a: Any, b: Any) -> Any:
+        """How far two numbers are apart, or two extents, `(batch,)`."""
+        if "spread" in self.learnt:
+            error = ops.absolute(a - b) / self.learnt["spread"]
+            return ops.where(error <= 1, ops.square(error) / 2, error - 0.5)
+        both = ops.sum(a * b, axis=-1)
+        # One slice more on both sides, so that little here and little there is no disagreement.
+        sizes = ops.sum(ops.square(a), axis=-1) + ops.sum(ops.square(b), axis=-1)
+        return ops.mean(1 - (2 * both + 1) / (sizes + 1), axis=-1)
+
+    def _check_places(self, a: Task, b: Task) -> None:
+        """Whether two tasks say where the things of the label are in one picture."""
+        of = [getattr(task, "of", None) for task in (a, b)]
+        if not (a.lies_in_picture and b.lies_in_picture and of[0] == of[1]):
+            raise ConfigError(
+                f"Consistency: rule='extent' compares where things are in one picture, by Boxes and by "
+                f"Segmentation of the same feature. '{self.task_a}' and '{self.task_b}' are "
+                f"{type(a).__name__} of {of[0]!r} and {type(b).__name__} of {of[1]!r}.",
+                ("rule",),
+            )
+        for task in (a, b):
+            task.kind(str(self.label))
 
     def _label(self, task: Task) -> str | None:
         return self.label if task.finds_kinds else None
@@ -165,44 +198,6 @@ class Consistency(RowObjective):
                 ("rule",),
             )
         return found
-
-    def _counts(self, table: Table, a: Task, b: Task, shape: tuple[int, int]) -> np.ndarray:
-        columns = (a.column or self.task_a, b.column or self.task_b)
-        one, other = (t.targets(table.column(c)) for t, c in zip((a, b), columns, strict=True))
-        both = one.labelled & other.labelled
-        if not both.any():
-            raise DataError(
-                f"Consistency: no training row of {table.name} has a label of both '{self.task_a}' and "
-                f"'{self.task_b}', so nothing can be counted. Give the rule as a mapping."
-            )
-        counts = np.zeros(shape)
-        pairs = (np.asarray(targets.values)[both].astype(int) for targets in (one, other))
-        np.add.at(counts, tuple(pairs), 1)
-        return counts
-
-    @property
-    def _mapping(self) -> Mapping[str, Any]:
-        return self.rule if isinstance(self.rule, Mapping) else {}
-
-    def _said(self, label: str, known: list[str]) -> str | None:
-        rule = {str(key): str(value) for key, value in self._mapping.items()}
-        for key in rule:
-            if key not in known:
-                raise ConfigError(
-                    f"Consistency: the rule speaks of '{key}', and '{self.task_a}' has no such class."
-                    f"{did_you_mean(key, known)}",
-                    ("rule",),
-                )
-        return rule.get(label)
-
-    def _place(self, label: str, implied: list[str]) -> int:
-        if label not in implied:
-            raise ConfigError(
-                f"Consistency: the rule says '{label}', and '{self.task_b}' has no such class."
-                f"{did_you_mean(label, implied)}",
-                ("rule",),
-            )
-        return implied.index(label)
 
 
 def _bits(p: Any, q: Any) -> Any:

@@ -16,10 +16,11 @@ from plait.errors import ConfigError, DataError
 from plait.features import Feature
 from plait.heads import BoxesHead, Head, StrongestBoxes
 from plait.table import Column, Table
-from plait.tasks._box_cells import BoxLists, box_lists
+from plait.tasks._box_cells import ONE_KIND, BoxLists, box_lists
 from plait.tasks._box_frame import BoxFrames, Units, guessed_units
 from plait.tasks._box_loss import BoxLoss
 from plait.tasks._box_scores import PlacedBoxes, average_precisions
+from plait.tasks._extents import box_extents
 from plait.tasks._labels import Labelled, class_indices, count_classes, labelled_rows, positions
 from plait.tasks._picture_task import PictureTask, Size
 from plait.tasks._scores import checked, clipped_gain
@@ -79,6 +80,7 @@ class Boxes(PictureTask):
 
     main_score: ClassVar[str] = "map"
     finds_kinds: ClassVar[bool] = True
+    lies_in_picture: ClassVar[bool] = True
 
     labels: str | None = None
     units: Units | None = None
@@ -200,25 +202,26 @@ class Boxes(PictureTask):
         there = ops.sigmoid((found[..., 5] - self.least_score) / _NEAR)
         there = ops.where(found[..., 5] > 0, there, 0.0)
         if label is not None:
-            there = ops.where(ops.equal(found[..., 4], float(self._kind(label))), there, 0.0)
+            there = ops.where(ops.equal(found[..., 4], float(self.kind(label))), there, 0.0)
         return ops.sum(there, axis=1)
 
     def spread(self, label: str | None = None) -> float | None:
-        std: float = self.learnt["spreads"][-1 if label is None else self._kind(label)]
+        std: float = self.learnt["spreads"][-1 if label is None else self.kind(label)]
         return std or 1.0
 
-    def _kind(self, label: str) -> int:
-        """The number of a label, as text.
-
-        Raises:
-            ConfigError: no training row has it.
-        """
+    def kind(self, label: str) -> int:
         known = [str(one) for one in self.learnt["classes"]]
+        if known == [ONE_KIND]:
+            # Boxes without labels are of whatever kind is asked for.
+            return 0
         if label not in known:
             raise ConfigError(
                 f"Boxes knows no label {label!r} of the training rows.{did_you_mean(label, known)}"
             )
         return known.index(label)
+
+    def extents(self, logits: Any, label: str, slices: int) -> Any:
+        return box_extents(logits, self.kind(label), self.learnt["frame"], slices)
 
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["map"], trivial=0.0)

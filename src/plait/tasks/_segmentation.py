@@ -8,12 +8,15 @@ from typing import Any, ClassVar, Literal, Self
 import keras
 import numpy as np
 import pyarrow as pa
+from keras import ops
 
 from plait._moves import Moves
+from plait._names import did_you_mean
 from plait._ranges import demand_share
 from plait.errors import ConfigError, DataError
 from plait.heads import Head, UNetHead
 from plait.table import Column
+from plait.tasks._extents import mask_extents
 from plait.tasks._kept_masks import KeptMasks
 from plait.tasks._labels import demand_plain_type, no_label
 from plait.tasks._mask_classes import (
@@ -75,6 +78,7 @@ class Segmentation(PictureTask):
     """
 
     main_score: ClassVar[str] = "mean_iou"
+    lies_in_picture: ClassVar[bool] = True
     on_error: ClassVar[None] = None
     """A mask that cannot be read is an error, as any other label is."""
 
@@ -159,6 +163,16 @@ class Segmentation(PictureTask):
             answers = answered(checked(logits[row]), frame, truth.shape)
             found.add(truth, answers, weights[row])
         return found.scores()
+
+    def kind(self, label: str) -> int:
+        known = list(self._known.names)
+        if label not in known:
+            raise ConfigError(f"Segmentation knows no class {label!r}.{did_you_mean(label, known)}")
+        return known.index(label)
+
+    def extents(self, logits: Any, label: str, slices: int) -> Any:
+        shares = ops.softmax(ops.cast(logits, "float32"), axis=-1)
+        return mask_extents(shares[..., self.kind(label)], slices)
 
     def _pictured(self, rows: np.ndarray) -> list[int]:
         """Those of some rows whose picture can be read, as far as that is known."""

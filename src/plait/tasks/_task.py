@@ -92,6 +92,9 @@ class Task(abc.ABC):
     finds_kinds: ClassVar[bool] = False
     """Whether its number is of things of several kinds, each of which has a label: see `amount`."""
 
+    lies_in_picture: ClassVar[bool] = False
+    """Whether it says where in a picture the things of a label are: see `extents`."""
+
     column: str | None = None
     features: tuple[str, ...] | None = None
     after: tuple[str, ...] = ()
@@ -260,6 +263,29 @@ class Task(abc.ABC):
     def spread(self, label: str | None = None) -> float | None:
         """The deviation of that number in the training rows; None for a task that says no number."""
         return None
+
+    def kind(self, label: str) -> int:
+        """The number of a label, as text, among those of a task that finds things of several kinds.
+
+        Raises:
+            ConfigError: no training row has it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} finds no kinds of things.")
+
+    def extents(self, logits: Any, label: str, slices: int) -> Any:
+        """How probably a picture's slices hold a part of the things of a label, with a gradient.
+
+        Args:
+            logits: `(batch, *answer)`, of its head.
+            label: of the things.
+            slices: how many each of the picture's sides is cut into.
+
+        Returns:
+            `(batch, 2, slices)` in [0, 1]: slices from left to right, and from top to bottom.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} says of no place in a picture what is there."
+        )
 
     def with_state(self, state: Mapping[str, Any]) -> Self:
         """A fitted copy."""
