@@ -1,5 +1,7 @@
 """What a constructor's numbers may be, refused at once: a layer would say so only when it is built."""
 
+import math
+from numbers import Real
 from typing import Any
 
 from plait.errors import ConfigError
@@ -53,10 +55,37 @@ def demand_share(owner: str, *, all_too: bool = False, **values: Any) -> None:
         ConfigError: names the first that is not.
     """
     for name, value in values.items():
-        if not (0 <= value < 1 or (all_too and value == 1)):
+        if isinstance(value, bool) or not (0 <= value < 1 or (all_too and value == 1)):
             bounds = "[0, 1]" if all_too else "[0, 1)"
             raise ConfigError(
                 f"{owner}: {name} is in {bounds}. Received: {_short(value)}.", (name,)
+            )
+
+
+def demand_number(owner: str, **values: Any) -> None:
+    """Refuses what is no finite number of 0 or more.
+
+    Raises:
+        ConfigError: names the first that is none.
+    """
+    for name, value in values.items():
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not (is_number and math.isfinite(value) and value >= 0):
+            raise ConfigError(
+                f"{owner}: {name} is a number, 0 or more. Received: {_short(value)}.", (name,)
+            )
+
+
+def demand_texts(owner: str, **values: Any) -> None:
+    """Refuses what is no list of texts, as one text would be one of its letters each.
+
+    Raises:
+        ConfigError: names the first that is none.
+    """
+    for name, value in values.items():
+        if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+            raise ConfigError(
+                f"{owner}: {name} is a list of texts. Received: {_short(value)}.", (name,)
             )
 
 

@@ -270,6 +270,12 @@ def test_an_unknown_way_with_errors_is_refused_at_once(case):
 
 
 @every_case
+def test_one_text_is_no_list_of_texts(case):
+    with pytest.raises(ConfigError, match=r"missing is a list of texts. Received: 'n/a'"):
+        replace(case.feature, missing="n/a")
+
+
+@every_case
 def test_an_extension_type_is_refused(case):
     values = pa.chunked_array([pa.array([bytes(16), None], pa.uuid())])
     with pytest.raises(DataError, match=r"column 'cell' of train.csv: no feature reads .*uuid"):

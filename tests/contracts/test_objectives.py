@@ -152,7 +152,7 @@ def test_it_moves_what_is_shared_and_takes_no_part_when_it_has_faded_out(case):
 
 @every_case
 def test_a_weight_or_a_fade_that_cannot_be_is_refused(case):
-    with pytest.raises(ConfigError, match="weight is 0 or more"):
+    with pytest.raises(ConfigError, match="weight is a number, 0 or more"):
         replace(case, weight=-1.0)
     with pytest.raises(ConfigError, match="two shares of the run"):
         replace(case, fade=(0.9, 0.1))

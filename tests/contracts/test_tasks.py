@@ -14,7 +14,7 @@ import pytest
 from plait import features, heads, tasks
 from plait._names import from_plain, to_plain
 from plait.encoders import TextWords
-from plait.errors import DataError, PlaitError
+from plait.errors import ConfigError, DataError, PlaitError
 from plait.features import Image, Text, fit_features, mask_pixels
 from plait.heads import Sightings
 from plait.table import Column, Table
@@ -662,6 +662,15 @@ def test_categories_and_large_strings_are_strings(case):
             targets_of(case, plain, column).values,
             targets_of(case, plain, column_of(case.cells)).values,
         )
+
+
+@every_case
+def test_a_weight_and_missing_texts_that_cannot_be(case):
+    for weight in (-1, float("nan"), True, "1"):
+        with pytest.raises(ConfigError, match="weight is a number, 0 or more. Received: "):
+            replace(case.task, weight=weight)
+    with pytest.raises(ConfigError, match="missing is a list of texts. Received: 'n/a'"):
+        replace(case.task, missing="n/a")
 
 
 @every_case

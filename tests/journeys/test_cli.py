@@ -161,6 +161,8 @@ def test_check_tells_what_the_data_are(shop, plait):
 def test_check_says_where_memory_is_too_little(shop, plait):
     said = plait("check", shop.config, "--set", "training.max_memory=100MB")
     assert "warning: that is more memory than max_memory=100MB." in said.out
+    assert "Nothing stands in the way" not in said.out
+    assert "would begin, and by these estimates stop before its end" in said.out
 
 
 def test_a_run_that_takes_too_much_stops_with_a_message(shop, plait):

@@ -47,8 +47,14 @@ def check(
         print(f"warning: {warning}")
     if report.problems:
         raise DataError("\n       ".join(report.problems))
-    if not quick:
-        found = learner.estimate(loaded.data.tables(), root=loaded.root)
-        found = replace(found, start=found.start + loading)
-        print("\n".join(foreseen(found, RUNS.absolute().parent)))
-    print("Nothing stands in the way of `plait fit`.")
+    if quick:
+        print("Nothing in the data stands in the way of `plait fit`.")
+        return
+    found = learner.estimate(loaded.data.tables(), root=loaded.root)
+    found = replace(found, start=found.start + loading)
+    lines, lacks = foreseen(found, RUNS.absolute().parent)
+    print("\n".join([*lines, *(f"warning: {lack}" for lack in lacks)]))
+    if lacks:
+        print("`plait fit` would begin, and by these estimates stop before its end.")
+    else:
+        print("Nothing stands in the way of `plait fit`.")

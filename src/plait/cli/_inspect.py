@@ -139,7 +139,7 @@ def _inspect_feature(
             report.warnings.append(
                 f"column '{where}' of {column.source} is empty in every {part} row."
             )
-        encoded = _encoded(report, fitted, column, empty[part], every)
+        encoded = _encoded(report, fitted, column, empty[part], None if every else part)
         if encoded is not None:
             _tell_encoded(report, feature, name, part, encoded)
     report.warnings += feature_doubts(name, feature, columns["train"])
@@ -147,16 +147,17 @@ def _inspect_feature(
 
 
 def _encoded(
-    report: Report, fitted: Feature, column: Column, empty: np.ndarray, every: bool
+    report: Report, fitted: Feature, column: Column, empty: np.ndarray, sampled: str | None
 ) -> Encoded | None:
+    """What the cells become, those of media of a sample alone where the part has a name."""
     there = np.flatnonzero(~empty)
     if not len(there):
         return None
-    if fitted.lazy and not every and len(there) > SAMPLE:
-        there = _some(there)
+    if fitted.lazy and sampled is not None and len(there) > SAMPLE:
         report.lines.append(
-            f"  {SAMPLE} of its cells in {column.source} were opened; --all opens each"
+            f"  {SAMPLE} of its {len(there)} {sampled} cells were opened; --all opens each"
         )
+        there = _some(there)
     # Decoded media of a whole table need not fit into memory.
     step = SAMPLE if fitted.lazy else len(there)
     found: list[Encoded] = []

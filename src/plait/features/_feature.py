@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self, get_args
 import keras
 import numpy as np
 
+from plait._ranges import demand_texts
 from plait.encoders import Encoder
 from plait.errors import ConfigError, PlaitError
 from plait.table import Column, Table
@@ -101,6 +102,7 @@ class Feature(abc.ABC):
                 f"{type(self).__name__}: on_error is {' or '.join(map(repr, allowed))}. "
                 f"Received: {self.on_error!r}."
             )
+        demand_texts(type(self).__name__, missing=self.missing)
 
     def reads(self, name: str) -> tuple[str, ...]:
         """The columns that it reads of a table in which it is called so."""

@@ -66,8 +66,8 @@ class Image(MediaFeature):
             raise ConfigError(f"Image: flip is one of {choices}. Received: {self.flip!r}.")
         demand_share("Image", shift=self.shift)
         sides = (1, 1) if self.size is None else self.size
-        sides = (sides, sides) if isinstance(sides, int) else sides
-        if len(sides) != 2 or not all(isinstance(s, int) and 1 <= s <= 4096 for s in sides):
+        both = tuple(sides) if isinstance(sides, list | tuple) else (sides, sides)
+        if len(both) != 2 or not all(type(s) is int and 1 <= s <= 4096 for s in both):
             raise ConfigError(
                 "Image: size is one number or (height, width), each from 1 to 4096. "
                 f"Received: {self.size!r}."

@@ -1,7 +1,6 @@
 """The contract of an objective: one more output of the model in training, with a loss of its own."""
 
 import abc
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -9,7 +8,7 @@ from typing import Any, Self
 import keras
 import pyarrow as pa
 
-from plait._ranges import demand_fade
+from plait._ranges import demand_fade, demand_number
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.objectives._graph import Graph
@@ -44,8 +43,7 @@ class Objective(abc.ABC):
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise ConfigError(f"{name}: weight is 0 or more. Received: {self.weight}", ("weight",))
+        demand_number(name, weight=self.weight)
         if self.fade is not None:
             demand_fade(name, self.fade)
 

@@ -13,6 +13,8 @@ from plait.table._files import is_table
 from plait.table._hive import is_hive
 from plait.table._passwords import without_passwords
 
+_DATABASES = ("sqlite:", "postgres:", "postgresql:")
+
 
 def is_address(source: object) -> bool:
     """Whether it is an address, such as `s3://bucket/table.parquet`."""
@@ -137,6 +139,8 @@ def _explained(address: str) -> Iterator[None]:
         raise DataError(f"'{without_passwords(address)}' cannot be opened: {error}") from error
     except Exception as error:  # Every file system has errors of its own.
         said = without_passwords(f"{type(error).__name__}: {error}")
+        if address.startswith(_DATABASES):
+            said += ". SQL(uri, query) reads a database, in a config {SQL: {uri: ..., query: ...}}."
         raise DataError(f"'{without_passwords(address)}' cannot be read: {said}") from error
 
 

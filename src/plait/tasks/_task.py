@@ -1,7 +1,6 @@
 """The contract of a task: a target column in; head, loss and answers in the user's terms out."""
 
 import abc
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Protocol, Self
@@ -11,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from plait._names import did_you_mean
-from plait._ranges import demand_fade
+from plait._ranges import demand_fade, demand_number, demand_texts
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.heads import Head
@@ -105,16 +104,14 @@ class Task(abc.ABC):
     state: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise ConfigError(
-                f"{type(self).__name__}: weight is 0 or more. Received: {self.weight}"
-            )
-
+        owner = type(self).__name__
+        demand_number(owner, weight=self.weight)
+        demand_texts(owner, missing=self.missing)
         if self.fade is not None:
-            demand_fade(type(self).__name__, self.fade)
+            demand_fade(owner, self.fade)
             if not self.auxiliary:
                 raise ConfigError(
-                    f"{type(self).__name__}: fade is for a task that only serves the others, and this "
+                    f"{owner}: fade is for a task that only serves the others, and this "
                     "one is no such task. Add auxiliary=True, or leave fade out.",
                     ("fade",),
                 )

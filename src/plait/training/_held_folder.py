@@ -96,7 +96,8 @@ def _demand_empty(path: Path) -> None:
     if not path.is_dir() or any(name != _LOCK for name in os.listdir(path)):
         raise _TakenError(
             f"'{path}' is there and holds something, and a run is never written over. Choose "
-            "another folder, or remove it."
+            "another folder, or remove it; a run that was stopped goes on with --resume (in Python "
+            "resume=True)."
         )
 
 

@@ -25,7 +25,8 @@ class MemoryLimit:
             return None
         return (
             f"Training took {bytes_in_words(taken)} of memory, more than max_memory={self.given}. "
-            "If it does so again, give it more, or begin anew with batch_size: auto."
+            "If it does so again, give it more, or begin anew with batch_size: auto, or with smaller "
+            "encoders if it had that."
         )
 
     def demand(self) -> None:

@@ -219,7 +219,11 @@ class Run:
         _clear(folder, over)
         if over:
             held.release()
-            raise ConfigError(f"The run '{folder}' is over: there is nothing to go on with.")
+            raise ConfigError(
+                f"The run '{folder}' is over, by its last epoch, by early stopping or by max_minutes: "
+                "there is nothing to go on with. A new run begins with what it has learnt by "
+                f"`plait fit CONFIG --from {folder}`."
+            )
         return held
 
 

@@ -1,6 +1,5 @@
 """What a run leaves behind: every file there whole, the model last."""
 
-import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -40,7 +39,6 @@ def write_run(
         history: every epoch.
         documents: more files of JSON data, by name without the suffix.
     """
-    documents = {**documents, "history": [dataclasses.asdict(epoch) for epoch in history]}
     table = folder / HISTORY_FILE
     try:
         write_documents(folder, documents)

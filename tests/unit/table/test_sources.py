@@ -161,6 +161,8 @@ def test_columns_of_sqlite_have_the_types_of_all_their_cells(tmp_path):
         Table.read(SQL(uri, "SELECT * FROM late WHERE id < 0"))
     with pytest.raises(DataError, match=r"cannot be read: .*BLOB"):
         Table.read(SQL(uri, "SELECT x'00' FROM late UNION ALL SELECT 1"))
+    with pytest.raises(DataError, match=r"cannot be read: .*SQL\(uri, query\) reads a database"):
+        Table.read(uri)
 
 
 @pytest.fixture
