@@ -61,6 +61,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "plait.heads": (
         "Head",
         "LinearHead",
+        "CountHead",
         "BoxesHead",
         "StrongestBoxes",
         "OrderedHead",

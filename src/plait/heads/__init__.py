@@ -1,6 +1,7 @@
 """From a task's tokens to its logits."""
 
 from plait.heads._boxes_head import BoxesHead
+from plait.heads._count_head import CountHead
 from plait.heads._forecast_head import ForecastHead
 from plait.heads._head import Head
 from plait.heads._linear_head import LinearHead
@@ -15,6 +16,7 @@ from plait.heads._unit_vectors import unit_vectors
 
 __all__ = [
     "BoxesHead",
+    "CountHead",
     "ForecastHead",
     "Head",
     "LinearHead",

@@ -69,11 +69,17 @@ class LinearHead(Head):
         self.dropout = dropout
         self.prior = None if prior is None else [float(value) for value in prior]
 
+    @property
+    def kernel_initializer(self) -> Any:
+        """What W begins with."""
+        return "glorot_uniform"
+
     def build(self, tokens_shape: Any) -> None:
         # Half precision would round a price to three digits.
         self.drop = Dropout(self.dropout, dtype="float32", name="drop")
         self.logits = keras.layers.Dense(
             self.size,
+            kernel_initializer=self.kernel_initializer,
             bias_initializer=keras.initializers.Constant(0.0 if self.prior is None else self.prior),
             dtype="float32",
             name="logits",

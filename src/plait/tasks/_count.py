@@ -11,7 +11,7 @@ from keras import ops
 
 from plait._ranges import demand_share
 from plait.errors import ConfigError, DataError
-from plait.heads import Head, LinearHead
+from plait.heads import CountHead, Head
 from plait.table import Column
 from plait.tasks import _distributions as distributions
 from plait.tasks import _metrics as metrics
@@ -35,7 +35,8 @@ class Count(Task):
     """A whole number from 0 up, such as how many there are of something.
 
     The logarithm of the mean is a linear function of the task's tokens, so that answers are above 0
-    and influences multiply.
+    and influences multiply. Beyond e times the largest training count it is the mean itself that goes on
+    along a line.
 
     Args:
         distribution: "poisson" has as much variance as mean; "negative_binomial" has mean + a · mean²,
@@ -90,6 +91,7 @@ class Count(Task):
         return self.with_state(
             {
                 "prior": prior,
+                "top": float(np.log(counts.max())) + 1,
                 "std": variance**0.5,
                 "trivial_loss": float(np.average(surprise(counts, alone, np), weights=w)),
                 "trivial_deviance": _deviance(counts, np.full(len(counts), mean), w),
@@ -105,7 +107,7 @@ class Count(Task):
 
     def head(self) -> Head:
         prior = self.learnt["prior"]
-        return LinearHead(len(prior), prior=tuple(prior))
+        return CountHead(len(prior), self.learnt["top"], prior=tuple(prior))
 
     def loss(self) -> keras.losses.Loss:
         return CountSurprise(self.learnt["trivial_loss"])

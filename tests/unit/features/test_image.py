@@ -62,7 +62,9 @@ def test_the_usual_size_of_the_training_pictures_is_taken(sizes, expected):
     assert feature.spec.dtype == "uint8"
 
 
-@pytest.mark.parametrize("size", [0, -4, 5000, (), (8,), (8,) * 3, (8, 0), (8, 2.5), 2.5, True, "8"])
+@pytest.mark.parametrize(
+    "size", [0, -4, 5000, (), (8,), (8,) * 3, (8, 0), (8, 2.5), 2.5, True, "8"]
+)
 def test_impossible_sizes_are_refused(size):
     with pytest.raises(ConfigError, match=r"Image: size is one number or \(height, width\)"):
         Image(size=size)

@@ -1,0 +1,23 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from plait.heads import CountHead
+
+TOKENS = np.array([[[0.0]], [[2.0]], [[5.0]]], "float32")
+
+
+def test_the_mean_goes_on_along_a_line_beyond_the_top():
+    head = CountHead(2, top=2.0, prior=(0.0, 7.0))
+    head(TOKENS)
+    head.logits.kernel.assign([[1.0, 1.0]])
+    given = ops.convert_to_numpy(head(TOKENS))
+    # The tangent of exp at 2, three further on.
+    np.testing.assert_allclose(np.exp(given[:, 0]), [1, np.exp(2), np.exp(2) * 4], rtol=1e-5)
+    np.testing.assert_allclose(given[:, 1], [7, 9, 12])
+
+
+def test_large_tokens_do_not_move_the_start_far_from_the_prior():
+    tokens = 10 * np.random.default_rng(0).normal(size=(64, 1, 128)).astype("float32")
+    given = ops.convert_to_numpy(CountHead(1, top=8.0, prior=(2.0,))(tokens))
+    assert given[:, 0].std() == pytest.approx(1.0, rel=0.3)
