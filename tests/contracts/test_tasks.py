@@ -667,9 +667,9 @@ def test_categories_and_large_strings_are_strings(case):
 @every_case
 def test_a_weight_and_missing_texts_that_cannot_be(case):
     for weight in (-1, float("nan"), True, "1"):
-        with pytest.raises(ConfigError, match="weight is a number, 0 or more. Received: "):
+        with pytest.raises(ConfigError, match=r"weight is a number, 0 or more. Received: "):
             replace(case.task, weight=weight)
-    with pytest.raises(ConfigError, match="missing is a list of texts. Received: 'n/a'"):
+    with pytest.raises(ConfigError, match=r"missing is a list of texts. Received: 'n/a'"):
         replace(case.task, missing="n/a")
 
 

@@ -35,8 +35,8 @@ class Count(Task):
     """A whole number from 0 up, such as how many there are of something.
 
     The logarithm of the mean is a linear function of the task's tokens, so that answers are above 0
-    and influences multiply. Beyond e times the largest training count it is the mean itself that goes on
-    along a line.
+    and influences multiply. Beyond e times the largest training count it is the mean itself that goes
+    on along a line.
 
     Args:
         distribution: "poisson" has as much variance as mean; "negative_binomial" has mean + a · mean²,
