@@ -19,7 +19,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; renamed into place if the block ends well, removed if not.
 
     Example:
-        with written_beside(folder / "history.json") as part:
+        with written_beside(folder / "metrics.json") as part:
             part.write_text("[]")
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -83,7 +83,8 @@ def demand_texts(owner: str, **values: Any) -> None:
         ConfigError: names the first that is none.
     """
     for name, value in values.items():
-        if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+        are_many = isinstance(value, list | tuple | set | frozenset)
+        if not are_many or not all(isinstance(text, str) for text in value):
             raise ConfigError(
                 f"{owner}: {name} is a list of texts. Received: {_short(value)}.", (name,)
             )

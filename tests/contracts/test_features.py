@@ -271,8 +271,9 @@ def test_an_unknown_way_with_errors_is_refused_at_once(case):
 
 @every_case
 def test_one_text_is_no_list_of_texts(case):
-    with pytest.raises(ConfigError, match=r"missing is a list of texts. Received: 'n/a'"):
-        replace(case.feature, missing="n/a")
+    for wrong in ("n/a", None, 5, [5]):
+        with pytest.raises(ConfigError, match=r"missing is a list of texts. Received: "):
+            replace(case.feature, missing=wrong)
 
 
 @every_case

@@ -11,7 +11,10 @@ from plait import heads
 
 CASES = {
     "BoxesHead": [lambda: heads.BoxesHead(2, (16, 16), channels=5)],
-    "CountHead": [lambda: heads.CountHead(2, top=0.5, prior=(0.4, -0.5))],
+    "CountHead": [
+        lambda: heads.CountHead(2, top=0.5, prior=(0.4, -0.5)),
+        lambda: heads.CountHead(1),
+    ],
     "ForecastHead": [
         lambda: heads.ForecastHead(2, 2, (1, -1, 0), hidden=5, zero=(-1.0, 0.0, 2.0)),
         lambda: heads.ForecastHead(2, 2, (1, -1, 0), hidden=0),

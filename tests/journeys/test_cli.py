@@ -155,7 +155,9 @@ def test_check_tells_what_the_data_are(shop, plait):
         r"disk: [\d.]+ MB while it trains, [\d.]+ MB when it is over",
     ):
         assert re.search(told, said.out), told
-    assert "estimates" not in plait("check", shop.config, "--quick").out
+    quick = plait("check", shop.config, "--quick").out
+    assert "estimates" not in quick
+    assert quick.endswith("Nothing in the data stands in the way of `plait fit`.\n")
 
 
 def test_check_says_where_memory_is_too_little(shop, plait):

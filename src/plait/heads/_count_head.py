@@ -1,32 +1,38 @@
 """A head for the logarithm of a mean."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from plait._ranges import demand_whole
+from plait.errors import ConfigError
+from plait.heads._head import Head
 from plait.heads._linear_head import LinearHead
 
-_START = 0.01
-"""Of the variance that other linear heads begin with: what exp makes of ten is no start."""
+_START = keras.initializers.VarianceScaling(0.01, "fan_in", "uniform")
+"""A spread of a tenth of the tokens' size: exp makes thousands of the ten that pictures begin with."""
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class CountHead(LinearHead):
+class CountHead(Head):
     """z = W · mean(tokens) + b, of which the first logit is bent where its exponential would run away.
 
     The first is the logarithm of a mean. Up to `top` it is z, beyond that top + log(1 + z - top): the
     mean goes on growing on a line, with the slope that it has at `top`. So one row that is far off
-    costs in proportion to how far, and not e to that power. W begins small, so that the start is near
-    the prior whatever size an encoder's tokens have.
+    costs in proportion to how far, and not e to that power. W begins small, for a start near the prior.
 
     Args:
         size: 1, or 2 where a second logit says something else.
         top: such as the logarithm of the largest mean that is to be expected.
         dropout, prior: see `LinearHead`.
 
-    Call arguments, Returns and Raises: see `LinearHead`.
+    Call arguments and Returns: see `LinearHead`.
+
+    Raises:
+        ConfigError: an argument that cannot be.
 
     Example:
         CountHead(2, top=3.0)(keras.ops.ones((2, 1, 8))).shape  # (2, 2)
@@ -40,19 +46,31 @@ class CountHead(LinearHead):
         prior: Sequence[float] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(size, dropout, prior, **kwargs)
+        super().__init__(**kwargs)
+        demand_whole("CountHead", most=2, size=size)
+        if not isinstance(top, int | float) or math.isnan(top):
+            raise ConfigError(f"CountHead: top is a number. Received: {top!r}", ("top",))
         self.top = float(top)
+        self.linear = LinearHead(
+            size, dropout, prior, kernel_initializer=_START, dtype=self.dtype_policy, name="linear"
+        )
 
-    @property
-    def kernel_initializer(self) -> Any:
-        return keras.initializers.VarianceScaling(_START, "fan_in", "uniform")
+    def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
+        self.linear.build(tokens_shape)
 
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
-        logits = super().call(tokens, mask, training=training)
+        logits = self.linear(tokens, mask=mask, training=training)
         first = logits[:, :1]
         beyond = ops.maximum(first - self.top, 0.0)
         bent = ops.minimum(first, self.top) + ops.log1p(beyond)
         return ops.concatenate([bent, logits[:, 1:]], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "top": self.top}
+        linear = self.linear
+        return {
+            **super().get_config(),
+            "size": linear.size,
+            "top": self.top,
+            "dropout": linear.dropout,
+            "prior": linear.prior,
+        }

@@ -37,6 +37,7 @@ class LinearHead(Head):
         dropout: the share of the mean token that is dropped in training.
         prior: what b starts as, such as the log of the classes' shares: the model then starts near
             the trivial answer. Zeros if None.
+        kernel_initializer: of W, as of `keras.layers.Dense`.
 
     Call arguments and Returns: see `Head`; logits are `(batch, size)`, computed in float32 under any
     policy.
@@ -53,6 +54,7 @@ class LinearHead(Head):
         size: int,
         dropout: float = 0.1,
         prior: Sequence[float] | None = None,
+        kernel_initializer: Any = "glorot_uniform",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,18 +70,14 @@ class LinearHead(Head):
         self.size = size
         self.dropout = dropout
         self.prior = None if prior is None else [float(value) for value in prior]
-
-    @property
-    def kernel_initializer(self) -> Any:
-        """What W begins with."""
-        return "glorot_uniform"
+        self.kernel_initializer = kernel_initializer
 
     def build(self, tokens_shape: Any) -> None:
         # Half precision would round a price to three digits.
         self.drop = Dropout(self.dropout, dtype="float32", name="drop")
         self.logits = keras.layers.Dense(
             self.size,
-            kernel_initializer=self.kernel_initializer,
+            kernel_initializer=keras.initializers.get(self.kernel_initializer),
             bias_initializer=keras.initializers.Constant(0.0 if self.prior is None else self.prior),
             dtype="float32",
             name="logits",
@@ -96,4 +94,7 @@ class LinearHead(Head):
             "size": self.size,
             "dropout": self.dropout,
             "prior": self.prior,
+            "kernel_initializer": keras.initializers.serialize(
+                keras.initializers.get(self.kernel_initializer)
+            ),
         }

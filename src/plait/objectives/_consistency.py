@@ -34,9 +34,9 @@ class Consistency(RowObjective):
     error of their difference within one standard deviation of the second, and the absolute one
     beyond; a number is that of a Regression, the median of Quantiles, the mean of a Count, or how many
     boxes Boxes finds. Of boxes and a mask of one picture it is 1 - Dice of where the things of a label
-    lie from left to right and from top to bottom, 2 sum ab / (sum a^2 + sum b^2), the mean of the two
-    sides: a and b say how probably each of 32 slices holds a part of such a thing. Both tasks learn
-    from it, on rows with or without labels.
+    lie from left to right and from top to bottom, (2 sum ab + 1) / (sum a^2 + sum b^2 + 1), the mean of
+    the two sides: a and b say how probably each of 32 slices holds a part of such a thing. Both tasks
+    learn from it, on rows with or without labels.
 
     Args:
         task_a: the task that implies the other's answer, such as a child class.
@@ -168,7 +168,7 @@ class Consistency(RowObjective):
             error = ops.absolute(a - b) / self.learnt["spread"]
             return ops.where(error <= 1, ops.square(error) / 2, error - 0.5)
         both = ops.sum(a * b, axis=-1)
-        # One slice more on both sides, so that little here and little there is no disagreement.
+        # One more above and below, so that little here and little there is no disagreement.
         sizes = ops.sum(ops.square(a), axis=-1) + ops.sum(ops.square(b), axis=-1)
         return ops.mean(1 - (2 * both + 1) / (sizes + 1), axis=-1)
 
@@ -177,13 +177,13 @@ class Consistency(RowObjective):
         of = [getattr(task, "of", None) for task in (a, b)]
         if not (a.lies_in_picture and b.lies_in_picture and of[0] == of[1]):
             raise ConfigError(
-                f"Consistency: rule='extent' compares where things are in one picture, by Boxes and by "
+                f"Consistency: rule='extent' compares where things are in one picture, by Boxes or by "
                 f"Segmentation of the same feature. '{self.task_a}' and '{self.task_b}' are "
                 f"{type(a).__name__} of {of[0]!r} and {type(b).__name__} of {of[1]!r}.",
                 ("rule",),
             )
         for task in (a, b):
-            task.kind(str(self.label))
+            task.extent_kind(str(self.label))
 
     def _label(self, task: Task) -> str | None:
         return self.label if task.finds_kinds else None

@@ -211,9 +211,6 @@ class Boxes(PictureTask):
 
     def kind(self, label: str) -> int:
         known = [str(one) for one in self.learnt["classes"]]
-        if known == [ONE_KIND]:
-            # Boxes without labels are of whatever kind is asked for.
-            return 0
         if label not in known:
             raise ConfigError(
                 f"Boxes knows no label {label!r} of the training rows.{did_you_mean(label, known)}"
@@ -221,7 +218,11 @@ class Boxes(PictureTask):
         return known.index(label)
 
     def extents(self, logits: Any, label: str, slices: int) -> Any:
-        return box_extents(logits, self.kind(label), self.learnt["frame"], slices)
+        return box_extents(logits, self.extent_kind(label), self.learnt["frame"], slices)
+
+    def extent_kind(self, label: str) -> int:
+        # Boxes without labels are around whatever is asked for.
+        return 0 if self.learnt["classes"] == [ONE_KIND] else self.kind(label)
 
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["map"], trivial=0.0)

@@ -107,7 +107,7 @@ class Count(Task):
 
     def head(self) -> Head:
         prior = self.learnt["prior"]
-        return CountHead(len(prior), self.learnt["top"], prior=tuple(prior))
+        return CountHead(len(prior), self.learnt.get("top", float("inf")), prior=tuple(prior))
 
     def loss(self) -> keras.losses.Loss:
         return CountSurprise(self.learnt["trivial_loss"])

@@ -269,6 +269,14 @@ class Task(abc.ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} finds no kinds of things.")
 
+    def extent_kind(self, label: str) -> int:
+        """The number of the label whose things `extents` looks for.
+
+        Raises:
+            ConfigError: no training row has it.
+        """
+        return self.kind(label)
+
     def extents(self, logits: Any, label: str, slices: int) -> Any:
         """How probably a picture's slices hold a part of the things of a label, with a gradient.
 

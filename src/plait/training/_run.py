@@ -219,11 +219,13 @@ class Run:
         _clear(folder, over)
         if over:
             held.release()
-            raise ConfigError(
-                f"The run '{folder}' is over, by its last epoch, by early stopping or by max_minutes: "
-                "there is nothing to go on with. A new run begins with what it has learnt by "
-                f"`plait fit CONFIG --from {folder}`."
-            )
+            what = f"The run '{folder}' is over: there is nothing to go on with."
+            if not self.of_folds:
+                what += (
+                    " Its last epoch, early stopping or max_minutes ended it; a new run begins with "
+                    f"what it has learnt by `plait fit CONFIG --from {folder}`."
+                )
+            raise ConfigError(what)
         return held
 
 

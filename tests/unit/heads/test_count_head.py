@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from plait.errors import ConfigError
 from plait.heads import CountHead
 
 TOKENS = np.array([[[0.0]], [[2.0]], [[5.0]]], "float32")
@@ -10,14 +11,20 @@ TOKENS = np.array([[[0.0]], [[2.0]], [[5.0]]], "float32")
 def test_the_mean_goes_on_along_a_line_beyond_the_top():
     head = CountHead(2, top=2.0, prior=(0.0, 7.0))
     head(TOKENS)
-    head.logits.kernel.assign([[1.0, 1.0]])
+    head.linear.logits.kernel.assign([[1.0, 1.0]])
     given = ops.convert_to_numpy(head(TOKENS))
     # The tangent of exp at 2, three further on.
     np.testing.assert_allclose(np.exp(given[:, 0]), [1, np.exp(2), np.exp(2) * 4], rtol=1e-5)
     np.testing.assert_allclose(given[:, 1], [7, 9, 12])
 
 
-def test_large_tokens_do_not_move_the_start_far_from_the_prior():
+@pytest.mark.parametrize("wrong", [{"size": 3}, {"top": float("nan")}, {"top": "x"}])
+def test_refuses_what_cannot_be(wrong):
+    with pytest.raises(ConfigError, match=f"CountHead: {next(iter(wrong))} is a"):
+        CountHead(**wrong)
+
+
+def test_the_start_is_near_the_prior_by_a_tenth_of_the_tokens_size():
     tokens = 10 * np.random.default_rng(0).normal(size=(64, 1, 128)).astype("float32")
     given = ops.convert_to_numpy(CountHead(1, top=8.0, prior=(2.0,))(tokens))
     assert given[:, 0].std() == pytest.approx(1.0, rel=0.3)

@@ -98,7 +98,7 @@ def test_what_is_masked_changes_no_bit(drawn):
 
 @pytest.mark.parametrize("far", [30.0, 80.0])
 def test_the_partition_of_weights_far_apart(drawn, far):
-    """Where the likeliest tag before is no part of the likeliest path."""
+    """Where the likeliest tag before is no part of the likeliest path; some 80 apart is the limit."""
     emissions, chain = drawn
     emissions[:, :, 0] += far
     chain.transitions[:, 0] -= 2 * far
