@@ -115,7 +115,10 @@ def test_rows_do_not_see_each_other(make):
     tokens, mask = rows_of()
     head = make()
     np.testing.assert_allclose(
-        logits(head, tokens[:1], mask[:1]), logits(head, tokens, mask)[:1], atol=1e-5
+        logits(head, tokens[:1], mask[:1]),
+        logits(head, tokens, mask)[:1],
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 
