@@ -46,7 +46,7 @@ def test_a_run_says_all_that_it_depended_on(ran):
     fitted, folder = ran
     read = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     assert read.keys() == {
-        "config", "environment", "features", "findings", "history", "metrics", "tasks",
+        "config", "environment", "features", "findings", "metrics", "tasks",
     }  # fmt: skip
     assert read["config"]["balancing"] == "PCGrad"
     assert read["config"]["training"]["Training"]["patience"] == 3

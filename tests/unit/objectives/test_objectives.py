@@ -278,7 +278,10 @@ def test_a_name_that_no_objective_can_have(name, match):
         (lambda: Align("a", "b", width=0), "width is a whole number"),
         (lambda: Consistency("a", "a"), "'a' twice"),
         (lambda: Consistency("a", "b", label="c"), "label says which boxes are counted, for rule="),
-        (lambda: Consistency("a", "b", rule="same"), "rule is 'counts', 'equal' or a mapping"),
+        (
+            lambda: Consistency("a", "b", rule="same"),
+            "rule is 'counts', 'equal', 'extent' or a mapping",
+        ),
         (lambda: Distill("a"), "one teacher"),
         (lambda: Distill("a", teacher="t", column="c"), "one teacher"),
         (lambda: Distill("a", column="c", temperature=-1.0), "temperature is above 0"),
