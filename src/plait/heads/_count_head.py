@@ -50,10 +50,13 @@ class CountHead(Head):
         demand_whole("CountHead", most=2, size=size)
         if not isinstance(top, int | float) or math.isnan(top):
             raise ConfigError(f"CountHead: top is a number. Received: {top!r}", ("top",))
+        self.size = size
         self.top = float(top)
+        self.dropout = dropout
         self.linear = LinearHead(
             size, dropout, prior, kernel_initializer=_START, dtype=self.dtype_policy, name="linear"
         )
+        self.prior = self.linear.prior
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         self.linear.build(tokens_shape)
@@ -66,11 +69,10 @@ class CountHead(Head):
         return ops.concatenate([bent, logits[:, 1:]], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        linear = self.linear
         return {
             **super().get_config(),
-            "size": linear.size,
+            "size": self.size,
             "top": self.top,
-            "dropout": linear.dropout,
-            "prior": linear.prior,
+            "dropout": self.dropout,
+            "prior": self.prior,
         }
