@@ -12,8 +12,12 @@ from plait.errors import ConfigError
 from plait.heads._head import Head
 from plait.heads._linear_head import LinearHead
 
-_START = keras.initializers.VarianceScaling(0.01, "fan_in", "uniform")
-"""A spread of a tenth of the tokens' size: exp makes thousands of the ten that pictures begin with."""
+# A spread of a tenth of the tokens' size: exp makes thousands of the ten that pictures begin with.
+# Told and not made here: what is made draws its seed at once, and gives each head the same weights.
+_START = {
+    "class_name": "VarianceScaling",
+    "config": {"scale": 0.01, "mode": "fan_in", "distribution": "uniform"},
+}
 
 
 @keras.saving.register_keras_serializable(package="plait")

@@ -70,6 +70,8 @@ class LinearHead(Head):
         self.size = size
         self.dropout = dropout
         self.prior = None if prior is None else [float(value) for value in prior]
+        if isinstance(kernel_initializer, keras.initializers.Initializer):
+            kernel_initializer = keras.initializers.serialize(kernel_initializer)
         self.kernel_initializer = kernel_initializer
 
     def build(self, tokens_shape: Any) -> None:
@@ -94,7 +96,5 @@ class LinearHead(Head):
             "size": self.size,
             "dropout": self.dropout,
             "prior": self.prior,
-            "kernel_initializer": keras.initializers.serialize(
-                keras.initializers.get(self.kernel_initializer)
-            ),
+            "kernel_initializer": self.kernel_initializer,
         }

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -28,3 +29,16 @@ def test_the_start_is_near_the_prior_by_a_tenth_of_the_tokens_size():
     tokens = 10 * np.random.default_rng(0).normal(size=(64, 1, 128)).astype("float32")
     given = ops.convert_to_numpy(CountHead(1, top=8.0, prior=(2.0,))(tokens))
     assert given[:, 0].std() == pytest.approx(1.0, rel=0.3)
+
+
+def test_what_it_begins_with_follows_from_the_seed_and_differs_from_head_to_head():
+    def start():
+        keras.utils.set_random_seed(3)
+        made = [CountHead(1), CountHead(1)]
+        for head in made:
+            head(TOKENS)
+        return [float(head.linear.logits.kernel[0, 0]) for head in made]
+
+    (one, other), again = start(), start()
+    assert one != other
+    assert [one, other] == again
