@@ -29,8 +29,10 @@ if keras.backend.backend() == "jax":
         until,
         vjp,
     )
+    from plait.backend._jax_convolution import convolved
     from plait.backend._jax_turns import in_turns
 elif keras.backend.backend() == "torch":
+    from plait.backend._convolution import convolved
     from plait.backend._torch import (
         NO_SECOND_DERIVATIVE,
         answering,
@@ -57,6 +59,7 @@ elif keras.backend.backend() == "torch":
         vjp,
     )
 elif keras.backend.backend() == "tensorflow":
+    from plait.backend._convolution import convolved
     from plait.backend._tensorflow import (
         NO_SECOND_DERIVATIVE,
         answering,
@@ -93,6 +96,7 @@ __all__ = [
     "answering",
     "apply_gradients",
     "cholesky",
+    "convolved",
     "device_count",
     "device_memory",
     "draws",

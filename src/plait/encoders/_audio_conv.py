@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from plait._convolution import Conv2D
 from plait._dropout import Dropout
 from plait._ranges import MOST_SEED, demand_channels, demand_share, demand_whole
 from plait.backend import uniform
@@ -116,13 +117,12 @@ class AudioConv(Encoder):
         shape: tuple[int | None, ...] = (None, None, pitches, 1)
         for stage, count in enumerate(self.channels):
             stride = 4 if stage == 0 else 2
-            conv = keras.layers.Conv2D(
+            conv = Conv2D(
                 count,
                 stride + 1,
                 strides=stride,
                 padding="valid",
                 kernel_initializer="he_normal",
-                data_format="channels_last",
                 dtype=self.dtype_policy,
                 name=f"step_{stage}",
             )

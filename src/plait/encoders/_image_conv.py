@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from plait._convolution import Conv2D
 from plait._dropout import Dropout
 from plait._ranges import demand_channels, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
-from plait.encoders._patch_product import patch_product
 from plait.encoders._residual_block import built_block
 from plait.encoders._smooth_start import SmoothHeNormal
 
@@ -82,13 +82,12 @@ class ImageConv(Encoder):
         self.steps, self.stages = [], []
         for stage, count in enumerate(channels):
             stride = step if stage == 0 else 2
-            conv = keras.layers.Conv2D(
+            conv = Conv2D(
                 count,
                 stride + 1 if stage else stride + 2,
                 strides=stride,
                 padding="same",
                 kernel_initializer="he_normal" if stage else SmoothHeNormal(),
-                data_format="channels_last",
                 dtype=self.dtype_policy,
                 name=f"step_{stage}",
             )
@@ -118,7 +117,7 @@ class ImageConv(Encoder):
         maps: list[Any] = []
         x = values
         for step, blocks in zip(self.steps, self.stages, strict=True):
-            x = step(x) if maps else patch_product(step, x)
+            x = step(x)
             for block in blocks:
                 x = block(x, training=training)
             maps.append(x)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from plait._convolution import Conv2D
 from plait._dropout import Dropout
 
 
@@ -33,12 +34,11 @@ class ResidualBlock(keras.layers.Layer):
 
     def build(self, x_shape: Any, keep_shape: Any = None) -> None:
         self.drop = Dropout(self.dropout, dtype=self.dtype_policy)
-        self.conv = keras.layers.Conv2D(
+        self.conv = Conv2D(
             x_shape[-1],
             3,
             padding="same",
             kernel_initializer=keras.initializers.VarianceScaling(0.5),
-            data_format="channels_last",
             dtype=self.dtype_policy,
             name="conv",
         )

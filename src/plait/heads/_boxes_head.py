@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from plait._convolution import Conv2D
 from plait._dropout import Dropout
 from plait._ranges import demand_share, demand_whole
 from plait.errors import ConfigError
@@ -117,28 +118,26 @@ class BoxesHead(Head):
         )
         self.grids = [_grid(self.frame, shape[1], shape[2]) for shape in of_shape]
 
-    def _conv(self, shape: Any, size: int, name: str) -> keras.layers.Conv2D:
-        conv = keras.layers.Conv2D(
+    def _conv(self, shape: Any, size: int, name: str) -> Conv2D:
+        conv = Conv2D(
             self.channels,
             size,
             padding="same",
             kernel_initializer=keras.initializers.VarianceScaling(1.0 if size == 1 else 0.5),
-            data_format="channels_last",
             dtype=self.dtype_policy,
             name=name,
         )
         conv.build(shape)
         return conv
 
-    def _answer(self, shape: Any, size: int, bias: Any, name: str) -> keras.layers.Conv2D:
+    def _answer(self, shape: Any, size: int, bias: Any, name: str) -> Conv2D:
         # Half precision would round a side of 300 pixels to whole ones, and rare kinds away.
-        conv = keras.layers.Conv2D(
+        conv = Conv2D(
             size,
             3,
             padding="same",
             kernel_initializer=keras.initializers.VarianceScaling(0.5),
             bias_initializer=bias,
-            data_format="channels_last",
             dtype="float32",
             name=name,
         )

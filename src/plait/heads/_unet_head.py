@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from plait._convolution import Conv2D
 from plait._dropout import Dropout
 from plait._ranges import demand_share, demand_whole
 from plait.errors import ConfigError
@@ -132,13 +133,12 @@ class UNetHead(Head):
             x = x + block(ops.relu(x * (1 + gamma) + beta))
         return self.logits(self.drop(ops.relu(x), training=training))
 
-    def _conv(self, size: int, shape: Any, initial: Any, name: str) -> keras.layers.Conv2D:
-        conv = keras.layers.Conv2D(
+    def _conv(self, size: int, shape: Any, initial: Any, name: str) -> Conv2D:
+        conv = Conv2D(
             self.channels,
             size,
             padding="same",
             kernel_initializer=initial,
-            data_format="channels_last",
             dtype=self.dtype_policy,
             name=name,
         )
