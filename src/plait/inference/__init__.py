@@ -13,7 +13,15 @@ from plait.inference._layers import AbsentToken, Blank
 from plait.inference._parts import FUSION, HEADS, OBJECTIVES, names_of, parts_of
 from plait.inference._predictor import Predictor
 from plait.inference._relations import leaving
-from plait.inference._scoring import Scores, gains, mean_gain, mean_scores, row_weights, score
+from plait.inference._scoring import (
+    Scores,
+    alike,
+    gains,
+    mean_gain,
+    mean_scores,
+    row_weights,
+    score,
+)
 from plait.inference._weights import weights_of
 
 __all__ = [
@@ -30,6 +38,7 @@ __all__ = [
     "Precision",
     "Predictor",
     "Scores",
+    "alike",
     "check_names",
     "connect",
     "gains",

@@ -51,6 +51,26 @@ def mean_gain(tasks: Mapping[str, Task], scores: Scores) -> float:
     return float(np.mean(found)) if found else float("nan")
 
 
+def alike(tasks: Mapping[str, Task], table: Table) -> list[str]:
+    """The tasks whose labels in some rows are all one and the same, which any constant answers.
+
+    Args:
+        tasks: fitted tasks by name, as they are asked about these rows.
+        table: the rows.
+    """
+    found = []
+    for name, task in tasks.items():
+        if task.is_in(name, table):
+            targets = task.targets(task.column_in(name, table))
+            values = targets.values
+            # Masks and boxes of several rows are never alike, and dear to compare.
+            if isinstance(values, np.ndarray) and values.ndim == 1:
+                labels = values[targets.labelled]
+                if len(labels) and (labels == labels[0]).all():
+                    found.append(name)
+    return found
+
+
 def mean_scores(scores: Sequence[Scores]) -> Scores:
     """The mean of each metric over those of the scores that have it."""
     met: dict[str, dict[str, list[float]]] = {}

@@ -1,7 +1,8 @@
 """After each epoch: scores on the validation rows, the best weights so far, and when to stop."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -12,7 +13,16 @@ import numpy as np
 
 from plait._disk_cache import DiskCache
 from plait.data import Batches, DeviceRoom, FeatureRows
-from plait.inference import Declaration, Predictor, Scores, gains, mean_gain, row_weights, score
+from plait.inference import (
+    Declaration,
+    Predictor,
+    Scores,
+    alike,
+    gains,
+    mean_gain,
+    row_weights,
+    score,
+)
 from plait.table import Table
 from plait.tasks import Targets, Task
 from plait.training._schedules import rate_of
@@ -80,7 +90,7 @@ class Epoch:
         logs: everything else that the step logged, such as `<task>_loss` and task weights.
         scores: on the validation rows.
         gains: of the scores, by task.
-        mean_gain: their mean; None without validation.
+        mean_gain: their mean, of the main tasks whose labels are not all one; None without validation.
         best: whether no earlier epoch was better.
         auxiliary: the tasks that only serve the others, and are not in the mean.
     """
@@ -185,7 +195,7 @@ class Selection(keras.callbacks.Callback):
             answers = self.predictor.answers(self.validation.rows)
             table, weights = self.validation.table, self.validation.weights
             scores = score(self._tasks, answers.logits, table, weights)
-        reached = mean_gain(self.predictor.tasks, scores) if scores else None
+        reached = mean_gain(self._judging(scores), scores) if scores else None
         done = Epoch(
             number=epoch + 1,
             seconds=round(time.monotonic() - self._began, 3),
@@ -211,6 +221,29 @@ class Selection(keras.callbacks.Callback):
         """As they are asked about the validation rows: what they read of those they read once."""
         assert self.validation is not None
         return self.predictor.declaration.tasks_in(self.validation.table)
+
+    def _judging(self, scored: Collection[str]) -> Mapping[str, Task]:
+        """Of what is scored, the tasks that have a say in which epoch is kept."""
+        judging = {
+            name: task
+            for name, task in self._tasks.items()
+            if name in scored and name not in self._alike and not task.auxiliary
+        }
+        if not judging:
+            return self._tasks
+        if self._alike and not self.history:
+            names = ", ".join(f"'{name}'" for name in self._alike)
+            warnings.warn(
+                f"All validation rows have one and the same label of {names}. Scores there tell no "
+                "epoch from another, and are no part of the mean gain.",
+                stacklevel=2,
+            )
+        return judging
+
+    @cached_property
+    def _alike(self) -> list[str]:
+        assert self.validation is not None
+        return alike(self._tasks, self.validation.table)
 
     def _is_best(self, reached: float | None) -> bool:
         # Among equals the later: its learning rate was lower, and it has seen more.

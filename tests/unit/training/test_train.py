@@ -182,6 +182,26 @@ def test_the_best_epoch_is_kept_and_training_stops_when_it_is_long_ago(monkeypat
     assert f"price mae {scores['price']['mae']:.4f}" in printed[1]
 
 
+def test_a_task_whose_validation_labels_are_all_one_has_no_say_in_which_epoch_is_kept():
+    alike = tiny.columns()
+    alike["sold"] = [None if label is None else "yes" for label in alike["sold"]]
+    declared = tiny.declaration()
+
+    def chosen(columns):
+        table = Table.read(columns)
+        seen = Validation(table, declared.rows(table, again=True))
+        (epoch,) = fitted(declared, validation=seen).history
+        return epoch
+
+    with pytest.warns(UserWarning, match=r"one and the same label of 'sold'"):
+        epoch = chosen(alike)
+    assert epoch.mean_gain == epoch.gains["price"] != epoch.gains["sold"]
+    # Where it is all there is, it is better than nothing.
+    alike["price"] = [None] * len(alike["price"])
+    epoch = chosen(alike)
+    assert epoch.mean_gain == epoch.gains["sold"]
+
+
 def test_tasks_meet_the_validation_rows_once(monkeypatch):
     met, bind = [], Declaration.tasks_in
     monkeypatch.setattr(Declaration, "tasks_in", lambda *of: met.append(of) or bind(*of))
