@@ -94,6 +94,47 @@ def test_moves_are_a_function_of_the_rows_key():
     assert (numpy(moves.rows) != numpy(third.rows)).any()
 
 
+def test_zoomed_things_lie_where_their_masks_and_boxes_do():
+    frame, rows = (64, 96), 200
+    masks, boxes = np.zeros((rows, *frame), "uint8"), np.zeros((rows, 1, 5), "float32")
+    draw = np.random.default_rng(0)
+    for row in range(rows):
+        y0, x0 = draw.integers(0, 40), draw.integers(0, 60)
+        y1, x1 = y0 + draw.integers(12, 24), x0 + draw.integers(12, 36)
+        masks[row, y0:y1, x0:x1] = 1
+        boxes[row, 0] = [x0, y0, x1, y1, 1]
+    moves = Moves.drawn(keys(rows), "photo", frame, (True, True), 0.1, zoom=0.5)
+    shown = numpy(moves.of_maps(tensor(masks), 255)) == 1
+    found = numpy(moves.of_boxes(tensor(boxes)))[:, 0]
+    there = found[:, 4] > 0
+    assert there.sum() > rows / 2
+    assert not shown[~there].reshape(-1, frame[0] * frame[1]).sum(axis=1).max() > 24 * 36 * 2.25 / 4
+    for mask, box in zip(shown[there], found[there], strict=True):
+        y, x = np.nonzero(mask)
+        # A place is that of its middle: half a place each way.
+        np.testing.assert_allclose(
+            box[:4], [x.min(), y.min(), x.max() + 1, y.max() + 1], atol=0.5 + 1e-4
+        )
+
+
+def test_a_zoom_enlarges_and_shrinks_and_fills_the_frame_or_is_held_by_it():
+    moves = Moves.drawn(keys(2000), "photo", FRAME, zoom=0.5)
+    step = numpy(moves.down[1])[:, 0]
+    np.testing.assert_array_equal(numpy(moves.across[1])[:, 0], step)
+    assert 1 / 1.5 <= step.min() < 0.7
+    assert 1.45 < step.max() <= 1.5
+    assert (step > 1).mean() == pytest.approx(0.5, abs=0.05)
+    for (start, _), size in ((moves.down, FRAME[0]), (moves.across, FRAME[1])):
+        first, last = numpy(start)[:, 0], numpy(start)[:, 0] + step * size
+        nearer = step <= 1
+        assert (first[nearer] >= -1e-4).all()
+        assert (last[nearer] <= size + 1e-4).all()
+        assert (first[~nearer] <= 1e-4).all()
+        assert (last[~nearer] >= size - 1e-4).all()
+        # Anywhere there: the middle of what is seen is not always that of the picture.
+        assert np.ptp(((first + last) / 2 - size / 2)[nearer]) > 0.2 * size
+
+
 def test_without_moves_all_stays():
     pictures, masks, boxes = scenes()
     moves = drawn((False, False), 0.0)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from plait._hash import name_key, uniform
 from plait._moves import Moves
 from plait._ranges import demand_share
 from plait.encoders import Encoder, ImageConv
@@ -24,6 +25,7 @@ _LONGEST_SIDE = 96
 _STEP = 16
 # Pictures that nearly all have one size are made for it: resampling would only blur them.
 _NEARLY_ALL = 0.9
+_BT601 = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,10 @@ class Image(MediaFeature):
             has the same labels; masks and boxes in them are mirrored, too.
         shift: in training each picture is shifted by up to this share of its height and width, along
             with the masks and boxes in it.
+        zoom: in training each picture is enlarged or shrunk up to 1 + `zoom` times, along with the
+            masks and boxes in it: it lies anywhere where it fills the frame, or the frame holds it.
+        jitter: in training the brightness of each picture, its contrast and the saturation of its
+            colours are each multiplied by a number between 1 - `jitter` and 1 + `jitter`.
         column, missing, encoder, tied, on_error: see `Feature`. Broken are: a file that does not
             exist, is cut short or is no picture, a picture of 1 x 1, and one of more than 100
             million pixels. A path that leaves the folder is an error whatever `on_error` says.
@@ -58,13 +64,15 @@ class Image(MediaFeature):
     size: int | tuple[int, int] | None = None
     flip: Flip | None = None
     shift: float = 0.0
+    zoom: float = 0.0
+    jitter: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.flip not in (None, *get_args(Flip)):
             choices = ", ".join(map(repr, (None, *get_args(Flip))))
             raise ConfigError(f"Image: flip is one of {choices}. Received: {self.flip!r}.")
-        demand_share("Image", shift=self.shift)
+        demand_share("Image", shift=self.shift, zoom=self.zoom, jitter=self.jitter)
         sides = (1, 1) if self.size is None else self.size
         both = tuple(sides) if isinstance(sides, list | tuple) else (sides, sides)
         if len(both) != 2 or not all(type(s) is int and 1 <= s <= 4096 for s in both):
@@ -121,6 +129,21 @@ class Image(MediaFeature):
             found[row] = None if isinstance(size, BrokenCell) else size
         return found
 
+    def pictures(self, column: Column) -> list[np.ndarray | None]:
+        """Each picture as it is to be seen, at its own size.
+
+        Args:
+            column: paths or bytes.
+
+        Returns:
+            `(height, width, 1 or 3)` uint8 a row; None where the cell is empty or no picture.
+        """
+        cells = MediaCells(replace(self, on_error="absent"), column, self.noun)
+        found: list[np.ndarray | None] = [None] * len(column)
+        for row, pixels in cells.decoded(range(len(column)), lambda data, _: _pixels(data)):
+            found[row] = None if isinstance(pixels, BrokenCell) else pixels
+        return found
+
     @cached_property
     def _ground(self) -> np.ndarray:
         return np.rint(255 * np.array(self.learnt["mean"])).astype("uint8")
@@ -134,7 +157,7 @@ class Image(MediaFeature):
     @property
     def moving(self) -> bool:
         """Whether pictures are moved in training."""
-        return self.flip is not None or self.shift > 0
+        return self.flip is not None or self.shift > 0 or self.zoom > 0
 
     def moves(self, row_key: Any, name: str) -> Moves:
         """How each picture of a batch is moved.
@@ -145,19 +168,53 @@ class Image(MediaFeature):
         """
         height, width, _ = self.spec.shape
         flip = (self.flip in ("vertical", "both"), self.flip in ("horizontal", "both"))
-        return Moves.drawn(row_key, name, (height, width), flip, self.shift)
+        return Moves.drawn(row_key, name, (height, width), flip, self.shift, self.zoom)
 
     def moved(self, values: Any, moves: Moves) -> Any:
         """Pictures `(batch, height, width, channels)` uint8, moved over the ground."""
         return moves.of_maps(values, ops.convert_to_tensor(self._ground[: values.shape[-1]]))
 
+    def relit(self, values: Any, row_key: Any, name: str) -> Any:
+        """Pictures `(batch, height, width, channels)` uint8 in another light.
+
+        Args:
+            values: the pictures.
+            row_key: `(batch, 2)` int32; each row's light is a function of it.
+            name: the feature's.
+        """
+        if not self.jitter:
+            return values
+
+        def factor(what: str) -> Any:
+            drawn = uniform(row_key[:, 0], row_key[:, 1], name_key(f"{name}__{what}"))
+            return 1 + self.jitter * (2 * drawn[:, None, None, None] - 1)
+
+        x = ops.cast(values, "float32") * factor("brightness")
+        middle = ops.mean(_luminance(x), axis=(1, 2), keepdims=True)
+        x = middle + (x - middle) * factor("contrast")
+        grey = _luminance(x)
+        x = grey + (x - grey) * factor("saturation")
+        return ops.cast(ops.clip(ops.round(x), 0, 255), values.dtype)
+
     def default_encoder(self, width: int) -> Encoder:
         return ImageConv(width)
+
+
+def _luminance(x: Any) -> Any:
+    """`(batch, height, width, 1)`, by ITU-R BT.601."""
+    if x.shape[-1] != 3:
+        return x
+    return ops.sum(x * ops.convert_to_tensor(np.array(_BT601, "float32")), axis=-1, keepdims=True)
 
 
 def _size(data: bytes) -> tuple[int, int]:
     picture = Picture.open(data)
     return picture.height, picture.width
+
+
+def _pixels(data: bytes) -> np.ndarray:
+    picture = Picture.open(data)
+    return picture.pixels((picture.height, picture.width))
 
 
 def _usual_size(sizes: np.ndarray) -> tuple[int, int]:

@@ -16,10 +16,10 @@ Augment = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 @dataclass(frozen=True)
 class MovedPictures:
-    """Pictures are moved, each row's by its key, and then `after` follows.
+    """Pictures are moved and seen in another light, each row's by its key; then `after` follows.
 
     Attributes:
-        pictures: the features whose pictures are moved, by name.
+        pictures: the features whose pictures change in training, by name.
         after: the next stage; None for none.
     """
 
@@ -28,11 +28,15 @@ class MovedPictures:
 
     def __call__(self, x: Mapping[str, Any], row_key: Any) -> dict[str, Any]:
         moved = {
-            name: image.moved(x[name], image.moves(row_key, name))
+            name: image.relit(_moved(image, x[name], row_key, name), row_key, name)
             for name, image in self.pictures.items()
         }
         x = {**x, **moved}
         return x if self.after is None else self.after(x, row_key)
+
+
+def _moved(image: Image, values: Any, row_key: Any, name: str) -> Any:
+    return image.moved(values, image.moves(row_key, name)) if image.moving else values
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,13 @@ def augmentation(declaration: Declaration, settings: Training) -> Augment | None
     # Of one feature alone none may leave.
     if settings.modality_dropout and len(declaration.features) > 1:
         dropout = ModalityDropout(list(declaration.features), settings.modality_dropout)
-    pictures = _moving(declaration)
+    pictures = _pictures(declaration, lambda image: image.moving or image.jitter > 0)
     return MovedPictures(pictures, dropout) if pictures else dropout
 
 
 def moved_labels(declaration: Declaration) -> MovedLabels | None:
     """How labels go with the pictures; None where none does."""
-    pictures = _moving(declaration)
+    pictures = _pictures(declaration, lambda image: image.moving)
     tasks = {
         name: task
         for name, task in declaration.tasks.items()
@@ -79,9 +83,9 @@ def moved_labels(declaration: Declaration) -> MovedLabels | None:
     return MovedLabels(pictures, tasks) if tasks else None
 
 
-def _moving(declaration: Declaration) -> dict[str, Image]:
+def _pictures(declaration: Declaration, which: Callable[[Image], bool]) -> dict[str, Image]:
     return {
         name: feature
         for name, feature in declaration.features.items()
-        if isinstance(feature, Image) and feature.moving
+        if isinstance(feature, Image) and which(feature)
     }

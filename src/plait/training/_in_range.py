@@ -61,7 +61,9 @@ def demand_in_range(values: Mapping[str, Any]) -> None:
     if values["devices"] not in (None, "all"):
         demand_whole("Training", devices=values["devices"])
     if values["ema"] is not None and values["swa_from"] is not None:
-        raise ConfigError("Training: ema and swa_from are two averages; use one of them.")
+        raise ConfigError(
+            "Training: ema and swa_from are two averages; use one of them.", ("swa_from",)
+        )
     for name in ("max_memory", "disk_cache"):
         if values[name] is not None:
             read_bytes(name, values[name])

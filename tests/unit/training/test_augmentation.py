@@ -84,7 +84,7 @@ def test_it_is_what_features_and_settings_ask_for():
         }
     )
     tasks = {"mask": Segmentation(of="photo"), "sold": Binary()}
-    for moves in ({}, {"flip": "horizontal"}, {"shift": 0.1}):
+    for moves in ({}, {"flip": "horizontal"}, {"shift": 0.1}, {"zoom": 0.5}):
         features = fitted(**moves)
         known = fit_tasks(tasks, features, table)
         asked = SimpleNamespace(features=features, tasks=known)
@@ -105,6 +105,46 @@ def test_it_is_what_features_and_settings_ask_for():
         assert followed["sold"] is labels["sold"]
 
 
+def lit(values, jitter=0.3, rows=400):
+    image = fitted(jitter=jitter)["photo"]
+    key = np.stack([np.arange(rows), np.arange(rows) * 7], axis=1).astype("int32")
+    given = np.broadcast_to(np.asarray(values, "uint8"), (rows, *np.shape(values)))
+    found = image.relit(
+        keras.ops.convert_to_tensor(given), keras.ops.convert_to_tensor(key), "photo"
+    )
+    return keras.ops.convert_to_numpy(found)
+
+
+@pytest.mark.backends
+def test_a_picture_is_seen_in_another_light_and_stays_where_it_is():
+    # Of one colour, grey: there is no contrast and no saturation, so that brightness is what changes.
+    plain = lit(np.full((4, 5, 3), 100))
+    assert (plain == plain[:, :1, :1, :1]).all()
+    assert plain.dtype == np.uint8
+    assert 70 <= plain.min() < 75
+    assert 125 < plain.max() <= 130
+    assert plain[:, 0, 0, 0].mean() == pytest.approx(100, abs=2)
+    # Half black and half grey: what is darker stays darker, and the distance changes.
+    halves = lit(np.repeat([[[50], [150]]], 4, axis=0))[:, 0, :, 0].astype(int)
+    apart = (halves[:, 1] - halves[:, 0]) / halves.mean(axis=1)
+    assert (apart > 0).all()
+    assert 0.69 < apart.min() < 0.75
+    assert 1.25 < apart.max() < 1.31
+    # A colour goes towards grey and away from it, by the contrast as well.
+    colour = lit(np.broadcast_to(np.array([120, 100, 80]), (4, 5, 3)))[:, 0, 0].astype(float)
+    vivid = (colour[:, 0] - colour[:, 2]) / colour.mean(axis=1)
+    assert 0.4 * 0.7**2 - 0.02 < vivid.min() < 0.28
+    assert 0.54 < vivid.max() < 0.4 * 1.3**2 + 0.02
+
+
+def test_what_is_seen_in_another_light_alone_moves_no_label():
+    declared = SimpleNamespace(
+        features=fitted(jitter=0.3), tasks={"mask": Segmentation(of="photo")}
+    )
+    assert list(augmentation(declared, Training()).pictures) == ["photo"]
+    assert moved_labels(declared) is None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outline(Boxes):
     """A task of the user's own, which does not say how its targets move."""
@@ -117,6 +157,7 @@ def test_what_cannot_be_moved_is_refused():
     check_names({"photo": Image()}, {"outline": task})
     with pytest.raises(ConfigError, match="Outline does not say what becomes of its targets"):
         check_names({"photo": Image(flip="horizontal")}, {"outline": task})
-    for wrong in ({"flip": "left"}, {"shift": 1.0}):
+    check_names({"photo": Image(jitter=0.3)}, {"outline": task})
+    for wrong in ({"flip": "left"}, {"shift": 1.0}, {"zoom": -0.1}, {"jitter": 1.0}):
         with pytest.raises(ConfigError, match=f"Image: {next(iter(wrong))} .*Received"):
             plait.Image(**wrong)
