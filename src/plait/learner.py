@@ -11,7 +11,7 @@ from plait._names import parameters
 from plait._ranges import MOST_SEED, demand_whole
 from plait.balancing import Balancer
 from plait.errors import PlaitError
-from plait.evaluation import evaluate
+from plait.evaluation import draw, evaluate
 from plait.features import Feature, fit_features
 from plait.fusion import Concat, Fusion
 from plait.inference import Declaration, Predictor, Scores, check_names, row_weights
@@ -254,6 +254,10 @@ class Learner:
     def predict(self, table: Any, key: str | None = None, root: FilePath | None = None) -> pa.Table:
         """Answers in the user's terms, one row a row; see `Predictor.predict`."""
         return self.predictor.predict(Table.read(table, root), key)
+
+    def draw(self, table: Any, rows: int = 8, root: FilePath | None = None) -> Any:
+        """Some rows with the answers of each task, as a matplotlib figure; see `evaluation.draw`."""
+        return draw(self.predictor, Table.read(table, root), rows)
 
     def embed(
         self,

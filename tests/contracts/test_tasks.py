@@ -1,6 +1,7 @@
 """What every task promises, run over every public one."""
 
 import inspect
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +11,10 @@ import keras
 import numpy as np
 import pyarrow as pa
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.text import Text as Said
 
 from plait import features, heads, tasks
 from plait._names import from_plain, to_plain
@@ -692,3 +697,33 @@ def test_logits_that_are_not_finite_are_refused(case):
 def test_unfitted_tasks_say_so(case):
     with pytest.raises(PlaitError, match=f"{type(case.task).__name__} is not fitted"):
         targets_of(case, case.task, column_of(case.cells))
+
+
+def artists(figure):
+    """What of a drawing depends on what is drawn: its texts, its lines and its pictures."""
+    texts = [text.get_text() for text in figure.findobj(Said)]
+    lines = [line.get_xydata().tolist() for line in figure.findobj(Line2D)]
+    return sorted(texts), str(lines), len(figure.findobj(AxesImage))
+
+
+@every_case
+def test_a_row_is_drawn_with_its_label_where_it_has_one(case):
+    task, column = fitted(case), column_of(case.cells)
+    targets = targets_of(case, task, column)
+    logits = trivial(task, len(case.cells))
+    if task.answer_layer() is not None:
+        logits = confident(task, targets)
+    for row, labelled in enumerate(targets.labelled):
+        one = asked(case, task, column.take(np.array([row])))
+        figures = [Figure((3.4, 2.6)).subfigures() for _ in range(2)]
+        for figure, cells in zip(figures, (column.take(np.array([row])), None), strict=True):
+            one.draw(figure, logits[row : row + 1].astype("float32"), cells)
+        # No box, and what has no labels, are drawn as nothing.
+        empty = isinstance(task, tasks.Boxes) and not targets.values[row].any()
+        if not empty and not isinstance(task, tasks.Matching):
+            assert (artists(figures[0]) != artists(figures[1])) == labelled
+    whole = Figure((3.4, 2.6), layout="constrained")
+    asked(case, task, column.take(np.array([0]))).draw(
+        whole.subfigures(), logits[:1].astype("float32"), column.take(np.array([0]))
+    )
+    whole.savefig(io.BytesIO())

@@ -2,7 +2,9 @@
 
 import json
 import re
+import sys
 
+import PIL.Image
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -127,6 +129,40 @@ def test_predict_needs_no_label_and_not_every_input(shop, plait):
     answers = pa_csv.read_csv(out)
     assert answers.column_names[0] == "age"
     assert answers.num_rows == 48
+
+
+def test_rows_are_drawn(shop, plait):
+    out = shop.folder / "answers.png"
+    where = ("--where", "part=test", "--rows", "3")
+    said = plait("draw", shop.folder / "run", shop.table, "-o", out, *where)
+    assert (said.code, said.out) == (0, f"3 rows: {out}\n"), said.err
+    with PIL.Image.open(out) as picture:
+        picture.load()
+        tasks_and_row = 3
+        assert picture.width / picture.height == pytest.approx(
+            tasks_and_row * 3.4 / (3 * 2.6), 0.01
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-o", "answers.jpg"), "--output is a .png, .pdf or .svg file. Received: 'answers.jpg'."),
+        (("-o", "nowhere/a.png"), "--output: there is no folder 'nowhere'."),
+        (("-o", "a.png", "--rows", "0"), "1 to 50 rows are drawn, from the first on. Received: 0."),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(shop, plait, arguments, message):
+    said = plait("draw", shop.folder / "run", shop.table, *arguments)
+    assert said.code == 2
+    assert message in said.err
+
+
+def test_drawing_without_matplotlib_names_the_extra(shop, plait, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    said = plait("draw", shop.folder / "run", shop.table, "-o", "a.png")
+    assert said.code == 2
+    assert "pip install 'plait[draw]'" in said.err
 
 
 def test_a_column_of_another_name_is_told(shop, plait):

@@ -221,6 +221,24 @@ def evaluate(
 
 
 @app.command()
+def draw(
+    run_folder: RunArgument,
+    table: TableArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="A .png, .pdf or .svg file.")
+    ],
+    rows: Annotated[int, typer.Option(metavar="N", help="How many, from the first on.")] = 8,
+    where: WhereOption = None,
+    root: RootOption = None,
+) -> None:
+    """Draw some rows with what a model answers, beside the labels."""
+    with uncollected():
+        from plait.cli._draw import draw as run
+
+    run(run_folder, table, output=output, rows=rows, where=where, root=root)
+
+
+@app.command()
 def predict(
     run_folder: RunArgument,
     table: TableArgument,

@@ -155,6 +155,11 @@ class Series(Feature):
         known: np.ndarray = np.take_along_axis(values, last, axis=0)
         return known
 
+    def steps(self, column: Column) -> np.ndarray:
+        """`(steps, variables)` of the first row, on the user's scale; NaN in gaps."""
+        found, _ = self._read(column)
+        return found.values[found.starts[0] : found.starts[1]]
+
     def _read(self, column: Column) -> tuple[SeriesCells, Times]:
         count = None if self.state is None else len(self.state["mean"])
         chosen = self.variables

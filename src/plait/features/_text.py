@@ -152,6 +152,11 @@ class Text(Feature):
         there = zip(cells, present.tolist(), strict=True)
         return [self._form.starts(cell) if is_there else None for cell, is_there in there]
 
+    def own_tokens(self, column: Column) -> list[list[str]]:
+        """Each row's own tokens, as `token_starts` counts them; none where the cell is empty."""
+        cells, _ = self._cells(column)
+        return [words_of(cell) for cell in cells]
+
     def scaling(self) -> keras.layers.Layer | None:
         return None
 

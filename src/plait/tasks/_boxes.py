@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from keras import ops
 
+from plait._drawing import draw_box
 from plait._moves import Moves
 from plait._names import did_you_mean
 from plait._ranges import demand_share, demand_whole
@@ -193,6 +194,22 @@ class Boxes(PictureTask):
             "map50": float(np.nanmean(precisions[0])),
             **by_label,
         }
+
+    def draw(self, figure: Any, logits: np.ndarray, column: Column | None) -> None:
+        (axes,) = self.shown(figure, 1)
+        known = self.sizes(np.arange(1)) or [None]
+        if known[0] is None:
+            return
+        classes, frame = self.learnt["classes"], tuple(self.learnt["frame"])
+        if column is not None:
+            lists, frames, _ = self._known(column)
+            for corners, kind in zip(frames.pixels(lists), self._kinds(lists), strict=True):
+                draw_box(axes, corners, str(classes[kind]), label=True)
+        frames = BoxFrames.of([known[0]], frame, self.learnt["units"])
+        found = self._found(np.asarray(logits), frames, max(self.least_score, _NO_SCORE))
+        scores = np.zeros(0) if found.scores is None else found.scores
+        for corners, kind, score in zip(found.corners, found.kinds, scores, strict=True):
+            draw_box(axes, corners, f"{classes[kind]} {score:.2f}", label=False)
 
     def amount(self, logits: Any, label: str | None = None) -> Any:
         """How many boxes are found: those of a score above `least_score`, a little above or below

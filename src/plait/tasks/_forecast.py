@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from plait._deviation import deviation
+from plait._drawing import draw_steps
 from plait._ranges import demand_whole
 from plait.errors import ConfigError, DataError
 from plait.features import Series, SeriesCells, read_series
@@ -200,6 +201,15 @@ class Forecast(DenseTask):
         found = ForecastScores(answers, truth, labelled.weights, last)
         return found.named(names, np.array(self.learnt["std"]))
 
+    def draw(self, figure: Any, logits: np.ndarray, column: Column | None) -> None:
+        answers = self._unscaled(logits)[0]
+        names = self.learnt["names"] or list(map(str, range(answers.shape[1])))
+        labels = None
+        if column is not None:
+            _, steps, _ = self._labelled(column)
+            labels = steps[0] if len(steps) else None
+        draw_steps(figure, names, self._past(), answers, labels)
+
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores[self.main_score], self.learnt["trivial_score"], perfect=0.0)
 
@@ -215,6 +225,15 @@ class Forecast(DenseTask):
         last = bound.feature.last_values(bound.cells.take(rows))
         read = np.array(self.learnt["read"])
         return np.where(read >= 0, last[:, np.maximum(read, 0)], np.nan)
+
+    def _past(self) -> np.ndarray | None:
+        """`(steps, variables)`, what is known of the first row before; None where nothing is."""
+        bound = getattr(self, "_beside", None)
+        if bound is None or bound.cells is None or not isinstance(bound.feature, Series):
+            return None
+        steps = bound.feature.steps(bound.cells.take(np.arange(1)))
+        read = np.array(self.learnt["read"])
+        return np.where(read >= 0, steps[:, np.maximum(read, 0)], np.nan) if len(steps) else None
 
     def _labelled(
         self, column: Column, weights: np.ndarray | None = None

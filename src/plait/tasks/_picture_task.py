@@ -1,10 +1,11 @@
 """The contract of a task about places in a picture: its pixels, or the things in it."""
 
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from plait._drawing import draw_picture
 from plait.features import Image
 from plait.tasks._dense_task import DenseTask, Parts
 
@@ -34,6 +35,21 @@ class PictureTask(DenseTask):
         """In which the model reads each picture."""
         height, width = self.picture.spec.shape[:2]
         return height, width
+
+    def shown(self, figure: Any, panels: int) -> list[Any]:
+        """Draws the first row's picture; see `draw`.
+
+        Args:
+            figure: an empty `matplotlib.figure.SubFigure`.
+            panels: how many times, side by side.
+
+        Returns:
+            The axes, of the picture's own pixels.
+        """
+        picture = (
+            None if self.cells is None else self.picture.pictures(self.cells.take(np.arange(1)))[0]
+        )
+        return draw_picture(figure, panels, picture)
 
     def sizes(self, rows: np.ndarray) -> list[Size | None] | None:
         """The pictures' own sizes; each header is read once.

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from keras import ops
 
+from plait._drawing import draw_classes
 from plait._moves import Moves
 from plait._names import did_you_mean
 from plait._ranges import demand_share
@@ -163,6 +164,18 @@ class Segmentation(PictureTask):
             answers = answered(checked(logits[row]), frame, truth.shape)
             found.add(truth, answers, weights[row])
         return found.scores()
+
+    def draw(self, figure: Any, logits: np.ndarray, column: Column | None) -> None:
+        (size,) = self.sizes(np.arange(1)) or [None]
+        rows, _ = self._labelled(column) if column is not None else ((), None)
+        panels = self.shown(figure, 1 + len(rows))
+        if size is None:
+            return
+        pixels = {"answer": answered(np.asarray(logits[0]), self.frame, size)}
+        if column is not None:
+            for _, truth in self._masks(column).read(self._pictured(np.asarray(rows))):
+                pixels["label"] = truth
+        draw_classes(figure, panels, pixels, self._known.names)
 
     def kind(self, label: str) -> int:
         known = list(self._known.names)

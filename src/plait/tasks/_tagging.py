@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import keras
 import numpy as np
 import pyarrow as pa
 
+from plait._drawing import draw_tags, draw_words
 from plait.encoders import TextBag, TextWords
 from plait.errors import ConfigError, DataError
 from plait.features import Feature, Text
@@ -194,6 +195,21 @@ class Tagging(DenseTask):
             answered = spans.of(np.where(tagged, answers, NO_TAG), rows)
             found |= span_scores(spans.of(truth, rows), answered, w)
         return {name: float(value) for name, value in found.items()}
+
+    def draw(self, figure: Any, logits: np.ndarray, column: Column | None) -> None:
+        tags = self.decode(logits)[""][0].as_py()
+        if tags is None or self.cells is None:
+            draw_words(figure, ["no text"])
+            return
+        labels: list[str | None] | None = None
+        if column is not None:
+            cells = self._cells(column)
+            if len(cells.tagged):
+                found = iter(cells.values.to_pylist())
+                labels = [str(next(found)) if tagged else None for tagged in cells.tagged]
+        said = [None if tag is None else str(tag) for tag in tags]
+        (tokens,) = cast(Text, self.feature).own_tokens(self.cells.take(np.arange(1)))
+        draw_tags(figure, tokens, said, labels)
 
     def gain(self, scores: Mapping[str, float]) -> float:
         if "span_f1" in scores:

@@ -9,12 +9,15 @@ import keras
 import numpy as np
 import pyarrow as pa
 
+from plait._drawing import draw_number, draw_shares, draw_words
 from plait._names import did_you_mean
 from plait._ranges import demand_fade, demand_number, demand_texts
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
 from plait.heads import Head
 from plait.table import Column, Table
+from plait.tasks._labels import labelled_rows
+from plait.tasks._numbers import numbers
 from plait.tasks._said import Gives
 
 
@@ -247,6 +250,39 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def gain(self, scores: Mapping[str, float]) -> float:
         """(s - s0) / (s* - s0) clipped to [-1, 1]: 0 for the trivial answer, 1 at best."""
+
+    def draw(self, figure: Any, logits: np.ndarray, column: Column | None) -> None:
+        """Draws one row's answer, and its label where it has one.
+
+        Args:
+            figure: an empty `matplotlib.figure.SubFigure`.
+            logits: `(1, *answer)`, as `decode` takes them.
+            column: the `column_in` of that row alone; None where the table has no such column.
+
+        Raises:
+            DataError: a label that the task cannot read.
+        """
+        said = {name: values[0].as_py() for name, values in self.decode(logits).items()}
+        labelled = None if column is None else labelled_rows(column, self.missing)
+        known = labelled is not None and bool(len(labelled.rows))
+        if "probabilities" in said:
+            true = self._true_classes(column) if column is not None and known else None
+            draw_shares(figure, said["probabilities"], true)
+        elif self.quantity:
+            label = float(numbers(labelled, type(self).__name__)[0]) if labelled and known else None
+            ends = (said["low"], said["high"]) if "low" in said else None
+            draw_number(figure, said[""], ends, label)
+        else:
+            truth = f"label: {labelled.values[0].as_py()}" if labelled and known else "no label"
+            draw_words(figure, [f"answer: {said['']}", truth])
+
+    def _true_classes(self, column: Column) -> list[int] | None:
+        """The numbers of the classes of a column's first row; None if it is not known to the task."""
+        targets = self.targets(column)
+        if not targets.labelled[0]:
+            return None
+        value = np.asarray(targets.values[0])
+        return np.flatnonzero(value).tolist() if value.ndim else [int(value)]
 
     def amount(self, logits: Any, label: str | None = None) -> Any:
         """The number that its logits say, on the user's own scale, `(batch,)`, with a gradient.
