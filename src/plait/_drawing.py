@@ -12,6 +12,8 @@ import numpy as np
 ANSWER, LABEL, WRONG = "tab:blue", "black", "tab:red"
 _MOST_CLASSES = 8
 _MOST_VARIABLES = 6
+_LEAST_HISTORY, _HORIZONS = 48, 4
+"""Steps before a forecast that are drawn: so many, or so many times those of the forecast."""
 _LINE = 56
 """Letters of a line of words."""
 _LINES = 14
@@ -19,16 +21,20 @@ _CYCLE = 20
 """Colours of the map that classes of pixels are shown in."""
 
 
-def draw_words(figure: Any, lines: Sequence[str]) -> None:
+def draw_words(figure: Any, lines: Sequence[str], most: int = _LINES) -> None:
     """Lines of text.
 
     Args:
         figure: an empty `matplotlib.figure.SubFigure`.
         lines: from top to bottom; long ones are broken.
+        most: how many there are room for.
     """
     axes = _bare(figure)
     broken = [part for line in lines for part in textwrap.wrap(line, _LINE, subsequent_indent="  ")]
-    axes.text(0, 1, "\n".join(broken[:_LINES]), va="top", family="monospace", size=7)
+    if len(broken) > most:
+        broken = [*broken[: most - 1], "…"]
+    text = "\n".join(map(plain, broken))
+    axes.text(0, 1, text, va="top", family="monospace", size=7)
 
 
 def draw_shares(figure: Any, shares: Mapping[str, float], label: Collection[int] | None) -> None:
@@ -41,18 +47,18 @@ def draw_shares(figure: Any, shares: Mapping[str, float], label: Collection[int]
     """
     true = label or ()
     names, values = list(shares), np.array(list(shares.values()))
-    order = np.argsort(-values, kind="stable")
-    shown = [n for n in order if n in true or n in order[:_MOST_CLASSES]]
-    shown = [n for n in shown if n in true][: _MOST_CLASSES // 2] + [
-        n for n in shown if n not in true
-    ]
-    shown = sorted(shown[:_MOST_CLASSES], key=lambda n: values[n])
+    order = np.argsort(-values, kind="stable").tolist()
+    shown = order[:_MOST_CLASSES]
+    # What is true takes the places of the least probable that are not.
+    others = [n for n in shown if n not in true]
+    for n in order[_MOST_CLASSES:]:
+        if n in true and others:
+            shown[shown.index(others.pop())] = n
+    shown = sorted(shown, key=lambda n: values[n])
     axes = figure.subplots()
-    axes.barh(
-        [shortened(names[n], 24) for n in shown],
-        values[shown],
-        color=[ANSWER if n in true or not true else "lightgrey" for n in shown],
-    )
+    colours = [ANSWER if n in true or not true else "lightgrey" for n in shown]
+    axes.barh(range(len(shown)), values[shown], color=colours)
+    axes.set_yticks(range(len(shown)), labels=[shortened(names[n], 24) for n in shown])
     for place, n in enumerate(shown):
         mark = "  (label)" if n in true else ""
         axes.text(min(values[n], 0.6) + 0.02, place, f"{values[n]:.2f}{mark}", va="center", size=8)
@@ -140,6 +146,8 @@ def draw_steps(
         labels: of the same shape, NaN in gaps, or None.
     """
     count = min(len(names), _MOST_VARIABLES)
+    if history is not None:
+        history = history[-max(_LEAST_HISTORY, _HORIZONS * len(answers)) :]
     panels = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     ahead = np.arange(1, len(answers) + 1)
     for place, axes in enumerate(panels):
@@ -153,13 +161,16 @@ def draw_steps(
     panels[0].legend(fontsize=6, loc="upper left")
 
 
-def draw_picture(figure: Any, count: int, picture: np.ndarray | None) -> list[Any]:
+def draw_picture(
+    figure: Any, count: int, picture: np.ndarray | None, size: tuple[int, int] | None = None
+) -> list[Any]:
     """Some panels with the same picture in each.
 
     Args:
         figure: see `draw_words`.
         count: of the panels.
         picture: `(height, width, 1 or 3)` uint8; None for none.
+        size: (height, width) that the axes count in; those of `picture` if None.
 
     Returns:
         Their axes.
@@ -168,7 +179,9 @@ def draw_picture(figure: Any, count: int, picture: np.ndarray | None) -> list[An
     for axes in panels:
         axes.set_axis_off()
         if picture is not None:
-            axes.imshow(picture if picture.shape[2] == 3 else picture[..., 0], cmap="gray")
+            seen = picture if picture.shape[2] == 3 else picture[..., 0]
+            extent = _extent(size or picture.shape[:2])
+            axes.imshow(seen, cmap="gray", vmin=0, vmax=255, extent=extent)
     return panels
 
 
@@ -183,17 +196,23 @@ def draw_classes(
         pixels: `{title: (height, width)}`, one for each panel; clear where there is no class.
         names: of the classes.
     """
-    handles = {}
+    handles: dict[int, Any] = {}
     for axes, (title, numbers) in zip(panels, pixels.items(), strict=False):
         clear = np.ma.masked_where(numbers >= len(names), numbers % _CYCLE)
         shown = axes.imshow(
-            clear, cmap="tab20", vmin=0, vmax=_CYCLE - 1, alpha=0.6, interpolation="nearest"
+            clear,
+            cmap="tab20",
+            vmin=0,
+            vmax=_CYCLE - 1,
+            alpha=0.6,
+            interpolation="nearest",
+            extent=_extent(numbers.shape),
         )
         axes.set_title(title, size=8)
         for number in np.unique(numbers[numbers < len(names)]).tolist():
             colour = shown.cmap(shown.norm(number % _CYCLE))
             name = shortened(names[number], 16)
-            handles[name] = axes.plot([], [], "s", color=colour, label=name)[0]
+            handles[number] = axes.plot([], [], "s", color=colour, label=name)[0]
     figure.legend(handles=list(handles.values()), fontsize=6, loc="outside lower center", ncols=4)
 
 
@@ -210,14 +229,29 @@ def draw_box(axes: Any, corners: Sequence[float], text: str, *, label: bool) -> 
     how = {"color": "gold", "ls": "--"} if label else {"color": ANSWER}
     axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], lw=1.2, **how)
     axes.text(
-        x0, y1 if label else y0, text, size=6, va="top" if label else "bottom", color=how["color"]
+        x0,
+        y1 if label else y0,
+        plain(text),
+        size=6,
+        va="top" if label else "bottom",
+        color=how["color"],
     )
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """At most so many letters of a text, in one line."""
+    """At most so many letters of a text, in one line and `plain`."""
     line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    return plain(line if len(line) <= most else f"{line[: most - 1]}…")
+
+
+def plain(text: str) -> str:
+    """A text that matplotlib shows as it is; what is between dollars it takes for a formula."""
+    return text.replace("$", r"\$")
+
+
+def _extent(size: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Of a picture in axes that count its pixels' edges, from the upper left."""
+    return (0, size[1], size[0], 0)
 
 
 def _bare(figure: Any) -> Any:

@@ -720,8 +720,23 @@ def test_a_row_is_drawn_with_its_label_where_it_has_one(case):
             one.draw(figure, logits[row : row + 1].astype("float32"), cells)
         # No box, and what has no labels, are drawn as nothing.
         empty = isinstance(task, tasks.Boxes) and not targets.values[row].any()
-        if not empty and not isinstance(task, tasks.Matching):
-            assert (artists(figures[0]) != artists(figures[1])) == labelled
+        if not empty:
+            tells = bool(labelled) and not isinstance(task, tasks.Matching)
+            assert (artists(figures[0]) != artists(figures[1])) == tells
+        if "probabilities" in task.answer_parts and labelled:
+            (axes,), names = (
+                figures[0].axes,
+                list(task.decode(logits[:1])["probabilities"][0].as_py()),
+            )
+            value = np.asarray(targets.values[row])
+            true = np.flatnonzero(value) if value.ndim else [int(value)]
+            marked = {
+                tick.get_text()
+                for tick, place in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
+                for text in axes.texts
+                if text.get_position()[1] == place and "(label)" in text.get_text()
+            }
+            assert marked == {names[n] for n in true}
     whole = Figure((3.4, 2.6), layout="constrained")
     asked(case, task, column.take(np.array([0]))).draw(
         whole.subfigures(), logits[:1].astype("float32"), column.take(np.array([0]))

@@ -64,6 +64,45 @@ def test_it_is_keras_own(shape, filters, size, how):
         np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="the other backends have Keras' own")
+@pytest.mark.parametrize("batch", [1, 5, 11])
+def test_any_number_of_rows_is_taken_in_turns_of_few(batch, monkeypatch):
+    from plait.backend import _jax_convolution
+
+    x = np.random.default_rng(0).normal(size=(batch, 14, 15, 6)).astype("float32")
+    # Three rows a turn.
+    monkeypatch.setattr(_jax_convolution, "_BYTES", 3 * 14 * 15 * 3 * 4 * 4)
+    taken, some = [], _jax_convolution._of_some
+    monkeypatch.setattr(
+        _jax_convolution, "_of_some", lambda x, *rest: taken.append(len(x)) or some(x, *rest)
+    )
+    ours, theirs = pair(4, 3, x, padding="same")
+    for found, wanted in zip(
+        answer_and_gradients(ours, x), answer_and_gradients(theirs, x), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
+    assert max(taken) == min(batch, 3)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="the other backends have Keras' own")
+def test_its_gradient_has_a_gradient():
+    import jax
+
+    x = np.random.default_rng(0).normal(size=(2, 16, 15, 5)).astype("float32")
+    found = []
+    for conv in pair(4, 3, x, padding="same"):
+        kernel = conv.kernel.value
+
+        def steepness(kernel, conv=conv):
+            def loss(kernel):
+                return (conv.convolution_op(jax.numpy.asarray(x), kernel) ** 2).mean()
+
+            return (jax.grad(loss)(kernel) ** 2).sum()
+
+        found.append(np.asarray(jax.grad(steepness)(kernel)))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-3, atol=1e-5 * np.abs(found[1]).max())
+
+
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="the other backends sum their way")
 def test_half_precision_sums_in_float32():
     keras.utils.set_random_seed(0)

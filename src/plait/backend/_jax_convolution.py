@@ -91,12 +91,12 @@ def _of_kernel(x: Any, gradient: Any, kernel: Any, how: _How) -> Any:
     """The gradient of the kernel, some rows of the batch at a time."""
     batch, height, width, filters = gradient.shape
     row = height * width * kernel.shape[1] * filters * gradient.dtype.itemsize
-    turns = -(-batch // max(1, _BYTES // row))
-    size = batch // turns
-    whole = turns * size if turns > 1 else 0
+    size = max(1, min(batch, _BYTES // row))
+    # One turn is no loop, which would only take longer to compile.
+    whole = batch - batch % size if batch > size else 0
     total = jnp.zeros(kernel.shape, "float32")
     if whole:
-        parts = (a[:whole].reshape(turns, size, *a.shape[1:]) for a in (x, gradient))
+        parts = (a[:whole].reshape(-1, size, *a.shape[1:]) for a in (x, gradient))
 
         def add(sum_: Any, part: tuple[Any, Any]) -> tuple[Any, None]:
             return sum_ + _of_some(part[0], part[1], kernel.shape, how), None

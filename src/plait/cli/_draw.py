@@ -39,6 +39,6 @@ def draw(
     if not output.parent.is_dir():
         raise ConfigError(f"--output: there is no folder '{output.parent}'.")
     predictor = Predictor.load(run)
-    chosen = rows_where(predictor.declaration.table(table, root), where)
+    chosen = rows_where(predictor.declaration.table(table, root, ahead=True), where)
     draw_rows(predictor, chosen, rows).savefig(output, dpi=110)
     print(f"{min(rows, len(chosen))} rows: {output}")

@@ -13,6 +13,8 @@ from plait.table import Table
 _WIDE, _HIGH = 3.4, 2.6
 """Inches of a panel."""
 _MOST_ROWS = 50
+_LETTERS = 600
+"""Of a cell: more than there is room for."""
 
 
 def draw(predictor: Predictor, table: Any, rows: int = 8) -> Any:
@@ -36,7 +38,7 @@ def draw(predictor: Predictor, table: Any, rows: int = 8) -> Any:
         raise ConfigError(
             f"1 to {_MOST_ROWS} rows are drawn, from the first on. Received: {rows}.", ("rows",)
         )
-    whole = predictor.declaration.table(table)
+    whole = predictor.declaration.table(table, ahead=True)
     shown = whole.take(np.arange(min(rows, len(whole))))
     figure = _figure(1 + len(predictor.tasks), len(shown))
     logits = predictor.answers(predictor.declaration.rows(shown)).logits
@@ -81,7 +83,7 @@ def _draw_row(figure: Any, predictor: Predictor, row: Table) -> None:
         return
     above, below = figure.subfigures(2, 1, height_ratios=(2, 1))
     draw_picture(above, 1, picture)
-    draw_words(below, lines[:5])
+    draw_words(below, lines, most=6)
 
 
 def _said(cell: Any) -> str:
@@ -91,4 +93,4 @@ def _said(cell: Any) -> str:
         cell = " ".join(cell)
     if isinstance(cell, list | dict):
         return "…"
-    return f"{cell:.6g}" if isinstance(cell, float) else shortened(str(cell), 300)
+    return f"{cell:.6g}" if isinstance(cell, float) else " ".join(str(cell)[:_LETTERS].split())

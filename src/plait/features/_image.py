@@ -26,6 +26,7 @@ _STEP = 16
 # Pictures that nearly all have one size are made for it: resampling would only blur them.
 _NEARLY_ALL = 0.9
 _BT601 = (0.299, 0.587, 0.114)
+_LONGEST_SHOWN = 800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,18 +130,19 @@ class Image(MediaFeature):
             found[row] = None if isinstance(size, BrokenCell) else size
         return found
 
-    def pictures(self, column: Column) -> list[np.ndarray | None]:
-        """Each picture as it is to be seen, at its own size.
+    def pictures(self, column: Column, most: int = _LONGEST_SHOWN) -> list[np.ndarray | None]:
+        """Each picture as it is to be seen.
 
         Args:
             column: paths or bytes.
+            most: pixels of the longer side, to which larger ones are shrunk.
 
         Returns:
             `(height, width, 1 or 3)` uint8 a row; None where the cell is empty or no picture.
         """
         cells = MediaCells(replace(self, on_error="absent"), column, self.noun)
         found: list[np.ndarray | None] = [None] * len(column)
-        for row, pixels in cells.decoded(range(len(column)), lambda data, _: _pixels(data)):
+        for row, pixels in cells.decoded(range(len(column)), lambda data, _: _pixels(data, most)):
             found[row] = None if isinstance(pixels, BrokenCell) else pixels
         return found
 
@@ -212,9 +214,9 @@ def _size(data: bytes) -> tuple[int, int]:
     return picture.height, picture.width
 
 
-def _pixels(data: bytes) -> np.ndarray:
+def _pixels(data: bytes, most: int) -> np.ndarray:
     picture = Picture.open(data)
-    return picture.pixels((picture.height, picture.width))
+    return picture.pixels((min(picture.height, most), min(picture.width, most)))
 
 
 def _usual_size(sizes: np.ndarray) -> tuple[int, int]:

@@ -51,23 +51,22 @@ def mean_gain(tasks: Mapping[str, Task], scores: Scores) -> float:
     return float(np.mean(found)) if found else float("nan")
 
 
-def alike(tasks: Mapping[str, Task], table: Table) -> list[str]:
-    """The tasks whose labels in some rows are all one and the same, which any constant answers.
+def alike(tasks: Mapping[str, Task], table: Table, weights: np.ndarray | None = None) -> list[str]:
+    """The main tasks of one class whose labels in some rows are all the same, as a constant answers.
 
     Args:
         tasks: fitted tasks by name, as they are asked about these rows.
         table: the rows.
+        weights: `(rows,)`, or None for 1; a row of weight 0 is left out.
     """
     found = []
     for name, task in tasks.items():
-        if task.is_in(name, table):
+        if task.one_class and not task.auxiliary and task.is_in(name, table):
             targets = task.targets(task.column_in(name, table))
-            values = targets.values
-            # Masks and boxes of several rows are never alike, and dear to compare.
-            if isinstance(values, np.ndarray) and values.ndim == 1:
-                labels = values[targets.labelled]
-                if len(labels) and (labels == labels[0]).all():
-                    found.append(name)
+            counts = targets.labelled if weights is None else targets.labelled & (weights > 0)
+            labels = np.asarray(targets.values)[counts]
+            if len(labels) and (labels == labels[0]).all():
+                found.append(name)
     return found
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 
 import keras
 import numpy as np
 import pyarrow as pa
 
+from plait._drawing import draw_words
 from plait._ranges import demand_whole
 from plait.errors import ConfigError, DataError, PlaitError
 from plait.features import Feature
@@ -188,6 +189,11 @@ class Matching(Task):
         seen = Pairs.of(np.asarray(logits, "float32"))
         cosines = np.clip((seen.a * seen.b).sum(axis=1), -1, 1)
         return {"": pa.array(cosines, pa.float32(), mask=~seen.there)}
+
+    def draw(self, figure: Any, logits: np.ndarray, column: Column | None) -> None:
+        cosine = self.decode(logits)[""][0].as_py()
+        said = "one of the two is absent" if cosine is None else f"cosine {cosine:.3f}"
+        draw_words(figure, [" and ".join(self.of_features), said])
 
     def scores(
         self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None

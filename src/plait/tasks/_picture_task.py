@@ -46,10 +46,12 @@ class PictureTask(DenseTask):
         Returns:
             The axes, of the picture's own pixels.
         """
-        picture = (
-            None if self.cells is None else self.picture.pictures(self.cells.take(np.arange(1)))[0]
-        )
-        return draw_picture(figure, panels, picture)
+        first = np.arange(1)
+        (size,) = self.sizes(first) or [None]
+        if self.cells is None or size is None:
+            return draw_picture(figure, panels, None)
+        (picture,) = self.picture.pictures(self.cells.take(first))
+        return draw_picture(figure, panels, picture, size)
 
     def sizes(self, rows: np.ndarray) -> list[Size | None] | None:
         """The pictures' own sizes; each header is read once.

@@ -90,7 +90,7 @@ class Epoch:
         logs: everything else that the step logged, such as `<task>_loss` and task weights.
         scores: on the validation rows.
         gains: of the scores, by task.
-        mean_gain: their mean, of the main tasks whose labels are not all one; None without validation.
+        mean_gain: their mean, of the main tasks but those of `alike`; None without validation.
         best: whether no earlier epoch was better.
         auxiliary: the tasks that only serve the others, and are not in the mean.
     """
@@ -243,7 +243,7 @@ class Selection(keras.callbacks.Callback):
     @cached_property
     def _alike(self) -> list[str]:
         assert self.validation is not None
-        return alike(self._tasks, self.validation.table)
+        return alike(self._tasks, self.validation.table, self.validation.weights)
 
     def _is_best(self, reached: float | None) -> bool:
         # Among equals the later: its learning rate was lower, and it has seen more.

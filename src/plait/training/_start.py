@@ -26,6 +26,8 @@ _OF_A_FEATURE: dict[str, Any] = {
     "encoder": None,
     "flip": None,
     "shift": 0.0,
+    "zoom": 0.0,
+    "jitter": 0.0,
 }
 _OF_A_TASK: dict[str, Any] = {
     "column": None,

@@ -9,11 +9,11 @@ from matplotlib.text import Text as Said
 
 from plait.errors import ConfigError
 from plait.evaluation import draw
-from plait.features import Image, Text
+from plait.features import Image, Series, Text
 from plait.inference import Declaration, Predictor
 from plait.learner import Learner
-from plait.table import Table
-from plait.tasks import Binary, Boxes, Segmentation, Tagging
+from plait.table import Table, Windows
+from plait.tasks import Binary, Boxes, Forecast, Multiclass, Segmentation, Tagging
 from tests.unit.inference import tiny
 
 
@@ -112,3 +112,46 @@ def test_what_lies_in_a_picture_is_drawn_on_it_at_its_own_size(pictures):
         axes.get_images() for axes in figure_grid(figure, 3)[2][1].axes if axes.get_images()
     ]
     figure.savefig(io.BytesIO())
+
+
+def test_names_that_begin_alike_are_two_and_dollars_are_no_formula():
+    names = ["a very long name of a class, first", "a very long name of a class, second", "$a_b_c$"]
+    cells = {"note": ["from $10 to $20", "$a_b_c$", "$x^$"], "kind": names}
+    learner = Learner({"note": Text()}, {"kind": Multiclass()}, width=4)
+    table = Table.read(cells)
+    figure = draw(Predictor.build(learner._fitted(table, None), seed=0), table)
+    for row in range(len(names)):
+        own, kind = figure_grid(figure, 3)[row]
+        assert len(kind.axes[0].patches) == 3
+        assert len({bar.get_y() for bar in kind.axes[0].patches}) == 3
+        assert [text for text in texts(own) if cells["note"][row].replace("$", r"\$") in text]
+    figure.savefig(io.BytesIO())
+
+
+def test_a_picture_is_shown_in_the_light_it_has():
+    grey = [png((6, 4), (60, 60, 60)), png((6, 4), (90, 90, 90))]
+    table = Table.read({"photo": pa.array(grey, pa.binary()), "good": [True, False]})
+    learner = Learner({"photo": Image()}, {"good": Binary()}, width=4)
+    figure = draw(Predictor.build(learner._fitted(table, None), seed=0), table)
+    (image,) = figure_grid(figure, 2)[0][0].subfigs[0].axes[0].get_images()
+    assert image.get_clim() == (0, 255)
+    assert tuple(image.get_extent()) == (0, 6, 4, 0)
+
+
+def test_the_newest_steps_are_drawn_before_their_future_is_known():
+    steps = {"day": list(range(12)), "load": [float(n % 5) for n in range(12)]}
+    learner = Learner(
+        {"past": Series(column="history")},
+        {"next": Forecast(of="past", column="future", horizon=2)},
+        windows=Windows(time="day", history=4, horizon=2),
+        width=4,
+    )
+    whole = (
+        Windows(time="day", history=4, horizon=2).fitting(Table.read(steps)).of(Table.read(steps))
+    )
+    predictor = Predictor.build(learner._fitted(whole, None), seed=0)
+    newest = {name: cells[-4:] for name, cells in steps.items()}
+    _, panel = draw(predictor, newest).subfigs
+    past, ahead = panel.axes[0].get_lines()
+    assert past.get_ydata().tolist() == newest["load"]
+    assert len(ahead.get_ydata()) == 2

@@ -1,8 +1,11 @@
+import warnings
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from plait.backend import mask_of, set_mask
 from plait.errors import ConfigError
 from plait.heads import CountHead
 
@@ -42,3 +45,12 @@ def test_what_it_begins_with_follows_from_the_seed_and_differs_from_head_to_head
     (one, other), again = start(), start()
     assert one != other
     assert [one, other] == again
+
+
+def test_a_mask_ends_there_without_a_warning():
+    tokens, mask = ops.ones((2, 3, 8)), ops.ones((2, 3), dtype="bool")
+    set_mask(tokens, mask)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        logits = CountHead()(tokens, mask=mask)
+    assert mask_of(logits) is None

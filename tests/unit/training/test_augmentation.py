@@ -155,8 +155,12 @@ class Outline(Boxes):
 def test_what_cannot_be_moved_is_refused():
     task = Outline(of="photo")
     check_names({"photo": Image()}, {"outline": task})
-    with pytest.raises(ConfigError, match="Outline does not say what becomes of its targets"):
-        check_names({"photo": Image(flip="horizontal")}, {"outline": task})
+    for moving in ({"flip": "horizontal"}, {"shift": 0.1}, {"zoom": 0.1}):
+        with pytest.raises(
+            ConfigError,
+            match=r"Outline does not say what becomes .* Leave flip, shift and zoom out",
+        ):
+            check_names({"photo": Image(**moving)}, {"outline": task})
     check_names({"photo": Image(jitter=0.3)}, {"outline": task})
     for wrong in ({"flip": "left"}, {"shift": 1.0}, {"zoom": -0.1}, {"jitter": 1.0}):
         with pytest.raises(ConfigError, match=f"Image: {next(iter(wrong))} .*Received"):

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from plait.errors import ConfigError, ModelFileError
-from plait.features import Category, Number, Text
+from plait.features import Category, Image, Number, Text
 from plait.fusion import Mean
 from plait.inference import Predictor
 from plait.learner import Learner
 from plait.table import Table
 from plait.tasks import Multiclass
 from plait.training import Training
+from plait.training._start import _OF_A_FEATURE, _alike
 from tests.unit.inference import tiny
 from tests.unit.training.test_learning import weights
 
@@ -125,6 +126,13 @@ def test_what_reads_a_vocabulary_that_has_changed_is_learnt_anew(first):
         encoder = {p: v for p, v in weights(model).items() if p.startswith("kind__encoder/")}
         assert any((value != fresh[path]).any() for path, value in encoder.items()) == kept
         assert ("lamp" in str(declaration.features["kind"].state)) != kept
+
+
+def test_a_picture_that_is_seen_otherwise_in_training_is_the_same_feature():
+    known = Image(size=8).with_state({"mean": [0.5]})
+    for seen in ({"flip": "both"}, {"shift": 0.1}, {"zoom": 0.2}, {"jitter": 0.2}):
+        assert _alike(Image(size=8, **seen), known, _OF_A_FEATURE)
+    assert not _alike(Image(size=9), known, _OF_A_FEATURE)
 
 
 def test_frozen_it_has_to_be_as_it_was(first):

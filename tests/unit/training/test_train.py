@@ -196,6 +196,13 @@ def test_a_task_whose_validation_labels_are_all_one_has_no_say_in_which_epoch_is
     with pytest.warns(UserWarning, match=r"one and the same label of 'sold'"):
         epoch = chosen(alike)
     assert epoch.mean_gain == epoch.gains["price"] != epoch.gains["sold"]
+    # So is one whose other labels have no weight.
+    other = {**alike, "sold": ["no", *alike["sold"][1:]]}
+    table = Table.read(other)
+    weights = np.array([0.0] + [1.0] * (len(table) - 1))
+    seen = Validation(table, declared.rows(table, again=True), weights)
+    with pytest.warns(UserWarning, match=r"one and the same label of 'sold'"):
+        fitted(declared, validation=seen)
     # Where it is all there is, it is better than nothing.
     alike["price"] = [None] * len(alike["price"])
     epoch = chosen(alike)
