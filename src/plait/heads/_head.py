@@ -25,11 +25,6 @@ class Head(keras.layers.Layer, abc.ABC):
         Logits, `(batch, *answer)`.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        # A mask ends here: logits have none.
-        self.supports_masking = True
-
     def compute_mask(self, *args: Any, **kwargs: Any) -> None:
         """None: which tokens are valid says nothing of the logits."""
 
