@@ -221,24 +221,6 @@ def evaluate(
 
 
 @app.command()
-def draw(
-    run_folder: RunArgument,
-    table: TableArgument,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="A .png, .pdf or .svg file.")
-    ],
-    rows: Annotated[int, typer.Option(metavar="N", help="How many, from the first on.")] = 8,
-    where: WhereOption = None,
-    root: RootOption = None,
-) -> None:
-    """Draw some rows with what a model answers, beside the labels."""
-    with uncollected():
-        from plait.cli._draw import draw as run
-
-    run(run_folder, table, output=output, rows=rows, where=where, root=root)
-
-
-@app.command()
 def predict(
     run_folder: RunArgument,
     table: TableArgument,
@@ -257,6 +239,24 @@ def predict(
         from plait.cli._predict import predict as run
 
     run(run_folder, table, output=output, key=key, where=where, root=root)
+
+
+@app.command()
+def draw(
+    run_folder: RunArgument,
+    table: TableArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="A .png, .pdf or .svg file.")
+    ],
+    rows: Annotated[int, typer.Option(metavar="N", help="How many, from the first on.")] = 8,
+    where: WhereOption = None,
+    root: RootOption = None,
+) -> None:
+    """Draw some rows with what a model answers, beside the labels."""
+    with uncollected():
+        from plait.cli._draw import draw as run
+
+    run(run_folder, table, output=output, rows=rows, where=where, root=root)
 
 
 @app.command()
