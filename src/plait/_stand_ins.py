@@ -23,6 +23,7 @@ _FOLDERS = (
 )
 # What else it can: classes that no user names.
 _PRIVATE = {
+    "plait._convolution": ("Conv2D",),
     "plait._dropout": ("Dropout",),
     "plait.encoders._attention_block": ("AttentionBlock",),
     "plait.encoders._residual_block": ("ResidualBlock",),
