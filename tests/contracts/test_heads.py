@@ -15,6 +15,10 @@ CASES = {
         lambda: heads.CountHead(2, top=0.5, prior=(0.4, -0.5)),
         lambda: heads.CountHead(1),
     ],
+    "DensityHead": [
+        lambda: heads.DensityHead(2, channels=5, prior=(0.4, -0.5)),
+        lambda: heads.DensityHead(1, channels=5),
+    ],
     "ForecastHead": [
         lambda: heads.ForecastHead(2, 2, (1, -1, 0), hidden=5, zero=(-1.0, 0.0, 2.0)),
         lambda: heads.ForecastHead(2, 2, (1, -1, 0), hidden=0),
@@ -61,6 +65,7 @@ def sides_of(tokens, mask):
 # What the head reads of a feature, made of the tokens and mask that it reads anyway.
 PARTS = {
     "BoxesHead": maps_of,
+    "DensityHead": maps_of,
     "ForecastHead": steps_of,
     "PairHead": sides_of,
     "TagHead": lambda tokens, mask: {"tokens": tokens, "mask": mask},

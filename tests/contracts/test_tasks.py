@@ -205,6 +205,15 @@ CASES = {
         Case(tasks.Count(distribution="poisson"), [4.0, 3.0, None, 7.0, 4.0], 1.5),
         Case(tasks.Count(), ["1", " 2 ", None, "0", "", "8"], "n/a"),
     ],
+    "ObjectCount": [
+        Case(tasks.ObjectCount(of="photo"), [0, 3, None, 1, 0, 0, 12, 2, None, 0], -1, pictures),
+        Case(
+            tasks.ObjectCount(of="photo", distribution="poisson"),
+            ["1", " 2 ", None, "0", "", "8"],
+            "n/a",
+            pictures,
+        ),
+    ],
     "Quantiles": [
         Case(tasks.Quantiles(), AMOUNTS, np.inf),
         Case(tasks.Quantiles(levels=(0.05, 0.25, 0.5, 0.95), transform="log"), AMOUNTS, -1.0),

@@ -2,6 +2,7 @@
 
 from plait.heads._boxes_head import BoxesHead
 from plait.heads._count_head import CountHead
+from plait.heads._density_head import DensityHead
 from plait.heads._forecast_head import ForecastHead
 from plait.heads._head import Head
 from plait.heads._linear_head import LinearHead
@@ -17,6 +18,7 @@ from plait.heads._unit_vectors import unit_vectors
 __all__ = [
     "BoxesHead",
     "CountHead",
+    "DensityHead",
     "ForecastHead",
     "Head",
     "LinearHead",

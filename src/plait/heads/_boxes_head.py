@@ -8,12 +8,10 @@ import numpy as np
 from keras import ops
 
 from plait._convolution import Conv2D
-from plait._dropout import Dropout
 from plait._ranges import demand_share, demand_whole
 from plait.errors import ConfigError
 from plait.heads._head import Head
-from plait.heads._linear_head import masked_mean
-from plait.heads._root_mean_square import of_size_1
+from plait.heads._pyramid import Pyramid
 from plait.heads._sightings import Sightings
 
 _PRIOR = 0.01
@@ -29,9 +27,8 @@ class BoxesHead(Head):
     """At each position of each map: the kinds of things there, the box, and how near its middle is.
 
     The maps are joined from coarse to fine, to which the mean token, that of the fused columns, is
-    added first. Two towers, the same for all maps, then give the kinds and, as exp(s_i x), the way to
-    the four sides; s_i is learnt for each map. A map, and that mean, is divided by its root mean square
-    in its row, all positions and channels together: encoders need not agree on a scale.
+    added first (see `Pyramid`). Two towers, the same for all maps, then give the kinds and, as
+    exp(s_i x), the way to the four sides; s_i is learnt for each map.
 
     It differs from the paper in that the maps are the encoder's own, of any number, that a tower is
     `blocks` residual convolutions without a norm, that a position's box begins at the size that its map
@@ -60,8 +57,6 @@ class BoxesHead(Head):
     References:
         Z. Tian, C. Shen, H. Chen and T. He. FCOS: A Simple and Strong Anchor-Free Object Detector,
         2022.
-        T.-Y. Lin, P. Dollár, R. Girshick, K. He, B. Hariharan and S. Belongie. Feature Pyramid Networks
-        for Object Detection, 2017.
     """
 
     def __init__(
@@ -85,23 +80,13 @@ class BoxesHead(Head):
         self.channels = channels
         self.blocks = blocks
         self.dropout = dropout
+        self.pyramid = Pyramid(channels, dropout, dtype=self.dtype_policy, name="pyramid")
 
     def build(self, tokens_shape: Any, mask_shape: Any = None, of_shape: Any = None) -> None:
-        if not of_shape:
-            raise ValueError(f"{self.name}: BoxesHead reads feature maps, of=[...].")
-        self.drop = Dropout(self.dropout, dtype=self.dtype_policy)
-        # Small, so that the picture is looked at before what conditions it.
-        self.condition = keras.layers.Dense(
-            self.channels,
-            kernel_initializer=keras.initializers.VarianceScaling(0.1, "fan_avg"),
-            dtype=self.dtype_policy,
-            name="condition",
-        )
-        self.condition.build((None, tokens_shape[-1]))
-        self.laterals = [self._conv(shape, 1, f"lateral_{n}") for n, shape in enumerate(of_shape)]
+        self.pyramid.build(tokens_shape, of_shape)
         inner = (None, None, None, self.channels)
         self.towers = {
-            name: [self._conv(inner, 3, f"{name}_{n}") for n in range(self.blocks)]
+            name: [self._conv(inner, f"{name}_{n}") for n in range(self.blocks)]
             for name in ("what", "where")
         }
         rare = keras.initializers.Constant(-math.log((1 - _PRIOR) / _PRIOR))
@@ -118,12 +103,12 @@ class BoxesHead(Head):
         )
         self.grids = [_grid(self.frame, shape[1], shape[2]) for shape in of_shape]
 
-    def _conv(self, shape: Any, size: int, name: str) -> Conv2D:
+    def _conv(self, shape: Any, name: str) -> Conv2D:
         conv = Conv2D(
             self.channels,
-            size,
+            3,
             padding="same",
-            kernel_initializer=keras.initializers.VarianceScaling(1.0 if size == 1 else 0.5),
+            kernel_initializer=keras.initializers.VarianceScaling(0.5),
             dtype=self.dtype_policy,
             name=name,
         )
@@ -147,13 +132,8 @@ class BoxesHead(Head):
     def call(
         self, tokens: Any, mask: Any = None, training: bool | None = None, of: Any = None
     ) -> Any:
-        mean = of_size_1(masked_mean(ops.cast(tokens, "float32"), mask), self.compute_dtype)
-        x = self.condition(mean)[:, None, None, :]
-        found = []
-        for n, (lateral, given) in enumerate(zip(self.laterals, of, strict=True)):
-            own = lateral(self.drop(of_size_1(given, self.compute_dtype), training=training))
-            x = own + (x if n == 0 else _enlarged(x, own.shape[1], own.shape[2]))
-            found.append(self._found(x, n))
+        joined = self.pyramid(tokens, of, mask=mask, training=training)
+        found = [self._found(x, n) for n, x in enumerate(joined)]
         return ops.concatenate(found, axis=1)
 
     def _found(self, x: Any, level: int) -> Any:
@@ -186,13 +166,6 @@ class BoxesHead(Head):
             "blocks": self.blocks,
             "dropout": self.dropout,
         }
-
-
-def _enlarged(x: Any, height: int, width: int) -> Any:
-    """A map at twice its size or less, each position repeated; `(batch, height, width, channels)`."""
-    down, across = (-(-to // side) for to, side in ((height, x.shape[1]), (width, x.shape[2])))
-    x = ops.repeat(ops.repeat(x, down, axis=1), across, axis=2)
-    return x[:, :height, :width]
 
 
 def _grid(frame: tuple[int, ...], height: int, width: int) -> tuple[np.ndarray, float]:

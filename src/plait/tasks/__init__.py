@@ -10,6 +10,7 @@ from plait.tasks._matching import Matching
 from plait.tasks._multiclass import Multiclass
 from plait.tasks._multilabel import Multilabel
 from plait.tasks._nearest import nearest
+from plait.tasks._object_count import ObjectCount
 from plait.tasks._ordinal import Ordinal
 from plait.tasks._quantiles import Quantiles
 from plait.tasks._regression import Regression
@@ -30,6 +31,7 @@ __all__ = [
     "Matching",
     "Multiclass",
     "Multilabel",
+    "ObjectCount",
     "Ordinal",
     "Quantiles",
     "Regression",

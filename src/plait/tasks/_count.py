@@ -77,10 +77,10 @@ class Count(Task):
         demand_share("Count", interval=self.interval)
 
     def fit(self, column: Column, weights: np.ndarray | None = None) -> Self:
-        labelled = labelled_rows(column, self.missing, weights)
+        labelled = self._labelled(column, weights)
         demand_labels(labelled)
-        counts, w = _counts(labelled), labelled.weights
-        demand_two(labelled, counts, "Count")
+        counts, w = self._counts(labelled), labelled.weights
+        demand_two(labelled, counts, type(self).__name__)
         mean = float(np.average(counts, weights=w))
         variance = float(np.average((counts - mean) ** 2, weights=w))
         beyond = variance - mean
@@ -100,9 +100,9 @@ class Count(Task):
 
     def targets(self, column: Column) -> Targets:
         self.learnt  # noqa: B018 - counts are as they are, and a task that is not fitted says so
-        labelled = labelled_rows(column, self.missing)
+        labelled = self._labelled(column)
         values = np.zeros(len(column), "float32")
-        values[labelled.rows] = _counts(labelled)
+        values[labelled.rows] = self._counts(labelled)
         return Targets(values, labelled.flags)
 
     def head(self) -> Head:
@@ -125,10 +125,10 @@ class Count(Task):
     def scores(
         self, logits: np.ndarray, column: Column, weights: np.ndarray | None = None
     ) -> dict[str, float]:
-        labelled = labelled_rows(column, self.missing, weights)
+        labelled = self._labelled(column, weights)
         if not len(labelled.rows):
             return {}
-        truth, w = _counts(labelled), labelled.weights
+        truth, w = self._counts(labelled), labelled.weights
         answers = {
             name: values.to_numpy()
             for name, values in self.decode(checked(logits[labelled.rows])).items()
@@ -153,6 +153,32 @@ class Count(Task):
     def gain(self, scores: Mapping[str, float]) -> float:
         return clipped_gain(scores["deviance"], self.learnt["trivial_deviance"], perfect=0.0)
 
+    def _labelled(self, column: Column, weights: np.ndarray | None = None) -> Labelled:
+        """The rows that are learnt from and scored."""
+        return labelled_rows(column, self.missing, weights)
+
+    def _counts(self, labelled: Labelled) -> np.ndarray:
+        """The cells as whole float64 from 0 up.
+
+        Raises:
+            DataError: a cell that is none.
+        """
+        found = numbers(labelled, type(self).__name__)
+        for wrong, way_out in (
+            (
+                found < 0,
+                "Leave the cell empty if its count is unknown; for numbers below 0, declare",
+            ),
+            (found != np.floor(found), "For numbers that are not whole, declare"),
+        ):
+            if wrong.any():
+                row = int(np.flatnonzero(wrong)[0])
+                raise DataError(
+                    f"{where(labelled, row)}: {type(self).__name__} expects whole numbers from 0 up. "
+                    f"Received: {found[row]:g}. {way_out} Regression()."
+                )
+        return found
+
 
 def _quantile(share: float, logits: np.ndarray) -> np.ndarray:
     """The least count with that share of each row's probability at or below it, int64."""
@@ -169,23 +195,3 @@ def _deviance(counts: np.ndarray, means: np.ndarray, weights: np.ndarray) -> flo
     """Twice the mean of y log(y / m) - y + m."""
     logits = np.log(means)[:, None]
     return float(2 * np.average(surprise(counts, logits, np), weights=weights))
-
-
-def _counts(labelled: Labelled) -> np.ndarray:
-    """The cells as whole float64 from 0 up.
-
-    Raises:
-        DataError: a cell that is none.
-    """
-    found = numbers(labelled, "Count")
-    for wrong, way_out in (
-        (found < 0, "Leave the cell empty if its count is unknown; for numbers below 0, declare"),
-        (found != np.floor(found), "For numbers that are not whole, declare"),
-    ):
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise DataError(
-                f"{where(labelled, row)}: Count expects whole numbers from 0 up. "
-                f"Received: {found[row]:g}. {way_out} Regression()."
-            )
-    return found
