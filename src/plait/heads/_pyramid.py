@@ -38,6 +38,9 @@ class Pyramid(keras.layers.Layer):
         self.channels = channels
         self.dropout = dropout
 
+    def compute_mask(self, *args: Any, **kwargs: Any) -> None:
+        """None: which tokens are valid says nothing of the maps."""
+
     def build(self, tokens_shape: Any, of_shape: Any) -> None:
         if not of_shape:
             raise ValueError(f"{self.name}: the head reads feature maps, of=[...].")
