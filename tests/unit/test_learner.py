@@ -4,10 +4,12 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from plait.balancing import CosineGating, PCGrad
+from plait.encoders import ImageConv
 from plait.errors import ConfigError, DataError, DivergedError, PlaitError
-from plait.features import Category, Number
+from plait.features import Category, Image, Number, _media_feature
 from plait.inference import Predictor
 from plait.learner import Learner
 from plait.model import MultiTaskModel
@@ -54,6 +56,31 @@ def test_a_run_says_all_that_it_depended_on(ran):
     assert read["metrics"]["labels"]["sold"]["rows"] == 32
     assert read["metrics"]["validation"] == fitted.history[0].scores
     assert read["findings"] == {part: {"broken": [], "cut": {}} for part in ("train", "validation")}
+
+
+def test_pictures_are_decoded_in_one_run_and_read_from_disk_in_the_next(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAIT_CACHE", str(tmp_path / "cache"))
+    # Even what is decoded in no time.
+    monkeypatch.setattr(_media_feature, "_GAIN", 0)
+    data = tmp_path / "data"
+    data.mkdir()
+    draw = np.random.default_rng(0)
+    for row in range(24):
+        Pillow.fromarray(draw.integers(0, 256, (9, 9, 3), "uint8")).save(data / f"{row}.png")
+    table = Table.read({"photo": [f"{n}.png" for n in range(24)], "n": range(24)}, root=data)
+    seen = {
+        "features": {"photo": Image(size=8, encoder=ImageConv(width=4))},
+        "tasks": {"n": Regression()},
+        "training": Training(epochs=1, batch_size=8, disk_cache="1MB"),
+        "width": 4,
+    }
+    first = Learner(**seen).fit(table, run=tmp_path / "first", verbose=False)
+    kept = sorted((tmp_path / "cache").rglob("decoded/**/*"))
+    assert kept
+    monkeypatch.setattr(Image, "decode", lambda *_: pytest.fail("decoded again"))
+    second = Learner(**seen).fit(table, run=tmp_path / "second", verbose=False)
+    assert second.history[0].loss == first.history[0].loss
+    assert sorted(path.name for path in data.iterdir()) == sorted(f"{n}.png" for n in range(24))
 
 
 def test_loading_a_run_answers_as_the_learner_did(ran):

@@ -123,6 +123,17 @@ def test_a_few_rows_need_no_whole_batch(rows, size, predictor, monkeypatch):
     assert sizes == {size}
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="nothing is compiled")
+def test_a_warm_model_compiles_nothing(predictor, monkeypatch):
+    one, two = (Table.read(tiny.columns(rows=rows)) for rows in (1, 8))
+    predictor.predict(one)
+    layer = predictor.model.get_layer(index=-1)
+    monkeypatch.setattr(layer, "call", lambda *_, **__: pytest.fail("traced again"))
+    assert len(predictor.predict(two)) == 8
+    absent = {"size": [None], "age": [3.0], "kind": ["never seen"]}
+    assert len(predictor.predict(Table.read(absent))) == 1
+
+
 def test_answers_in_parts_are_those_of_the_whole(predictor, monkeypatch):
     monkeypatch.setattr(_answers, "_DECODED", 2 * predictor.batch_size + 1)
     table = Table.read(tiny.columns(rows=4 * predictor.batch_size + 3))

@@ -1,6 +1,9 @@
+import functools
 import sqlite3
 import tempfile
+import threading
 import zipfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 
 import datasets
@@ -189,6 +192,34 @@ def test_an_address_is_a_file_a_pattern_or_a_folder(cloud):
         Table.read(f"{cloud}/*.csv")
     with pytest.raises(DataError, match=r"'nowhere://x/t.csv' cannot be read: .*nowhere"):
         Table.read("nowhere://x/t.csv")
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A folder on the web, with a table and a picture."""
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "t.csv").write_text("n,photo\n7,a.png\n8,gone.png\n")
+    Pillow.new("RGB", (3, 2), "red").save(tmp_path / "web" / "a.png")
+    handler = functools.partial(_Silent, directory=tmp_path / "web")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def test_a_table_and_its_pictures_on_the_web(server):
+    column = Table.read(f"{server}/t.csv").column("photo")
+    photo = Image(size=(2, 3), on_error="absent").fit(column)
+    encoded = photo.encode(column)
+    assert encoded.present.tolist() == [True, False]
+    assert encoded.values[0, 0, 0].tolist() == [255, 0, 0]
+    with pytest.raises(DataError, match=r"There is no table at 'http://.*/none.csv'"):
+        Table.read(f"{server}/none.csv")
 
 
 def test_a_pattern_of_addresses_is_of_files_only(cloud, tmp_path):
