@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from dataclasses import replace
+from pkgutil import resolve_name
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ from plait.model import Regime
 from plait.sharing import HardSharing
 from plait.table import Table
 from plait.training import Training, Validation, train
-from plait.training._checkpoint import found_in, last_whole
+from plait.training._checkpoint import Checkpoint, Position, found_in, last_whole
 from plait.training._goes_on import GoesOn
 from tests.unit.inference import tiny
 from tests.unit.training.test_train import batches_of, bits
@@ -136,35 +137,43 @@ def test_handlers_that_are_not_pythons_are_left_alone(monkeypatch, told, tmp_pat
     assert signal.getsignal(signal.SIGINT) is not None
 
 
-@pytest.fixture
-def full(monkeypatch):
-    """A disk on which there is room for one checkpoint."""
-    from plait.training import _keeper
+FIRST = "000000-000000002.checkpoint"
 
-    written = []
 
-    def write(*given):
-        if written:
+@pytest.fixture(params=["numpy.lib.format.write_array", "plait._beside.os.fsync"])
+def full(request, monkeypatch, tmp_path):
+    """A disk with room for one checkpoint: the next ends halfway, or when it is to reach the disk."""
+    module, _, name = request.param.rpartition(".")
+    does = getattr(resolve_name(module), name)
+
+    def does_with_room(*given, **named):
+        if (tmp_path / FIRST).exists():
+            assert list(tmp_path.glob(".*.part")), "something was begun"
             raise OSError(errno.ENOSPC, "No space left on device")
-        written.append(given)
-        wrote(*given)
+        return does(*given, **named)
 
-    wrote = _keeper.write_checkpoint
-    monkeypatch.setattr(_keeper, "write_checkpoint", write)
+    monkeypatch.setattr(request.param, does_with_room)
+
+
+def demand_first_alone(folder):
+    """The checkpoint that there was room for is whole, and nothing of another is left."""
+    assert [path.name for path in folder.iterdir()] == [FIRST]
+    assert Checkpoint.read(folder / FIRST).position == Position(0, 2)
 
 
 def test_a_disk_that_fills_is_told_and_ends_nothing(full, whole, told, tmp_path):
     assert bits(trained(GoesOn(tmp_path, None, told.append))) == whole[0]
-    assert [path.name for path in found_in(tmp_path)] == ["000000-000000002.checkpoint"]
+    demand_first_alone(tmp_path)
     assert "is full: no checkpoint was written at epoch 2, step 1" in told[0]
     assert "training goes on" in told[0]
 
 
-def test_a_stop_without_room_says_so_and_loses_the_last_steps_alone(full, whole, told, tmp_path):
+def test_a_stop_without_room_says_so_and_loses_the_last_steps_alone(full, told, tmp_path):
     with pytest.raises(StoppedError, match="The disk is full") as caught:
         trained(GoesOn(tmp_path, None, told.append), [Stop(3)])
     assert not caught.value.written
     assert told == [], "nobody reads that training goes on"
+    demand_first_alone(tmp_path)
     assert resumed(tmp_path, told).resumed.position.step == 2
 
 
