@@ -10,7 +10,7 @@ from plait._names import did_you_mean
 from plait._optimizer import inner_optimizer
 from plait.balancing import Aggregator
 from plait.errors import BalancingError, ConfigError
-from plait.inference import HEADS, make_variables, names_of, parts_of
+from plait.inference import HEADS, make_variables, parts_of
 from plait.model import MultiTaskModel
 from plait.training._selection import Epoch
 from plait.training._settings import Training
@@ -50,7 +50,9 @@ class Learning:
         self.settings = settings
         self._steps = steps
         self._more = more or {}
-        self._parts: Parts = {**parts_of(model), **self._more}
+        parts = parts_of(model)
+        # Of what is as large, the narrower comes first.
+        self._parts: Parts = {**_layers_within(parts), **parts, **self._more}
         # Outer layers before inner ones, of which some may be frozen for good.
         self._as_made = [
             (layer, layer.trainable) for layer in model._flatten_layers(include_self=False)
@@ -96,25 +98,25 @@ class Learning:
 
     def pace(self) -> "Pace | None":
         """How far of an optimizer's step the weights go, where that is not all of it."""
-        rates, since = {}, {}
-        for layer in self.model.layers:
-            names = self._names_of(layer)
-            rate = next((self._rates[n] for n in names if n in self._rates), 1.0)
-            first = max((self._from[n] for n in names if n in self._from), default=1)
-            for variable in layer.trainable_variables:
-                if rate != 1.0:
-                    rates[id(variable)] = rate
-                if first > 1:
-                    since[id(variable)] = (first - 1) * self._steps // self.settings.accumulate
+        learn = {id(variable) for variable in self.model.trainable_variables}
+        of = {
+            name: [id(v) for layer in self._parts[name] for v in layer.variables if id(v) in learn]
+            for name in {**self._rates, **self._from}
+        }
+        rates: dict[int, float] = {}
+        since: dict[int, int] = {}
+        # The rate of what is narrow goes before that of what is wide.
+        order = list(self._parts)
+        for name in sorted(self._rates, key=lambda n: (-len(of[n]), -order.index(n))):
+            rates |= dict.fromkeys(of[name], self._rates[name])
+        for name, first in sorted(self._from.items(), key=lambda named: named[1]):
+            if first > 1:
+                step = (first - 1) * self._steps // self.settings.accumulate
+                since |= dict.fromkeys(of[name], step)
         if not rates and not since:
             return None
         adam = inner_optimizer(self.model.optimizer)
         return Pace(rates, since, adam.beta_1, adam.beta_2)
-
-    def _names_of(self, layer: keras.layers.Layer) -> list[str]:
-        """The parts that a layer belongs to, the narrowest first."""
-        wider = [name for name, layers in self._more.items() if any(one is layer for one in layers)]
-        return [*names_of(layer), *wider]
 
     @property
     def _rates(self) -> Mapping[str, float]:
@@ -162,6 +164,7 @@ class Learning:
                     )
         # A state of the shape of the gradients that there are when all learns.
         heads = {HEADS, *self.model.task_names}
+        heads |= {name for name in self._parts if name.rpartition("/")[0] in heads}
         balancing, held = self.model.balancing, {*settings.freeze, *self._from} - heads
         if held and isinstance(balancing, Aggregator) and balancing.shapes and balancing.variables:
             raise BalancingError(
@@ -214,6 +217,16 @@ class Pace:
     def _correction(self, step: Any) -> Any:
         taken = keras.ops.cast(step + 1, "float32")
         return keras.ops.sqrt(1.0 - self.beta_2**taken) / (1.0 - self.beta_1**taken)
+
+
+def _layers_within(parts: Parts) -> dict[str, list[keras.layers.Layer]]:
+    """What lies within each part, at any depth, as part/layer."""
+    found: dict[str, list[keras.layers.Layer]] = {}
+    for part, layers in parts.items():
+        for layer in layers:
+            for inner in layer._flatten_layers(include_self=False):
+                found.setdefault(f"{part}/{inner.name}", []).append(inner)
+    return found
 
 
 def _has_ended(gains: Sequence[float], patience: int) -> bool:

@@ -77,11 +77,12 @@ class Training:
         start: a run or a saved model that the new one begins with: weights are taken over where names
             and shapes match, and what was learnt of a column that is declared alike.
         freeze: parts that stay as they are: a feature (its encoder), `fusion`, `trunk` (what the tasks
-            share after it), a task (its head), `heads` (all of them), or `start`: all that came from
-            there, so that its tasks answer as before.
+            share after it), a task (its head), `heads` (all of them), a layer within one of these, at
+            any depth, as `photo/step_0`, or `start`: all that came from there, so that its tasks
+            answer as before.
         unfreeze_at: the epoch, counted from 1, from which each of these parts learns.
-        rates: what the learning rate of each of these parts is multiplied by; that of a task goes
-            before that of `heads`.
+        rates: what the learning rate of each of these parts is multiplied by; that of what is
+            narrower, such as a layer within an encoder, goes before that of what is wider.
         unlabelled: the share of each batch, in (0, 1), that is rows without a label of any task, for
             the objectives to learn from: they come in turn, as many as there are. None leaves them out.
         task_patience: epochs without a better gain of a task on the validation rows before that task

@@ -138,9 +138,9 @@ class OverTheBatch(Encoder):
     """Normalises over the batch, as pretrained nets do."""
 
     def build(self, values_shape, lengths_shape=None):
-        self.norm = keras.layers.BatchNormalization()
+        self.norm = keras.layers.BatchNormalization(name="norm")
         self.norm.build(values_shape)
-        self.dense = keras.layers.Dense(self.width)
+        self.dense = keras.layers.Dense(self.width, name="dense")
         self.dense.build(values_shape)
 
     def call(self, values, lengths=None, training=None):
@@ -155,10 +155,12 @@ def test_batch_normalisation_that_is_frozen_stays_in_inference_mode():
     before = weights(Predictor.build(declared, seed=5).model)
     norms = [path for path in before if "moving" in path]
     assert len(norms) == 2
-    for freeze in ((), ("size",)):
-        trained = fitted(declared, settings=replace(ONE_STEP, freeze=freeze))
-        same = [np.array_equal(weights(trained.model)[path], before[path]) for path in norms]
-        assert same == [bool(freeze)] * 2
+    for freeze, alike in ((None, 0), ("size", 6), ("size/norm", 4)):
+        settings = replace(ONE_STEP, freeze=(freeze,) if freeze else ())
+        after = weights(fitted(declared, settings=settings).model)
+        same = {path for path in before if np.array_equal(after[path], before[path])}
+        assert same.issuperset(norms) == bool(freeze)
+        assert len({path for path in same if path.startswith("size__encoder")}) == alike
 
 
 def test_a_rate_shortens_the_step_of_its_part_and_its_decay():
@@ -176,6 +178,23 @@ def test_a_rate_shortens_the_step_of_its_part_and_its_decay():
         expected = value + rate * (plain[path] - value)
         # Adam makes a step of what rounding leaves of a gradient of 0.
         assert np.isclose(slow[path], expected, rtol=1e-5, atol=1e-7).mean() >= 0.75, path
+
+
+def test_a_layer_within_a_part_has_a_rate_and_a_beginning_of_its_own():
+    model = plait.MultiTaskModel(*tiny.declaration().connect())
+    settings = replace(
+        ONE_STEP,
+        rates={"sold/logits": 0.1, "heads": 2.0, "sold": 0.5},
+        unfreeze_at={"sold/logits": 3},
+    )
+    compile_model(model, tiny.declaration().tasks, settings, None, steps=7)
+    pace = Learning(model, settings, 7).pace()
+    assert pace is not None
+    sold, price = (
+        [id(v) for v in model.get_layer(name).trainable_variables] for name in ("sold", "price")
+    )
+    assert pace.rates == {**dict.fromkeys(sold, 0.1), **dict.fromkeys(price, 2.0)}
+    assert pace.since == dict.fromkeys(sold, 14)
 
 
 def test_one_rate_for_all_is_that_learning_rate():
@@ -289,6 +308,7 @@ def test_a_run_that_goes_on_learns_as_the_one_that_was_not_stopped(stop, whole, 
     ("wrong", "message"),
     [
         ({"freeze": ("kin",)}, "freeze names 'kin'.*Did you mean 'kind'"),
+        ({"freeze": ("sold/logit",)}, "freeze names 'sold/logit'.*Did you mean 'sold/logits'"),
         ({"rates": {"trunks": 0.1}}, "rates names 'trunks'.*Did you mean 'trunk'"),
         (
             {"unfreeze_at": dict.fromkeys(["age", "size", "kind", "fusion", "trunk", "heads"], 2)},
