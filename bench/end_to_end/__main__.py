@@ -14,7 +14,8 @@ own, in turn, round by round:
 - `plait`: `plait fit default.yaml`, which names no encoder, with an empty cache of compiled
   programs.
 - `plait again`: the same with the cache that the first one left.
-- `same`, `same again`: `same.py`, plait with the very layers of `keras`, from the files.
+- `same`, `same again`: `same.py`, plait with the very layers of `keras`, from the files, whose
+  pictures are decoded in the first epoch; `same from disk` decodes them in every epoch.
 
 The large job is for a GPU: 8,000 rows, JPEGs of 224 x 224, batches of 64, and ResNet-50 as the trunk of
 all but `plait`. What it costs to ask and the phases are left out, and the share of the steady
@@ -55,7 +56,7 @@ sys.path.append(str(HERE.parent))
 from ratios import ratio
 
 PLAIT = [str(Path(sys.executable).with_name("plait"))]
-PROGRAMS = ("torch", "keras", "plait", "plait again", "same", "same again")
+PROGRAMS = ("torch", "keras", "plait", "plait again", "same", "same again", "same from disk")
 _ONE_ROW = """
 import json, statistics, sys, time
 import plait
@@ -95,14 +96,18 @@ def run(program: str, folder: Path, seed: int, caches: Path, score: bool = False
     out = folder / "out" / name
     shutil.rmtree(out, ignore_errors=True)
     cache = caches / name
-    if not program.endswith("again"):
+    if not program.endswith(("again", "disk")):
         shutil.rmtree(cache, ignore_errors=True)
     out.parent.mkdir(exist_ok=True)
     began = time.monotonic()
     with Busy() as busy:
         done = subprocess.run(
             command(program, folder, out, seed, score),
-            env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+            env={
+                **os.environ,
+                "XDG_CACHE_HOME": str(cache),
+                "EVERY_EPOCH": "1" if program.endswith("disk") else "",
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -139,10 +144,11 @@ def compare(ours: list[float], theirs: list[float]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in ratio(ours, theirs)._asdict().items()}
 
 
-def cpu_seconds(arguments: list[str]) -> float:
-    """Of a process and its children, user and system."""
+def cpu_seconds(arguments: list[str], cache: str | None = None) -> float:
+    """Of a process and its children, user and system; `cache` in place of the cache folder."""
+    env = {**os.environ, **({"XDG_CACHE_HOME": cache} if cache else {})}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(arguments, capture_output=True, check=True)
+    subprocess.run(arguments, capture_output=True, check=True, env=env)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -173,8 +179,11 @@ def answers(folder: Path, model: Path, times: int) -> dict[str, float]:
         wall_seconds([sys.executable, "-c", f"import {what}"], times)
         for what in ("keras, plait", "keras")
     ]
+    with tempfile.TemporaryDirectory() as empty:
+        cold = cpu_seconds(ask, empty)
     return {
         "predict_500_cpu_s": round(statistics.median(cpu_seconds(ask) for _ in range(times)), 2),
+        "predict_500_nothing_compiled_cpu_s": round(cold, 2),
         "one_row_ms": round(json.loads(one.stdout.splitlines()[-1]), 2),
         "help_s": round(wall_seconds([*PLAIT, "--help"], times), 3),
         "import_adds_s": round(imports[0] - imports[1], 3),
@@ -250,7 +259,7 @@ def compared(found: dict[str, list[dict]]) -> dict:
     if {"keras", "same"} <= found.keys():
         steady = {
             program: [statistics.mean(told["epochs"][1:]) for told in found[program]]
-            for program in ("keras", "same", "same again")
+            for program in ("keras", "same", "same again", "same from disk")
             if program in found
         }
         result["epoch_seconds"] = {p: round(statistics.median(s), 2) for p, s in steady.items()}

@@ -2,7 +2,8 @@
 
     python same.py FOLDER OUT SEED [score]
 
-Prints the seconds of each epoch, and if asked the test scores, as one line of JSON.
+With EVERY_EPOCH=1 the pictures are decoded in every epoch, and not in the first alone. Prints the
+seconds of each epoch, and if asked the test scores, as one line of JSON.
 """
 
 import json
@@ -20,6 +21,7 @@ from job import Job
 from keras import ops
 
 import plait
+from plait.data import _feature_rows
 from plait.encoders import Encoder
 from plait.fusion import PooledFusion
 from plait.heads import LinearHead
@@ -161,6 +163,8 @@ def learner(job, seed):
 
 
 def main(folder, out, seed, score=None):
+    if os.environ.get("EVERY_EPOCH"):
+        _feature_rows.CACHE_BYTES = 0
     folder, clock = Path(folder), Clock()
     made = learner(Job.of(folder), seed).fit(
         folder / "train.csv", run=out, callbacks=[clock], verbose=False
