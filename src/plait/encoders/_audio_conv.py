@@ -7,8 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from plait import _hash
 from plait._convolution import Conv2D
 from plait._dropout import Dropout
+from plait._keyed import row_keys
 from plait._ranges import MOST_SEED, demand_channels, demand_share, demand_whole
 from plait.backend import uniform
 from plait.encoders._encoder import Encoder
@@ -47,7 +49,7 @@ class AudioConv(Encoder):
         time_mask: in training two stretches of each sound's frames, each of up to this share of them,
             are as its mean.
         pitch_mask: likewise of the bands of the spectrogram.
-        seed: of where these lie.
+        seed: of where these lie. In a run each row has its own in each epoch, whatever its batch.
 
     Call arguments:
         values: `(batch, samples)` float, of a root mean square near 1.
@@ -182,10 +184,21 @@ class AudioConv(Encoder):
         """`(batch, frames, mels)` with 0, the mean, in some stretches of time and pitch."""
         bands = ops.zeros_like(valid) + x.shape[2]
         for axis, share, sizes in ((1, self.time_mask, valid), (2, self.pitch_mask, bands)):
-            for _ in range(_MASKS if share else 0):
-                hidden = _stretch(x.shape[axis], share, ops.cast(sizes, "float32"), self._draws)
+            for mask in range(_MASKS if share else 0):
+                drawn = self._drawn(sizes, _MASKS * axis + mask)
+                hidden = _stretch(x.shape[axis], share, ops.cast(sizes, "float32"), drawn)
                 x = ops.where(ops.expand_dims(hidden, 3 - axis), 0.0, x)
         return x
+
+    def _drawn(self, rows: Any, mask: int) -> Any:
+        """`(batch, 2)` float32 in [0, 1): of each row's key, and in what is no run the next draws."""
+        keys = row_keys()
+        if keys is None:
+            return uniform((*ops.shape(rows), 2), self._draws)
+        # By the name as well: a run's encoders all have the same seed, if none was given.
+        words = (self.seed, _hash.name_key(self.name), mask)
+        both = [_hash.uniform(keys[:, 0], keys[:, 1], *words, number) for number in range(2)]
+        return ops.stack(both, axis=1)
 
     def _log_mel(self, values: Any, lengths: Any) -> tuple[Any, Any]:
         """`(batch, frames, mels)` float32, and how many frames of each row are valid."""
@@ -205,9 +218,11 @@ class AudioConv(Encoder):
         return ops.log(power + _FLOOR), -(-lengths // hop)
 
 
-def _stretch(count: int, share: float, sizes: Any, draws: Any) -> Any:
-    """`(batch, count)` bool, True in one stretch of up to a share of each row's own size."""
-    drawn = uniform((*ops.shape(sizes), 2), draws)
+def _stretch(count: int, share: float, sizes: Any, drawn: Any) -> Any:
+    """`(batch, count)` bool, True in one stretch of up to a share of each row's own size.
+
+    `drawn` is `(batch, 2)` in [0, 1): how long it is, and where it begins.
+    """
     length = drawn[:, 0] * share * sizes
     start = drawn[:, 1] * (sizes - length)
     place = ops.arange(count, dtype="float32")[None, :] + 0.5

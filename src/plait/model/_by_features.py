@@ -24,6 +24,7 @@ from plait.model._network import (
     seen_beside,
     values_of,
 )
+from plait.model._row_key import by_row
 from plait.model._rows import by_variable, gramian_of
 from plait.model._task_rows import shared_variables
 
@@ -73,7 +74,7 @@ def by_features(
         the balancer said.
     """
     ops, needs = keras.ops, asked.balancer.needs
-    done = feature_pass(network, features, x, labels, state, needs)
+    done = feature_pass(network, x, features, labels, state, needs)
     losses, alone = done.forward.losses, done.alone
     evidence = Evidence(
         losses.values,
@@ -136,10 +137,11 @@ def _scaled(
     return gradients, scales
 
 
+@by_row
 def feature_pass(
     network: Network,
-    features: Features,
     x: Any,
+    features: Features,
     labels: Any,
     state: State,
     needs: frozenset[str],

@@ -20,6 +20,7 @@ from plait.model._network import (
     seen_beside,
     values_of,
 )
+from plait.model._row_key import by_row
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def _run_heads(
     return predictions, added, inner
 
 
+@by_row
 def cut_pass(network: Network, x: Any, labels: Any, state: State, scale: Any) -> CutPass:
     """Runs the trunk, then every head on its own copy of what the trunk gives it.
 

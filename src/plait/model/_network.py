@@ -12,6 +12,7 @@ import keras
 
 from plait.backend import mask_of, set_mask, vjp
 from plait.model._frontier import Cut
+from plait.model._row_key import by_row
 
 if TYPE_CHECKING:
     from plait.model._alone import Features
@@ -120,12 +121,14 @@ def by_id(variables: Iterable[keras.Variable], values: Iterable[Any]) -> dict[in
     return {id(v): value for v, value in zip(variables, values, strict=True)}
 
 
+@by_row
 def losses_at(network: Network, x: Any, labels: Any, state: State) -> TaskLosses:
     """The losses of a training forward at the given values, changing nothing."""
     with keras.StatelessScope(state.values()):
         return network.losses(network.forward(x), labels)
 
 
+@by_row
 def whole_pass(
     network: Network, x: Any, labels: Any, state: State
 ) -> tuple[Forward, Callable[[Any, Any], list[Any]]]:

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from keras import ops
 
+from plait._keyed import keyed
 from plait.encoders import AudioConv
 from plait.encoders._spectrogram import mel_filters, windowed_fourier
 from plait.errors import ConfigError
 from plait.features import Audio
+from plait.model import MultiTaskModel
 
 RATE = 8000
 
@@ -117,3 +119,61 @@ def test_stretches_of_time_and_pitch_are_hidden_in_training_alone():
     again = keras.ops.convert_to_numpy(given(x, training=False)["tokens"])
     np.testing.assert_array_equal(plain, again)
     assert (plain != trained).any()
+
+
+def hidden(row_keys, name="call__encoder", **arguments):
+    """Where a spectrogram of ones is masked: `(rows, frames, mels)` bool."""
+    rows = len(row_keys)
+    given = {"time_mask": 0.5, "pitch_mask": 0.5, **arguments}
+    encoder = AudioConv(8, rate=RATE, name=name, **given)
+    valid = ops.convert_to_tensor(np.full(rows, 40, "int32"))
+    with keyed(ops.convert_to_tensor(row_keys)):
+        return ops.convert_to_numpy(encoder._masked(ops.ones((rows, 40, 16)), valid)) == 0
+
+
+@pytest.mark.backends
+def test_masks_are_a_function_of_the_rows_key():
+    rows = np.arange(64, dtype="int32").reshape(32, 2)
+    order = np.random.default_rng(1).permutation(32)
+    found = hidden(rows)
+    assert len({row.tobytes() for row in found}) == 32
+    np.testing.assert_array_equal(found[order], hidden(rows[order]))
+    np.testing.assert_array_equal(found[:5], hidden(rows[:5]))
+    for other in (hidden(rows + 1), hidden(rows, seed=1), hidden(rows, name="bell__encoder")):
+        assert (other != found).any(axis=(1, 2)).mean() > 0.9
+    # Of the two masks along an axis none lies where the other does.
+    assert hidden(rows, pitch_mask=0.0).any(axis=2).sum(axis=1).max() > 20
+
+
+def heard():
+    """A model of sounds whose loss tells how they were masked, and which learns nothing."""
+    x = {"call": keras.Input((RATE // 4,), name="call")}
+    encoder = small(time_mask=0.5, pitch_mask=0.5, dropout=0.0, name="call__encoder")
+    z = keras.layers.GlobalAveragePooling1D()(encoder(x["call"])["tokens"])
+    model = MultiTaskModel(x, {"kind": keras.layers.Dense(1, name="kind")(z)})
+    model.compile(keras.optimizers.SGD(0.0), loss="mse")
+    return model
+
+
+@pytest.mark.backends
+def test_in_a_step_masks_are_the_rows_own_whatever_the_batch_and_the_step():
+    model, rows = heard(), 8
+    generator = model.layers[1]._draws
+    given = {"call": noise(rows, RATE // 4), "row_key": np.arange(16, dtype="int32").reshape(8, 2)}
+
+    def loss(chosen, size=rows, keys=None):
+        x = {name: values[chosen] for name, values in given.items()}
+        x |= {} if keys is None else {"row_key": keys}
+        y = np.ones((rows, 1), "float32")
+        return model.fit(x, y, batch_size=size, shuffle=False, verbose=0).history["loss"][0]
+
+    everything = np.arange(rows)
+    whole = loss(everything)
+    assert loss(everything) == pytest.approx(whole, rel=1e-5)
+    assert loss(everything[::-1]) == pytest.approx(whole, rel=1e-5)
+    assert loss(everything, size=4) == pytest.approx(whole, rel=1e-5)
+    assert abs(loss(everything, keys=given["row_key"] + 1) - whole) > 1e-4 * whole
+    assert ops.convert_to_numpy(generator.state).tolist() == [0, 0]
+    # Without keys, as in a model that Keras trains, the generator goes on.
+    del given["row_key"]
+    assert abs(loss(everything) - loss(everything)) > 1e-4 * whole

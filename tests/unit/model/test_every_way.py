@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import plait
+from plait._hash import uniform
+from plait._keyed import row_keys
 
 from .ways import COMPARING, WAYS, WEIGHTS, assert_same, batches, net, trained, weights_of
 
@@ -116,3 +118,51 @@ def test_tensorflow_reads_a_weight_once_a_step(way):
     for variable in model.trainable_variables:
         uses = [op.type for op in inside[id(variable.value.handle)].consumers()]
         assert sorted(uses) == ["AssignSubVariableOp", "ReadVariableOp"]
+
+
+class Drawing(keras.layers.Layer):
+    """Gives each row what its key draws, and 0 without keys."""
+
+    def call(self, x):
+        keys = row_keys()
+        return 0 * x[:, :1] + (0 if keys is None else uniform(keys[:, 0], keys[:, 1])[:, None])
+
+
+# Those that take the whole batch, again after the step, some of its rows, parts, and features alone.
+PASSES = [
+    lambda: None,
+    WAYS["losses after"],
+    WAYS["gramian at parameters of some rows"],
+    WAYS["cross-gramian"],
+    plait.UnimodalLosses,
+]
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("balancing", PASSES)
+def test_layers_draw_by_the_keys_of_the_rows_that_they_see(balancing):
+    ones = {"kernel_initializer": "ones", "bias_initializer": "zeros"}
+    inputs, seen = {}, []
+    for name in "uv":
+        inputs[name] = keras.Input((4,), name=name)
+        inputs[f"{name}__present"] = keras.Input((), dtype="bool", name=f"{name}__present")
+        there = keras.ops.cast(inputs[f"{name}__present"], "float32")[:, None]
+        seen.append(there * keras.layers.Dense(1, **ones)(Drawing()(inputs[name])))
+    z = seen[0] + seen[1]
+    model = plait.MultiTaskModel(
+        inputs, {t: keras.layers.Dense(1, name=t, **ones)(z) for t in "ab"}
+    )
+    model.compile(keras.optimizers.SGD(0.0), loss="mse", balancing=balancing())
+    x = {name: np.ones(12 if "__" in name else (12, 4), "float32") for name in inputs}
+    keys = np.arange(24, dtype="int32").reshape(12, 2)
+    y = 2 * keras.ops.convert_to_numpy(uniform(keys[:, 0], keys[:, 1]))[:, None]
+    right, wrong = (
+        model.train_on_batch({**x, "row_key": key}, dict.fromkeys("ab", y), return_dict=True)[
+            "loss"
+        ]
+        for key in (keys, keys + 1)
+    )
+    assert right < 1e-9
+    assert wrong > 1e-3
+    # Out of the step there are none.
+    assert (keras.ops.convert_to_numpy(model({**x, "row_key": keys})["a"]) == 0).all()
