@@ -1,19 +1,16 @@
 """`plait fit` that kills itself, as `kill -9` would, at a named point.
 
 python -m tests.journeys.killed POINT COUNT -- fit ...
-
-Its ages are augmented beside modality dropout, which is all that a config can name.
 """
 
 import os
 import signal
 import sys
 
-from plait._hash import name_key, uniform
 from plait.cli import main
 from plait.inference import Predictor
 from plait.model import MultiTaskModel
-from plait.training import _train
+from plait.training._keeper import Keeper
 
 RENAMED = {
     "renaming": ".checkpoint",
@@ -50,29 +47,11 @@ def arm(point, count):
     elif point == "evaluating":
         Predictor.answers = after(count, Predictor.answers)
     elif point == "stepping":
-        from plait.training._keeper import Keeper
-
         Keeper.before_step = after(count, Keeper.before_step)
-
-
-def augment():
-    modality_dropout = _train.augmentation
-
-    def augmentation(declaration, settings):
-        drop = modality_dropout(declaration, settings)
-
-        def augmented(x, row_key):
-            noise = uniform(row_key[:, 0], row_key[:, 1], name_key("noise"))
-            return drop({**x, "age": x["age"] + noise[:, None]}, row_key)
-
-        return augmented
-
-    _train.augmentation = augmentation
 
 
 if __name__ == "__main__":
     # In the background a shell has Ctrl-C ignored, and what is ignored stays so.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    augment()
     arm(sys.argv[1], int(sys.argv[2]))
     sys.exit(main(sys.argv[sys.argv.index("--") + 1 :]))
