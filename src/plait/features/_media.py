@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import unquote
 
 import numpy as np
@@ -40,6 +40,7 @@ class UnreadableError(Exception):
         super().__init__(reason)
 
 
+@runtime_checkable
 class MediaReader(Protocol):
     """Whose column holds media: a feature, or a task whose labels are files."""
 
@@ -109,6 +110,22 @@ class MediaCells:
                     ) from error
                 where = self.column
                 yield row, BrokenCell(int(where.rows[row]), where.source, where.name, reason)
+
+    def statuses(self, rows: Iterable[int]) -> Iterator[tuple[int, os.stat_result | None]]:
+        """Each row that is not empty with what the disk says of its file; None of what is no file.
+
+        No row of a column of bytes, or of media at an address.
+        """
+        if is_bytes(self.column.type) or is_address(self._root):
+            return
+        for row, cell in self._cells(rows):
+            try:
+                found = os.lstat(self._path(row, cell, follow=False))
+                if stat.S_ISLNK(found.st_mode):
+                    found = os.stat(self._path(row, cell, follow=True))
+                yield row, found if stat.S_ISREG(found.st_mode) else None
+            except (OSError, DataError):
+                yield row, None
 
     def sample(self, decode: Callable[[bytes], Decoded]) -> list[Decoded]:
         """What `decode` makes of up to `SAMPLE` cells, the same ones at each call.

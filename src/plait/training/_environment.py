@@ -3,22 +3,41 @@
 import hashlib
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
 import plait
+from plait.features import MediaReader
 from plait.inference import Archive
 from plait.table import Table
+from plait.training._media_files import media_files
 
 _LIBRARIES = ("keras", "numpy", "pyarrow", "scikit-learn", "jax", "torch", "tensorflow-cpu")
 
 
-def environment(seed: int, start: str | None = None, /, **tables: Table) -> dict[str, Any]:
-    """Versions, backend, seed, the fingerprint of the model to begin with, and that of each table.
+_UNREAD = "test"
+"""The part whose files a run does not read."""
 
-    Of media files the fingerprint covers the paths alone.
+
+def environment(
+    seed: int,
+    start: str | None = None,
+    media: Mapping[str, MediaReader] | None = None,
+    /,
+    **tables: Table,
+) -> dict[str, Any]:
+    """Versions, backend, seed, and the fingerprints of data: a model to begin with, each table, media.
+
+    Of media files a table's fingerprint covers the paths alone; see `media_files` for the others.
+
+    Args:
+        seed: of the run.
+        start: the model to begin with, if any.
+        media: see `media_readers`.
+        tables: the rows of each part.
     """
     return {
         "plait": plait.__version__,
@@ -28,11 +47,14 @@ def environment(seed: int, start: str | None = None, /, **tables: Table) -> dict
         "libraries": {name: version for name in _LIBRARIES if (version := _version(name))},
         "seed": seed,
         "start": None if start is None else _fingerprint(start),
-        "data": {
-            part: {"table": table.name, "rows": len(table), "sha256": table.fingerprint()}
-            for part, table in tables.items()
-        },
+        "data": {part: _data(part, table, media or {}) for part, table in tables.items()},
     }
+
+
+def _data(part: str, table: Table, media: Mapping[str, MediaReader]) -> dict[str, Any]:
+    found = {"table": table.name, "rows": len(table), "sha256": table.fingerprint()}
+    files = {} if part == _UNREAD else media_files(table, media)
+    return {**found, "media": files} if files else found
 
 
 def _fingerprint(model: str) -> str:

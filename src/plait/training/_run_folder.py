@@ -13,6 +13,7 @@ from plait.inference import Declaration, Predictor
 from plait.table import Table
 from plait.training._environment import environment
 from plait.training._history import HISTORY_FILE, write_history
+from plait.training._media_files import media_readers
 from plait.training._notes import plain_findings
 from plait.training._selection import Epoch
 
@@ -65,7 +66,12 @@ def begin_documents(
         "config": to_plain(arguments),
         "features": plain["features"],
         "tasks": plain["tasks"],
-        "environment": environment(arguments["seed"], _start(arguments), **parts),
+        "environment": environment(
+            arguments["seed"],
+            _start(arguments),
+            media_readers(declaration.features, declaration.tasks),
+            **parts,
+        ),
     }
 
 
@@ -78,7 +84,12 @@ def folds_documents(arguments: Mapping[str, Any], table: Table) -> dict[str, Any
     """
     return {
         "config": to_plain(arguments),
-        "environment": environment(arguments["seed"], _start(arguments), table=table),
+        "environment": environment(
+            arguments["seed"],
+            _start(arguments),
+            media_readers(arguments["features"], arguments["tasks"]),
+            table=table,
+        ),
     }
 
 

@@ -7,6 +7,7 @@ import keras
 
 from plait.balancing import Balancer
 from plait.inference import Scores
+from plait.training._media_files import changed_meanwhile, media_readers
 from plait.training._notes import choices, left_over, outcome, tell
 from plait.training._prepared import Prepared
 from plait.training._progress import Progress
@@ -79,6 +80,9 @@ def run_once(
             if scores is not None:
                 came[SCORES] = scores
             write_run(run.folder, trained.predictor, trained.history, came)
+            began = documents["environment"]["data"]
+            readers = media_readers(declaration.features, declaration.tasks)
+            tell(changed_meanwhile(began, ready.parts, readers))
     if verbose:
         tell(outcome(trained.best, trained.history, findings.values(), trained.ended))
     elif trained.ended is not None:

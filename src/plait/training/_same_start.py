@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from plait.errors import ConfigError, DataError
+from plait.training._media_files import demand_same_media, written_since
 from plait.training._run_folder import as_json
 from plait.training._settings import MAY_CHANGE
 
@@ -23,11 +24,12 @@ def demand_same_start(
     Args:
         folder: of the other.
         documents: of this one; see `begin_documents`.
-        told: called with a line about other versions, by which the weights may come out otherwise.
+        told: called with a line about what else may have the weights come out otherwise: other
+            versions, and files that were written since.
         program: whether plait's version and the backend have to be the same.
 
     Raises:
-        DataError: other rows, or another model to begin with.
+        DataError: other rows or media files, or another model to begin with.
         ConfigError: another configuration, features or tasks that were fitted otherwise, another
             program; or the documents of the run cannot be read.
     """
@@ -40,6 +42,7 @@ def demand_same_start(
             f"is plait {here['plait']} on {here['backend']}."
         )
     _demand_same_rows(folder, then["data"], here["data"])
+    demand_same_media(folder, then["data"], here["data"])
     if then.get("start") != here["start"]:
         raise DataError(
             f"The run '{folder}' began with what another model had learnt, as its {_ENVIRONMENT}.json "
@@ -54,6 +57,8 @@ def demand_same_start(
                 f"The run '{folder}' began otherwise, as its {name}.json says: {'; '.join(found)}. "
                 "Bring back what it began with, or begin a new run."
             )
+    for line in written_since(then["data"], here["data"]):
+        told(line)
     others = list(_differences(_versions(then), _versions(here)))
     if others:
         told(f"The weights may come out otherwise than in '{folder}': {'; '.join(others)}.")
