@@ -41,6 +41,20 @@ _NAMED = 8
 """So many rows a message names."""
 
 
+def rows_in_words(rows: Sequence[int], of: str, count: int | None = None) -> str:
+    """The first of some rows, such as `rows 3, 17 and 2 more of shop.csv`.
+
+    Args:
+        rows: numbers.
+        of: what the rows are of, such as a table's name.
+        count: of all of them, if `rows` are some.
+    """
+    count, named = max(count or 0, len(rows)), rows[:_NAMED]
+    more = f" and {count - len(named)} more" if count > len(named) else ""
+    noun = "row" if count == 1 else "rows"
+    return f"{noun} {', '.join(map(str, named))}{more} of {of}"
+
+
 @dataclass(frozen=True)
 class BadLoss:
     """The first loss of an epoch that was no number.
@@ -72,10 +86,7 @@ class BadLoss:
         batch = f"That was batch {self.batch + 1} of epoch {self.epoch + 1}"
         if not rows:
             return f"{batch}."
-        count, named = max(self.count, len(rows)), rows[:_NAMED]
-        more = f" and {count - len(named)} more" if count > len(named) else ""
-        noun = "row" if count == 1 else "rows"
-        return f"{batch}, in {noun} {', '.join(map(str, named))}{more} of {of}."
+        return f"{batch}, in {rows_in_words(rows, of, self.count)}."
 
 
 class DivergedError(PlaitError):
@@ -91,6 +102,19 @@ class DivergedError(PlaitError):
         super().__init__(f"{what} {way_out}".strip())
         self.what = what
         self.bad = bad
+
+
+class ReadingError(PlaitError):
+    """Rows that could not be read, by no fault of theirs that is known, such as for want of memory.
+
+    Args:
+        what: which rows, and what was raised.
+        way_out: how a run goes on.
+    """
+
+    def __init__(self, what: str, way_out: str = "") -> None:
+        super().__init__(f"{what} {way_out}".strip())
+        self.what = what
 
 
 class StoppedError(PlaitError):

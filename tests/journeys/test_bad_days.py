@@ -1,16 +1,21 @@
 """What goes wrong while a run trains; what is killed or damaged is in test_resume."""
 
 import json
+import re
+import shutil
 
 import pytest
 
+from plait import Binary, Learner, Number
 from plait.data import Batches, FeatureRows
+from plait.errors import ReadingError
 from plait.features import Image
 
 
 @pytest.fixture
 def days(records):
     """Records whose run has a checkpoint early, and decodes every picture when it needs it."""
+    records.configure("  bell: Audio\n", "")
     records.configure(
         "epochs: 1, batch_size: 16", "epochs: 8, patience: 8, batch_size: 16, checkpoint_every: 2"
     )
@@ -81,17 +86,83 @@ def test_where_a_gap_is_an_error_the_run_ends_and_can_be_gone_on_with(
     assert said.code == 0, said.err
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_picture_that_is_exchanged_mid_run_is_told_when_the_run_is_over(
+    kept, days, mid_run, request, plait
+):
+    """What is kept in memory is not read again; else the run learns from the one that is there."""
+    if not kept:
+        request.getfixturevalue("without_cache")
+    whole, run = days.folder / "whole", days.folder / "r"
+    assert plait("fit", days.config, "--run", whole, "--quiet").code == 0
+    mid_run(lambda: shutil.copy(days.folder / "4.png", days.folder / "3.png"))
+    said = plait("fit", days.config, "--run", run, "--quiet")
+    assert said.code == 0, said.err
+    assert "column 'photo' of the train rows changed while the run trained" in said.err
+    assert "'3.png' in row 3 was written last" in said.err
+    models = [(folder / "model.plait").read_bytes() for folder in (whole, run)]
+    assert (models[0] == models[1]) is kept
+    said = plait("rerun", run, "--quiet")
+    assert said.code == 2
+    assert "column 'photo' of the train rows are not those that the run" in said.err
+
+
+def dies():
+    raise MemoryError("no memory left in this thread")
+
+
 def test_a_worker_thread_that_dies_ends_the_run_at_once(days, monkeypatch, without_cache, plait):
     encode, calls = Image.encode, []
 
-    def dies(self, column, *rest):
+    def second_dies(self, column, *rest):
         calls.append(column)
-        if len(calls) == 2:
-            raise MemoryError("no memory left in this thread")
-        return encode(self, column, *rest)
+        return dies() if len(calls) == 2 else encode(self, column, *rest)
 
-    monkeypatch.setattr(Image, "encode", dies)
-    with pytest.raises(MemoryError, match="in this thread"):
-        plait("fit", days.config, "--run", days.folder / "r", "--quiet")
+    monkeypatch.setattr(Image, "encode", second_dies)
+    said = plait("fit", days.config, "--run", days.folder / "r", "--quiet")
+    assert said.code == 2
+    assert re.search(
+        r"Batch \d of epoch 1, rows (\d+, ){7}\d+ and 8 more of records.csv,", said.err
+    )
+    assert "could not be read: MemoryError: no memory left in this thread. Nothing" in said.err
+    assert "had no checkpoint: begin anew." in said.err
     # Without a checkpoint nothing of it is worth keeping.
     assert not (days.folder / "r").exists()
+
+
+def test_after_a_checkpoint_a_run_whose_thread_died_goes_on(
+    days, mid_run, monkeypatch, without_cache, plait
+):
+    whole, run = days.folder / "whole", days.folder / "r"
+    assert plait("fit", days.config, "--run", whole, "--quiet").code == 0
+    mid_run(dies)
+    said = plait("fit", days.config, "--run", run, "--quiet")
+    assert (said.code, "Traceback" in said.err) == (2, False)
+    assert "of epoch 6, rows" in said.err
+    way_out = f"this thread. `plait fit --resume {run}` goes on from the last checkpoint."
+    assert way_out in said.err
+    said = plait("fit", "--resume", run, "--quiet")
+    assert said.code == 0, said.err
+    assert (run / "model.plait").read_bytes() == (whole / "model.plait").read_bytes()
+
+
+def test_what_a_thread_died_of_is_chained_to_what_is_told(days, monkeypatch, without_cache):
+    monkeypatch.setattr(Batches, "batch", lambda *_: dies())
+    learner = Learner({"age": Number()}, {"sold": Binary()}, width=8)
+    with pytest.raises(ReadingError, match=r"records.csv, could not be read") as told:
+        learner.fit(days.table, run=False, verbose=False)
+    assert isinstance(told.value.__cause__, MemoryError)
+
+
+def test_a_thread_that_dies_over_validation_rows_names_them(
+    days, monkeypatch, without_cache, plait
+):
+    encode = Image.encode
+
+    def dies_there(self, column, *rest):
+        return dies() if 33 in column.rows else encode(self, column, *rest)
+
+    monkeypatch.setattr(Image, "encode", dies_there)
+    said = plait("fit", days.config, "--run", days.folder / "r", "--quiet")
+    assert said.code == 2
+    assert "Rows 33, 34, 35, 36, 37, 38, 39, 40 of records.csv could not be read" in said.err

@@ -17,6 +17,7 @@ from plait.data._device_room import DeviceRoom
 from plait.data._feature_rows import FeatureRows, Findings, Inputs
 from plait.data._order import drawn_rows, draws_before, epoch_order, mixed_order, row_keys
 from plait.data._read_ahead import ReadAhead
+from plait.data._reading import reading
 from plait.features import Feature
 from plait.table import Table
 from plait.tasks import Targets, Task
@@ -64,6 +65,7 @@ class Batches(keras.utils.PyDataset):
 
     Raises:
         DataError: a target or an input that cannot be read.
+        ReadingError: anything else that a thread dies of, where its batch is asked for.
     """
 
     def __init__(
@@ -198,8 +200,14 @@ class Batches(keras.utils.PyDataset):
         return self._numbers[order[start : start + self.batch_size]]
 
     def _read(self, key: tuple[int, int]) -> Batch:
-        batch = self.batch(*key)
-        return batch if self._room is None else placed(batch)
+        epoch, index = key
+
+        def numbers() -> list[int]:
+            return sorted(self.numbers(epoch, index).tolist())
+
+        with reading(numbers, self.table, f"batch {index + 1} of epoch {epoch}"):
+            batch = self.batch(epoch, index)
+            return batch if self._room is None else placed(batch)
 
     def _rows(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         if not self.shuffle:

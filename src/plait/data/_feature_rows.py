@@ -58,6 +58,10 @@ class FeatureRows:
         disk: where decoded media are looked for first, and kept from one run to the next; None for
             nowhere.
         room: on the device that trains, where decoded media that are kept may lie; None for none.
+
+    Attributes:
+        numbers: `(rows,)`, each row's number in the table.
+        table: its name.
     """
 
     def __init__(
@@ -73,6 +77,8 @@ class FeatureRows:
         whole_bytes = WHOLE_BYTES if whole_bytes is None else whole_bytes
         self.features = dict(features)
         self.rows = table.num_rows
+        self.table = table.name
+        self.numbers = table.rows
         self._broken: dict[tuple[str, int], BrokenCell] = {}
         self._cut = {name: np.zeros(self.rows, bool) for name in self.features}
         self._disk = disk

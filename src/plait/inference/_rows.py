@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from plait._names import did_you_mean
-from plait.data import FeatureRows
+from plait.data import FeatureRows, reading
 from plait.errors import DataError
 from plait.features import Feature
 from plait.table import Table
@@ -50,11 +50,15 @@ def batches(rows: FeatureRows, size: int) -> Iterator[tuple[int, Inputs]]:
     Args:
         rows: of one table.
         size: of every batch; the last one is filled up with absent rows.
+
+    Raises:
+        ReadingError: what a thread dies of, where its batch is asked for; a `DataError` stays one.
     """
 
     def read(start: int) -> tuple[int, Inputs]:
         indices = np.arange(start, min(start + size, rows.rows))
-        return len(indices), rows.inputs(indices, size)
+        with reading(rows.numbers[indices].tolist, rows.table):
+            return len(indices), rows.inputs(indices, size)
 
     if rows.rows <= size:
         yield read(0)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from plait._beside import is_full, written_beside
-from plait.errors import ConfigError, PlaitError, StoppedError
+from plait.errors import ConfigError, PlaitError, ReadingError, StoppedError
 from plait.training._checkpoint import last_whole
 from plait.training._goes_on import GoesOn
 from plait.training._held_folder import HeldFolder
@@ -184,6 +184,8 @@ class Run:
             goes_on = self.fail()
             if self.within is not None:
                 goes_on = self.within._has_got_somewhere()
+            if isinstance(error, ReadingError):
+                raise ReadingError(error.what, self._after_a_death(goes_on)) from error.__cause__
             if isinstance(error, OSError) and is_full(error):
                 way_out = f"{self._way_back} then goes on" if goes_on else "begin anew"
                 raise PlaitError(
@@ -199,6 +201,13 @@ class Run:
             return f"`plait fit --resume {self.folder}`"
         begins = "folds(table, spec" if self.of_folds else "fit(table"
         return f"{begins}, run='{self.folder}', resume=True)"
+
+    def _after_a_death(self, goes_on: bool) -> str:
+        if not goes_on:
+            return "Nothing of the run is kept, since it had no checkpoint: begin anew."
+        whole = self if self.within is None else self.within
+        where = "from the last checkpoint" if whole._has_got_somewhere() else "from the start"
+        return f"{self._way_back} goes on {where}."
 
     def _has_got_somewhere(self) -> bool:
         found = (self.folder.glob(p) for p in ("**/*.checkpoint", f"*/{MODEL_FILE}"))
