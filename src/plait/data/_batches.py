@@ -148,6 +148,11 @@ class Batches(keras.utils.PyDataset):
         """Goes on to the next epoch's order; Keras calls it."""
         self.epoch += 1
 
+    @property
+    def failed(self) -> Exception | None:
+        """Why the batch that was asked for last could not be read; None if it could."""
+        return self._reader.failed
+
     def close(self) -> None:
         """Reads nothing more ahead, here and in its copies, until a batch is asked for."""
         self._reader.close()

@@ -18,6 +18,9 @@ class ReadAhead(Generic[Key, Made]):
         make: safe in several threads at once.
         workers: threads; with 0 everything is made when it is asked for.
         ahead: how many keys are made before they are asked for.
+
+    Attributes:
+        failed: what `make` raised for the key that was asked for last; None if it made it.
     """
 
     def __init__(self, make: Callable[[Key], Made], workers: int, ahead: int) -> None:
@@ -27,6 +30,7 @@ class ReadAhead(Generic[Key, Made]):
         self._begun: dict[Key, Future[Made]] = {}
         self._workers = workers
         self._pool: ThreadPoolExecutor | None = None
+        self.failed: Exception | None = None
 
     def get(self, key: Key, following: Iterable[Key]) -> Made:
         """What `make` gives for a key, which has begun if it was among those that followed before.
@@ -38,6 +42,14 @@ class ReadAhead(Generic[Key, Made]):
         Raises:
             Exception: whatever `make` raises, for this key.
         """
+        self.failed = None
+        try:
+            return self._got(key, following)
+        except Exception as error:
+            self.failed = error
+            raise
+
+    def _got(self, key: Key, following: Iterable[Key]) -> Made:
         if not self._workers:
             return self._make(key)
         with self._lock:

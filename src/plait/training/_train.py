@@ -8,7 +8,7 @@ import keras
 from plait.backend import lightly_compiled, seeded, spread
 from plait.balancing import Balancer, Equal
 from plait.data import Batches
-from plait.errors import DivergedError, ReadingError
+from plait.errors import DivergedError
 from plait.inference import Declaration, Predictor
 from plait.model import OBSERVE_EVERY, Fade, MultiTaskModel, Regime, WeightAverage
 from plait.objectives import Objective
@@ -82,6 +82,7 @@ def train(
 
     Raises:
         DivergedError: a loss is not finite in the first epoch.
+        DataError: a cell that cannot be read.
         ReadingError: a thread that reads died, and not of what it read.
         StoppedError: a signal asked for it.
         BalancingError: the balancer asks for what the model cannot give.
@@ -107,9 +108,11 @@ def train(
                     "extreme numbers in the table.",
                     error.bad,
                 ) from error
-        except ReadingError as error:
-            # Keras raises it on from None.
-            raise error from error.__context__
+        except Exception:
+            if batches.failed is None:
+                raise
+            # Keras raises it on from None, and TensorFlow an error of its own in its place.
+            raise batches.failed from batches.failed.__context__
         finally:
             batches.close()
             if watched is not None:
