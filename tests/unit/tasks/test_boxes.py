@@ -338,14 +338,14 @@ def test_how_many_boxes_there_are_has_a_gradient():
 def fewer(task, logits):
     """How one step moves the logits, towards fewer boxes."""
     start = keras.ops.convert_to_numpy(logits)
-    layer = keras.layers.Embedding(
-        1, start.size, embeddings_initializer=keras.initializers.Constant(start.reshape(1, -1))
-    )
+    # Two rows of them, since Keras builds a model on torch by asking for row 1.
+    rows = keras.initializers.Constant(np.tile(start.reshape(1, -1), (2, 1)))
+    layer = keras.layers.Embedding(2, start.size, embeddings_initializer=rows)
     x = keras.Input((), dtype="int32")
     model = keras.Model(x, task.amount(keras.ops.reshape(layer(x), (-1, *start.shape[1:]))))
     model.compile(keras.optimizers.SGD(1.0), loss="mse")
     model.fit(np.zeros(1, "int32"), np.zeros(1, "float32"), verbose=0)
-    return keras.ops.convert_to_numpy(layer.embeddings).reshape(start.shape) - start
+    return keras.ops.convert_to_numpy(layer.embeddings)[0].reshape(start.shape) - start
 
 
 def test_a_box_that_is_surely_none_has_a_finite_gradient():
