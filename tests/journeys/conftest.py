@@ -1,5 +1,6 @@
 """The command line in this process, and a small table with one column of each kind."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,13 @@ class Said:
 
 @pytest.fixture
 def plait(capsys):
-    """Runs one command line."""
+    """Runs one command line, with Python's own filters of warnings as in a process of its own."""
 
     def run(*argv):
         capsys.readouterr()
-        code = main([str(word) for word in argv])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            code = main([str(word) for word in argv])
         printed = capsys.readouterr()
         return Said(code, printed.out, printed.err)
 
