@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from plait import __version__
-from plait.cli._uncollected import uncollected
+from plait.cli._imports import lean_imports
 
 app = typer.Typer(
     name="plait",
@@ -83,7 +83,7 @@ def new(
     root: RootOption = None,
 ) -> None:
     """Look at a table and write a commented config."""
-    with uncollected():
+    with lean_imports():
         from plait.cli._new import new as run
 
     run(table, output=output, targets=tuple(target or ()), root=root)
@@ -102,7 +102,7 @@ def check(
     ] = False,
 ) -> None:
     """Read the data; say what is missing, broken, or will not fit, and what a run will take."""
-    with uncollected():
+    with lean_imports():
         from plait.cli._check import check as run
 
     run(config, data_dir=data, overrides=tuple(settings or ()), every=every, quick=quick)
@@ -152,7 +152,7 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train; the result is a run folder."""
-    with uncollected():
+    with lean_imports():
         from plait.cli._fit import fit as run
 
     run(
@@ -182,7 +182,7 @@ def rerun(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train a run again, and say whether it came to the same weights."""
-    with uncollected():
+    with lean_imports():
         from plait.cli._rerun import rerun as run
 
     raise typer.Exit(run(run_folder, data_dir=data, quiet=quiet))
@@ -206,7 +206,7 @@ def evaluate(
     root: RootOption = None,
 ) -> None:
     """Score a model on a table that has the labels."""
-    with uncollected():
+    with lean_imports():
         from plait.cli._evaluate import evaluate as run
 
     run(
@@ -235,7 +235,7 @@ def predict(
     root: RootOption = None,
 ) -> None:
     """Answer each row of a table; label columns are not needed."""
-    with uncollected():
+    with lean_imports():
         from plait.cli._predict import predict as run
 
     run(run_folder, table, output=output, key=key, where=where, root=root)
@@ -253,7 +253,7 @@ def draw(
     root: RootOption = None,
 ) -> None:
     """Draw some rows with what a model answers, beside the labels."""
-    with uncollected():
+    with lean_imports():
         from plait.cli._draw import draw as run
 
     run(run_folder, table, output=output, rows=rows, where=where, root=root)
@@ -267,7 +267,7 @@ def describe(
     class_name: Annotated[str | None, typer.Argument(metavar="[CLASS]")] = None,
 ) -> None:
     """Explain a run, or what can stand in a section of a config."""
-    with uncollected():
+    with lean_imports():
         from plait.cli._describe import describe as run
 
     run(what, class_name)
@@ -280,7 +280,7 @@ def demo(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer rows and epochs.")] = False,
 ) -> None:
     """Make a small table, train on it, and show what a plait is good for; 90 seconds."""
-    with uncollected():
+    with lean_imports():
         from plait.cli._demo import demo as run
 
     run(folder, seed=seed, quick=quick)
