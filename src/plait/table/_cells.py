@@ -13,6 +13,8 @@ PIECE = 1 << 16
 """Rows, at most, that are looked at together where a whole column need not be in memory."""
 _PIECE_BYTES = 1 << 24
 _AT_ONCE = 1 << 13
+_CELLS_OF_A_TAKE = 8
+"""To take from a chunk costs as much as to cut so many cells out of it, one by one."""
 
 
 class Cells:
@@ -88,17 +90,28 @@ class Cells:
     def _ends(self) -> np.ndarray:
         return np.cumsum([len(chunk) for chunk in self._chunks])
 
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        return self._ends - [len(chunk) for chunk in self._chunks]
+
+    def _cut(self, places: np.ndarray, indices: np.ndarray) -> list[pa.Array]:
+        """Each cell as an array of its own, for the few that a batch has of each of many chunks."""
+        within = (indices - self._starts[places]).tolist()
+        chunks = zip(places.tolist(), within, strict=True)
+        return [self._chunks[place].slice(n, 1) for place, n in chunks]
+
     def _some(self, indices: np.ndarray) -> pa.Array:
         places = np.searchsorted(self._ends, indices, side="right")
+        if len(indices) <= _CELLS_OF_A_TAKE * len(np.unique(places)):
+            return pa.concat_arrays(self._cut(places, indices))
         order = np.argsort(places, kind="stable")
         # Where the cells of a chunk begin among those in order.
         starts = np.flatnonzero(np.diff(places[order], prepend=-1))
         found = []
         for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
             place = int(places[order[start]])
-            chunk = self._chunks[place]
-            first = int(self._ends[place]) - len(chunk)
-            found.append(chunk.take(pa.array(indices[order[start:end]] - first)))
+            within = indices[order[start:end]] - self._starts[place]
+            found.append(self._chunks[place].take(pa.array(within)))
         back = np.empty(len(order), "int64")
         back[order] = np.arange(len(order))
         joined = found[0] if len(found) == 1 else pa.concat_arrays(found)

@@ -2,6 +2,7 @@ import gzip
 import json
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -178,20 +179,47 @@ def test_memory_of_what_was_read_of_a_mapped_table_is_given_back(tmp_path, monke
     assert len(given_back) >= 2
 
 
+@pytest.mark.parametrize(("told", "times"), [(5, 0), (None, 3)])
+def test_what_takes_no_memory_is_not_brought_in_again(told, times, tmp_path, monkeypatch, on_disk):
+    parquet.write_table(pa.table({"word": ["a", "b"]}), tmp_path / "t.parquet")
+    mapped = Table.read(tmp_path / "t.parquet").column("word").cells.mapped
+    given_back = []
+    monkeypatch.setattr(_mapped, "_mapped_bytes", lambda: told)
+    monkeypatch.setattr(_mapped.Mapped, "release", lambda mapped: given_back.append(1))
+    for _ in range(3):
+        mapped.count(_mapped._HELD + 1)
+    assert len(given_back) == times
+
+
 def test_which_media_are_there_is_found_out_once():
     column = Table.read({"photo": [b"a", None, b"c"] * 5}).column("photo")
     assert column.take(np.array([4, 0, 4])).is_missing().tolist() == [True, False, True]
     assert column.cells.valid(None) is column.cells.valid(None)
 
 
-def test_cells_are_taken_out_of_chunks_in_any_order():
-    chunks = [[1, None], [], [3], [4, 5, 6]]
-    values = pa.chunked_array(chunks, pa.int64())
-    for at in ([0], [5, 0, 5, 1, 2], [], [3, 3]):
-        indices = np.array(at, "int64")
-        assert (
-            Cells(values).taken(indices).to_pylist() == values.take(pa.array(indices)).to_pylist()
-        )
+@pytest.mark.parametrize(
+    "cell",
+    [int, str, lambda n: [n, n + 1], lambda n: {"n": n}],
+    ids=["int", "string", "list", "struct"],
+)
+def test_cells_are_taken_out_of_chunks_in_any_order(cell):
+    draw = np.random.default_rng(0)
+    ends = (0, 1, 1, 3, 40, 90)
+    cells = [None if n % 7 == 2 else cell(n) for n in range(90)]
+    kind = pa.array(cells).type
+    values = pa.chunked_array([pa.array(cells[a:b], kind) for a, b in pairwise(ends)], kind)
+    # Few of each chunk are cut out, many are taken at once.
+    for at in (
+        [0],
+        [80, 0, 80, 1, 2],
+        [],
+        [3, 3],
+        draw.integers(0, 90, 20),
+        draw.integers(3, 90, 500),
+    ):
+        found = Cells(values).taken(np.array(at, "int64"))
+        assert found.type == kind
+        assert found.to_pylist() == [cells[n] for n in at]
 
 
 def test_a_pattern_and_a_folder_are_all_their_files(tmp_path):
