@@ -1,6 +1,7 @@
 """Arrow columns in a file that is mapped into memory, of which little is held at a time."""
 
 import mmap
+import os
 import threading
 from typing import IO
 
@@ -17,7 +18,8 @@ class Mapped:
 
     The system counts what was read of a mapped file as this process's memory until something else
     needs it. It is given back as soon as it is more than a little: reading it again costs no disk, as
-    long as the system has it.
+    long as the system has it. But each page that was given back has to be brought in again, so that
+    the system is asked how much it is before.
 
     Args:
         file: an uncompressed one in Arrow's IPC format; it may be closed afterwards.
@@ -29,6 +31,7 @@ class Mapped:
     def __init__(self, file: IO[bytes]) -> None:
         self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._touched = 0
+        self._before = _mapped_bytes()
         self._counting = threading.Lock()
         self.table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(self._map))).read_all()
 
@@ -39,13 +42,31 @@ class Mapped:
             much = self._touched > _HELD
             if much:
                 self._touched = 0
-        if much:
+        if much and self._is_much():
             self.release()
+
+    def _is_much(self) -> bool:
+        """Whether files take much more of this process than when this one was given back."""
+        now = _mapped_bytes()
+        if now is None or self._before is None:
+            return True
+        self._before = min(self._before, now)
+        return now - self._before > _HELD
 
     def release(self) -> None:
         """Gives back the memory that the file takes in this process; it stays readable."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
+        self._before = _mapped_bytes()
+
+
+def _mapped_bytes() -> int | None:
+    """What of all files that it has mapped lies in this process, if the system tells."""
+    try:
+        with open("/proc/self/statm") as said:
+            return int(said.read().split()[2]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def write_arrow(batches: pa.RecordBatchReader, file: IO[bytes]) -> None:
