@@ -34,9 +34,9 @@ def _leave_tensorflow() -> None:
     """On another backend, keeps Keras from importing TensorFlow where that is installed.
 
     Keras asks of whatever it writes whether it is one of TensorFlow's shapes or types, and sets
-    TensorFlow's seed beside its own. It imports TensorFlow for that, which takes seconds and half a
-    gigabyte. Nothing can be of a package that nobody has imported. A Keras that has no such handle
-    is left as it is.
+    TensorFlow's seed beside its own. It imports TensorFlow for that, which takes a second or two
+    and some 400 MB. Nothing can be of a package that nobody has imported. A Keras that has no such
+    handle is left as it is.
     """
     keras = sys.modules.get("keras")
     if keras is None or keras.backend.backend() == "tensorflow":
