@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from plait.table._mapped import Mapped
+from plait.table._spots import Spots
 
 PIECE = 1 << 16
 """Rows, at most, that are looked at together where a whole column need not be in memory."""
@@ -15,6 +16,10 @@ _PIECE_BYTES = 1 << 24
 _AT_ONCE = 1 << 13
 _CELLS_OF_A_TAKE = 8
 """To take from a chunk costs as much as to cut so many cells out of it, one by one."""
+_NARROW = 1 << 25
+"""Bytes, at most, of the columns of a table on disk that are brought into memory."""
+
+_Found = TypeVar("_Found", pa.Array, pa.ChunkedArray)
 
 
 class Cells:
@@ -50,21 +55,22 @@ class Cells:
         that is all of it in memory.
         """
         if len(self._chunks) <= 1:
-            found = self.values.take(pa.array(indices))
-        else:
-            size = min(_AT_ONCE, self.rows_at_once)
-            parts = [self._some(indices[n : n + size]) for n in range(0, len(indices), size)]
-            found = pa.chunked_array(parts, self.type)
-        if self.mapped is not None:
-            self.mapped.count(found.nbytes, len(indices))
-        return found
+            return self._counted(self.values.take(pa.array(indices)))
+        size = min(_AT_ONCE, self.rows_at_once)
+        parts = [self._some(indices[n : n + size]) for n in range(0, len(indices), size)]
+        return pa.chunked_array(parts, self.type)
 
     def cell(self, index: int) -> Any:
         """One cell as a Python value."""
-        found = self.values[index].as_py()
-        if self.mapped is not None:
-            self.mapped.count(len(found) if isinstance(found, bytes | str) else 0, 1)
-        return found
+        if self._spots is None:
+            found = self.values[index].as_py()
+            if self.mapped is not None:
+                self.mapped.count(len(found) if isinstance(found, bytes | str) else 0, 1)
+            return found
+        if not self._valid[index]:
+            return None
+        place = int(np.searchsorted(self._ends, index, side="right"))
+        return self._spots.cell(place, index - int(self._starts[place]))
 
     def part(self, piece: slice) -> "Cells":
         """The cells of a slice, which lie where they lay."""
@@ -94,16 +100,33 @@ class Cells:
     def _starts(self) -> np.ndarray:
         return self._ends - [len(chunk) for chunk in self._chunks]
 
-    def _cut(self, places: np.ndarray, indices: np.ndarray) -> list[pa.Array]:
-        """Each cell as an array of its own, for the few that a batch has of each of many chunks."""
-        within = (indices - self._starts[places]).tolist()
-        chunks = zip(places.tolist(), within, strict=True)
-        return [self._chunks[place].slice(n, 1) for place, n in chunks]
+    @cached_property
+    def _spots(self) -> Spots | None:
+        """Where they lie in the file, if they do and are to be read there."""
+        if self.mapped is None or not Spots.serve(self.type):
+            return None
+        return Spots(self.type, self._chunks, self.mapped)
+
+    def _counted(self, found: _Found) -> _Found:
+        """The same, of which the mapped file is told that it was read through the map."""
+        if self.mapped is not None:
+            self.mapped.count(found.nbytes, len(found))
+        return found
+
+    def _few(self, places: np.ndarray, indices: np.ndarray) -> pa.Array:
+        """Each cell by itself, for the few that a batch has of each of many chunks."""
+        within = indices - self._starts[places]
+        if self._spots is not None:
+            return self._spots.taken(places, within, self._valid[indices])
+        cells = zip(places.tolist(), within.tolist(), strict=True)
+        return self._counted(
+            pa.concat_arrays([self._chunks[place].slice(n, 1) for place, n in cells])
+        )
 
     def _some(self, indices: np.ndarray) -> pa.Array:
         places = np.searchsorted(self._ends, indices, side="right")
         if len(indices) <= _CELLS_OF_A_TAKE * len(np.unique(places)):
-            return pa.concat_arrays(self._cut(places, indices))
+            return self._few(places, indices)
         order = np.argsort(places, kind="stable")
         # Where the cells of a chunk begin among those in order.
         starts = np.flatnonzero(np.diff(places[order], prepend=-1))
@@ -115,7 +138,32 @@ class Cells:
         back = np.empty(len(order), "int64")
         back[order] = np.arange(len(order))
         joined = found[0] if len(found) == 1 else pa.concat_arrays(found)
-        return joined.take(pa.array(back))
+        return self._counted(joined.take(pa.array(back)))
+
+
+def cells_of(table: pa.Table, mapped: Mapped | None) -> dict[str, Cells]:
+    """The cells of each column, of which some may lie in a mapped file.
+
+    Those of the narrowest are brought into memory as long as it is little: there a cell is found ten
+    times as fast.
+    """
+    found = {name: Cells(table.column(name)) for name in table.column_names}
+    if mapped is None:
+        return found
+    left = _NARROW
+    for name in sorted(found, key=lambda name: found[name].values.nbytes):
+        values = found[name].values
+        if not mapped.holds(values):
+            continue
+        left -= values.nbytes
+        if left < 0:
+            found[name] = Cells(values, mapped)
+            continue
+        # With nothing behind it, a single chunk would not be copied.
+        whole = pa.concat_arrays([*values.chunks, pa.array([], values.type)])
+        found[name] = Cells(pa.chunked_array([whole]))
+        mapped.count(values.nbytes)
+    return found
 
 
 def pieces(rows: int, size: int) -> Iterator[slice]:

@@ -3,6 +3,7 @@
 import mmap
 import os
 import threading
+import weakref
 from typing import IO
 
 import pyarrow as pa
@@ -30,10 +31,35 @@ class Mapped:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._file = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._file)
         self._touched = 0
         self._before = _mapped_bytes()
         self._counting = threading.Lock()
-        self.table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(self._map))).read_all()
+        whole = pa.py_buffer(self._map)
+        self._address = whole.address
+        self.table = pa.ipc.open_file(pa.BufferReader(whole)).read_all()
+
+    def place(self, part: pa.Buffer | None) -> int:
+        """Where in the file a buffer of its table begins; 0 for one without bytes."""
+        return 0 if part is None or part.size == 0 else int(part.address - self._address)
+
+    def holds(self, values: pa.ChunkedArray) -> bool:
+        """Whether the cells of a column lie in the file."""
+        parts = (part for chunk in values.chunks for part in chunk.buffers())
+        first = next((part for part in parts if part is not None and part.size), None)
+        return first is not None and 0 <= self.place(first) < len(self._map)
+
+    def read(self, place: int, size: int) -> bytes:
+        """So many bytes of the file, not through the map: nothing else is brought in for them.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        found = os.pread(self._file, size, place)
+        if len(found) != size:
+            raise OSError(f"a table's file on disk ended after {place + len(found)} bytes")
+        return found
 
     def count(self, size: int, cells: int = 0) -> None:
         """Counts what is read of it: so many bytes in a row, and so many cells here and there."""

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from plait._names import did_you_mean
 from plait.errors import DataError
-from plait.table._cells import Cells
+from plait.table._cells import Cells, cells_of
 from plait.table._column import Column
 from plait.table._fingerprint import fingerprint
 from plait.table._mapped import Mapped
@@ -33,7 +33,7 @@ class Table:
         name: what messages call it, such as a file's name.
         root: the folder, or its address, that media paths are relative to, or None.
         rows: each row's number in the source, counted from 1 without the header.
-        mapped: the file that the columns lie in, if they do.
+        mapped: the file that the columns lie in, those of them that do.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Table:
                 f"lists. Received: {type(arrow).__name__}."
             )
         arrow = check_columns(arrow, name)
-        self._cells = {c: Cells(arrow.column(c), mapped) for c in arrow.column_names}
+        self._cells = cells_of(arrow, mapped)
         self._at: np.ndarray | None = None
         self.name = name
         self.root = root

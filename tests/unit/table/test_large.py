@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
@@ -54,6 +55,7 @@ def on_disk(monkeypatch, tmp_path):
     """Everything is too large for memory."""
     monkeypatch.setattr(_kept, "IN_MEMORY", 0)
     monkeypatch.setattr(_read, "IN_MEMORY", 0)
+    monkeypatch.setattr(_cells, "_NARROW", 0)
     monkeypatch.setenv("PLAIT_CACHE", str(tmp_path / "cache"))
 
 
@@ -170,13 +172,29 @@ def test_memory_of_what_was_read_of_a_mapped_table_is_given_back(tmp_path, monke
     monkeypatch.setattr(_mapped, "_HELD", 1_000_000)
     monkeypatch.setattr(_mapped.Mapped, "release", lambda mapped: given_back.append(1))
     for some in (column, column.take(np.arange(50)[::-1])):
-        assert [some.cell(n)[0] for n in range(50)] == [n[0] for n in some.values.to_pylist()]
-    assert len(given_back) >= 10
+        # One by one they are not read through the map, so that there is nothing to give back.
+        before = len(given_back)
+        cells = [some.cell(n)[0] for n in range(50)]
+        assert len(given_back) == before
+        assert cells == [n[0] for n in some.values.to_pylist()]
+    assert given_back == [1]
     monkeypatch.setattr(_cells, "_PIECE_BYTES", 1_000_000)
     given_back.clear()
     fresh = replace(column, stored=Cells(column.cells.values, column.cells.mapped))
     assert len(list(fresh.pieces())) == 6
     assert len(given_back) >= 2
+
+
+def test_the_narrow_columns_of_a_large_table_are_in_memory(tmp_path, monkeypatch, on_disk):
+    arrow = pa.table({"word": ["some long word"] * 1000, "n": range(1000), "yes": [True] * 1000})
+    parquet.write_table(arrow, tmp_path / "t.parquet", row_group_size=100)
+    monkeypatch.setattr(_cells, "_NARROW", 8 * 1000 + 1000)
+    table = Table.read(tmp_path / "t.parquet")
+    on_file = {name: table.column(name).cells.mapped is not None for name in table.columns}
+    assert on_file == {"word": True, "n": False, "yes": False}
+    some = table.take(np.array([999, 0]))
+    assert [some.column(name).values.to_pylist() for name in ("n", "yes")] == [[999, 0], [True] * 2]
+    assert len(table.column("n").cells.values.chunks) == 1
 
 
 @pytest.mark.parametrize(("told", "times"), [(5, 0), (None, 3)])
@@ -197,29 +215,69 @@ def test_which_media_are_there_is_found_out_once():
     assert column.cells.valid(None) is column.cells.valid(None)
 
 
+@pytest.mark.parametrize("where", ["memory", "disk", "disk, without pread"])
 @pytest.mark.parametrize(
     "cell",
-    [int, str, lambda n: [n, n + 1], lambda n: {"n": n}],
-    ids=["int", "string", "list", "struct"],
+    [
+        int,
+        str,
+        lambda n: "\u00e9" * (n % 3),
+        lambda n: bytes([n]) * n,
+        lambda n: n / 2,
+        lambda n: n % 2 == 0,
+        lambda n: date(2020, 1, 1 + n % 28),
+        lambda n: [n, n + 1],
+        lambda n: {"n": n},
+        lambda n: None,
+    ],
+    ids=["int", "string", "accents", "bytes", "float", "bool", "date", "list", "struct", "null"],
 )
-def test_cells_are_taken_out_of_chunks_in_any_order(cell):
+def test_cells_are_taken_out_of_chunks_in_any_order(cell, where, tmp_path, monkeypatch):
     draw = np.random.default_rng(0)
     ends = (0, 1, 1, 3, 40, 90)
     cells = [None if n % 7 == 2 else cell(n) for n in range(90)]
     kind = pa.array(cells).type
     values = pa.chunked_array([pa.array(cells[a:b], kind) for a, b in pairwise(ends)], kind)
+    mapped = None
+    if where != "memory":
+        if where != "disk":
+            monkeypatch.delattr(os, "pread")
+        mapped = on_file(values, tmp_path / "cells")
+        values = mapped.table.column(0)
     # Few of each chunk are cut out, many are taken at once.
     for at in (
         [0],
         [80, 0, 80, 1, 2],
         [],
         [3, 3],
+        [2, 9],
         draw.integers(0, 90, 20),
         draw.integers(3, 90, 500),
     ):
-        found = Cells(values).taken(np.array(at, "int64"))
+        found = Cells(values, mapped).taken(np.array(at, "int64"))
         assert found.type == kind
+        found.validate(full=True)
         assert found.to_pylist() == [cells[n] for n in at]
+    assert [Cells(values, mapped).cell(n) for n in range(90)] == cells
+    some = Cells(values, mapped).part(slice(20, 70))
+    assert some.taken(np.array([30, 4])).to_pylist() == [cells[50], cells[24]]
+    assert some.cell(45) == cells[65]
+
+
+def test_what_is_not_in_the_file_is_not_read_as_less(tmp_path):
+    mapped = on_file(pa.chunked_array([["a", "b"]]), tmp_path / "cells")
+    end = (tmp_path / "cells").stat().st_size
+    assert len(mapped.read(end - 3, 3)) == 3
+    with pytest.raises(OSError, match=rf"ended after {end} bytes"):
+        mapped.read(end - 3, 4)
+
+
+def on_file(values, path):
+    schema = pa.schema([("cell", values.type)])
+    batches = [pa.record_batch([chunk], schema) for chunk in values.chunks]
+    with path.open("w+b") as file:
+        write_arrow(pa.RecordBatchReader.from_batches(schema, batches), file)
+        return _mapped.Mapped(file)
 
 
 def test_a_pattern_and_a_folder_are_all_their_files(tmp_path):

@@ -20,6 +20,7 @@ from plait.features import Image
 from plait.table import (
     SQL,
     Table,
+    _cells,
     _kept,
     _rows,
     address_below,
@@ -37,6 +38,7 @@ def rows_of(table):
 @pytest.fixture
 def small_memory(monkeypatch, tmp_path):
     monkeypatch.setattr(_kept, "IN_MEMORY", 0)
+    monkeypatch.setattr(_cells, "_NARROW", 0)
     monkeypatch.setattr(_rows, "IN_MEMORY", 0)
     monkeypatch.setattr(_rows, "_BLOCK", 2)
     monkeypatch.setenv("PLAIT_CACHE", str(tmp_path / "cache"))
