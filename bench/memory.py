@@ -1,7 +1,8 @@
 """Does memory stay flat as a table grows?
 
     python bench/memory.py                    # 10 thousand, 100 thousand and 1 million rows
-    python bench/memory.py --quick            # 2 thousand and 8 thousand, under a minute
+    python bench/memory.py --passes 3         # three times, one size after the other
+    python bench/memory.py --quick            # 5 thousand and 20 thousand, under a minute
     python bench/memory.py --without-text     # of which nothing but the pictures is read by batch
 
 One epoch of `Learner.fit` on a table of a short text, three numbers and a distinct picture of 16 x
@@ -13,9 +14,11 @@ first step). Nothing is compiled yet. The text's vocabulary is bounded, so that 
 more rows hold more n-grams twice, and to move their weights takes time in each step. The table is a
 Parquet file, made from a seed, with the bytes of its pictures.
 
-Seconds a row are those of training alone, from the eleventh batch to the last; `whole` has
+Seconds a row are those of training alone, from the eleventh batch to the ninth before the last:
+eight are read ahead, so that as many are read as trained on between these two. `whole` has
 everything from the start of the process to the end of the fit, and `us_a_row_more` is what each
-further row takes of it, from one size to the next.
+further row takes of it, from one size to the next. Of several passes, the least memory and the
+median seconds of the fewest rows are compared with the most and the median of the others.
 
 The bars: the peak at the most rows is at most 1.2 times that at the fewest and 300 MB, and seconds a
 row differ by 10 % at most. The last line is JSON.
@@ -31,19 +34,20 @@ import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-ROWS = (10_000, 100_000, 1_000_000)
-QUICK = (2_000, 8_000)
+ROWS = [10_000, 100_000, 1_000_000]
+QUICK = [5_000, 20_000]
 BATCH = 128
 WORDS = 5_000
 VOCABULARY = 4_000
 _BLOCK = 10_000
-_FROM_BATCH = 10
+_FROM_BATCH, _AHEAD = 10, 8
 
 
 def block(start: int, rows: int) -> pa.Table:
@@ -93,15 +97,14 @@ def fit(path: Path, text: bool) -> dict[str, float]:
 
     class Watch(keras.callbacks.Callback):
         async_safe = True
-        began = ended = 0.0
-        batches = 0
+
+        def __init__(self):
+            super().__init__()
+            self.times = []
 
         def on_train_batch_end(self, batch, logs=None):
             float(logs["loss"])
-            self.ended = time.monotonic()
-            self.batches = batch - _FROM_BATCH
-            if batch == _FROM_BATCH:
-                self.began = self.ended
+            self.times.append(time.monotonic())
 
     watch = Watch()
     learner = plait.Learner(
@@ -115,7 +118,8 @@ def fit(path: Path, text: bool) -> dict[str, float]:
     )
     with tempfile.TemporaryDirectory() as folder:
         learner.fit(path, run=Path(folder) / "run", callbacks=[watch], verbose=False)
-    seconds = (watch.ended - watch.began) / (watch.batches * BATCH)
+    timed = watch.times[_FROM_BATCH:-_AHEAD]
+    seconds = (timed[-1] - timed[0]) / ((len(timed) - 1) * BATCH)
     return {"us_a_row": 1e6 * seconds, "whole_s": time.monotonic() - started}
 
 
@@ -158,6 +162,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "plait-memory")
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
+    parser.add_argument("--passes", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--without-text", action="store_true", help="train without the text")
     parser.add_argument("--fit", type=Path, help=argparse.SUPPRESS)
@@ -166,30 +171,39 @@ def main() -> None:
         print(json.dumps(fit(args.fit, not args.without_text)))
         return
     args.data.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for count in QUICK if args.quick else args.rows:
+    counts = QUICK if args.quick else args.rows
+    fits = {count: [] for count in counts}
+    for count in counts * args.passes:
         path = args.data / f"{count}.parquet"
         if not path.exists():
             make(path, count)
-        row = {"rows": count, **measured(path, not args.without_text)}
-        rows.append(row)
+        found = measured(path, not args.without_text)
+        fits[count].append(found)
         print(
-            f"{count:9,} rows  {row['peak_mb']:7.0f} MB  {row['us_a_row']:6.0f} us a row  "
-            f"{row['whole_s']:6.0f} s in all",
+            f"{count:9,} rows  {found['peak_mb']:7.0f} MB  {found['us_a_row']:6.0f} us a row  "
+            f"{found['whole_s']:6.0f} s in all",
             flush=True,
         )
-    first, last = rows[0], rows[-1]
-    allowed = 1.2 * first["peak_mb"] + 300
-    sizes = pairwise(rows)
-    more = [(b["whole_s"] - a["whole_s"]) / (b["rows"] - a["rows"]) for a, b in sizes]
-    each = [row["us_a_row"] for row in rows]
-    verdict = {
-        "us_a_row_more": [round(1e6 * seconds) for seconds in more],
+    print(json.dumps({"bench": "memory", **verdict(fits)}))
+
+
+def verdict(fits: dict[int, list[dict[str, float]]]) -> dict[str, object]:
+    """What the fits of each number of rows come to, the fewest first."""
+    rows = [
+        {"rows": count, **{name: [one[name] for one in found] for name in found[0]}}
+        for count, found in fits.items()
+    ]
+    whole = {count: median(one["whole_s"] for one in found) for count, found in fits.items()}
+    each = [median(row["us_a_row"]) for row in rows]
+    allowed = 1.2 * min(rows[0]["peak_mb"]) + 300
+    return {
+        "rows": rows,
+        "us_a_row_more": [round(1e6 * (whole[b] - whole[a]) / (b - a)) for a, b in pairwise(fits)],
         "allowed_mb": round(allowed),
-        "flat": last["peak_mb"] <= allowed,
+        "flat": max(rows[-1]["peak_mb"]) <= allowed,
+        "us_a_row": [round(one) for one in each],
         "steady": max(each) <= 1.1 * min(each),
     }
-    print(json.dumps({"bench": "memory", "rows": rows, **verdict}))
 
 
 if __name__ == "__main__":
