@@ -14,11 +14,11 @@ first step). Nothing is compiled yet. The text's vocabulary is bounded, so that 
 more rows hold more n-grams twice, and to move their weights takes time in each step. The table is a
 Parquet file, made from a seed, with the bytes of its pictures.
 
-Seconds a row are those of training alone, from the eleventh batch to the ninth before the last:
-eight are read ahead, so that as many are read as trained on between these two. `whole` has
+Seconds a row are those of training alone, from the eleventh batch to the ninth from the end: up to
+eight are read ahead, and after that one there would be nothing left to read. `whole` has
 everything from the start of the process to the end of the fit, and `us_a_row_more` is what each
-further row takes of it, from one size to the next. Of several passes, the least memory and the
-median seconds of the fewest rows are compared with the most and the median of the others.
+further row takes of it, from one size to the next. Of several passes, the least memory at the
+fewest rows is compared with the most at the most rows, and the median seconds of all sizes.
 
 The bars: the peak at the most rows is at most 1.2 times that at the fewest and 300 MB, and seconds a
 row differ by 10 % at most. The last line is JSON.
@@ -170,6 +170,8 @@ def main() -> None:
     if args.fit:
         print(json.dumps(fit(args.fit, not args.without_text)))
         return
+    if min(args.rows) < QUICK[0]:
+        parser.error(f"--rows: at least {QUICK[0]}, of which enough batches are timed")
     args.data.mkdir(parents=True, exist_ok=True)
     counts = QUICK if args.quick else args.rows
     fits = {count: [] for count in counts}

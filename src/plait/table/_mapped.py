@@ -32,7 +32,8 @@ class Mapped:
     def __init__(self, file: IO[bytes]) -> None:
         self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._file = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._file)
+        # At the end of the process the system closes it: whoever reads until then still can.
+        weakref.finalize(self, os.close, self._file).atexit = False
         self._touched = 0
         self._before = _mapped_bytes()
         self._counting = threading.Lock()
@@ -57,8 +58,11 @@ class Mapped:
             OSError: they cannot be read.
         """
         found = os.pread(self._file, size, place)
-        if len(found) != size:
-            raise OSError(f"a table's file on disk ended after {place + len(found)} bytes")
+        while len(found) < size:
+            more = os.pread(self._file, size - len(found), place + len(found))
+            if not more:
+                raise OSError(f"a table's file on disk ended after {place + len(found)} bytes")
+            found += more
         return found
 
     def count(self, size: int, cells: int = 0) -> None:

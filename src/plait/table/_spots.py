@@ -49,6 +49,7 @@ class Spots:
 
         Raises:
             OSError: they cannot be read.
+            pa.ArrowInvalid: they have more than 2 GB.
         """
         at = within + self._first[chunks]
         bits = None if valid.all() else pa.array(valid).buffers()[1]
@@ -59,8 +60,10 @@ class Spots:
         else:
             starts = self._ends[at]
             sizes = self._ends[at + 1] - starts
-            ends = np.concatenate([[0], np.cumsum(sizes)]).astype(_OFFSETS[self._kind])
-            offsets = [pa.py_buffer(ends)]
+            ends = np.concatenate([[0], np.cumsum(sizes, dtype="int64")])
+            if ends[-1] > np.iinfo(_OFFSETS[self._kind]).max:
+                raise pa.ArrowInvalid(f"{ends[-1]:,} bytes are more than one array of text holds")
+            offsets = [pa.py_buffer(ends.astype(_OFFSETS[self._kind]))]
         places = (self._data[chunks] + starts).tolist()
         data = b"".join(map(self._read, places, sizes.tolist()))
         parts = [bits, *offsets, pa.py_buffer(data)]

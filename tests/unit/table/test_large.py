@@ -1,8 +1,10 @@
+import gc
 import gzip
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import pairwise
 
 import numpy as np
@@ -192,9 +194,11 @@ def test_the_narrow_columns_of_a_large_table_are_in_memory(tmp_path, monkeypatch
     table = Table.read(tmp_path / "t.parquet")
     on_file = {name: table.column(name).cells.mapped is not None for name in table.columns}
     assert on_file == {"word": True, "n": False, "yes": False}
+    whole = table.column("n").cells.values
+    assert len(whole.chunks) == 1
+    assert not table.column("word").cells.mapped.holds(whole)  # A copy.
     some = table.take(np.array([999, 0]))
     assert [some.column(name).values.to_pylist() for name in ("n", "yes")] == [[999, 0], [True] * 2]
-    assert len(table.column("n").cells.values.chunks) == 1
 
 
 @pytest.mark.parametrize(("told", "times"), [(5, 0), (None, 3)])
@@ -226,11 +230,24 @@ def test_which_media_are_there_is_found_out_once():
         lambda n: n / 2,
         lambda n: n % 2 == 0,
         lambda n: date(2020, 1, 1 + n % 28),
+        lambda n: datetime(2020, 1, 1, n % 24, tzinfo=UTC),
         lambda n: [n, n + 1],
         lambda n: {"n": n},
         lambda n: None,
     ],
-    ids=["int", "string", "accents", "bytes", "float", "bool", "date", "list", "struct", "null"],
+    ids=[
+        "int",
+        "string",
+        "accents",
+        "bytes",
+        "float",
+        "bool",
+        "date",
+        "time",
+        "list",
+        "struct",
+        "null",
+    ],
 )
 def test_cells_are_taken_out_of_chunks_in_any_order(cell, where, tmp_path, monkeypatch):
     draw = np.random.default_rng(0)
@@ -261,7 +278,49 @@ def test_cells_are_taken_out_of_chunks_in_any_order(cell, where, tmp_path, monke
     assert [Cells(values, mapped).cell(n) for n in range(90)] == cells
     some = Cells(values, mapped).part(slice(20, 70))
     assert some.taken(np.array([30, 4])).to_pylist() == [cells[50], cells[24]]
-    assert some.cell(45) == cells[65]
+    assert [some.cell(n) for n in range(50)] == cells[20:70]
+
+
+def test_columns_that_are_not_plain_stay_where_they_lie(tmp_path):
+    union = pa.UnionArray.from_sparse(
+        pa.array([0, 1], "int8"), [pa.array([1, 2]), pa.array(["a", "b"])]
+    )
+    mapped = on_file(pa.chunked_array([union, union]), tmp_path / "cells")
+    cells = _cells.cells_of(mapped.table, mapped)["cell"]
+    assert cells.mapped is mapped
+    assert [cells.cell(n) for n in range(4)] == [1, "b"] * 2
+
+
+def test_threads_read_side_by_side(tmp_path):
+    texts = [f"{n} " * (n % 50) for n in range(5_000)]
+    chunks = [pa.array(texts[n : n + 100]) for n in range(0, 5_000, 100)]
+    mapped = on_file(pa.chunked_array(chunks), tmp_path / "cells")
+    cells = Cells(mapped.table.column(0), mapped)
+
+    def read(seed):
+        at = np.random.default_rng(seed).integers(0, 5_000, 300)
+        return cells.taken(at).to_pylist() == [texts[n] for n in at]
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(read, range(40)))
+
+
+def test_a_mapped_file_that_nobody_holds_is_closed(tmp_path):
+    mapped = on_file(pa.chunked_array([["a"]]), tmp_path / "cells")
+    number = mapped._file
+    os.fstat(number)
+    del mapped
+    gc.collect()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
+
+
+def test_more_than_an_array_holds_is_told(tmp_path, monkeypatch):
+    mapped = on_file(pa.chunked_array([["a"], ["b"]]), tmp_path / "cells")
+    cells = Cells(mapped.table.column(0), mapped)
+    cells._spots._ends = np.array([0, 2**31 - 1] * 2)
+    with pytest.raises(pa.ArrowInvalid, match="4,294,967,294 bytes are more than"):
+        cells.taken(np.array([0, 1]))
 
 
 def test_what_is_not_in_the_file_is_not_read_as_less(tmp_path):
