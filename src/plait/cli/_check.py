@@ -48,7 +48,7 @@ def check(
     if report.problems:
         raise DataError("\n       ".join(report.problems))
     if quick:
-        print("Nothing in the data stands in the way of `plait fit`.")
+        print("Nothing of the data that was looked at stands in the way of `plait fit`.")
         return
     found = learner.estimate(loaded.data.tables(), root=loaded.root)
     found = replace(found, start=found.start + loading)
@@ -57,4 +57,4 @@ def check(
     if lacks:
         print("`plait fit` would begin, and by these estimates stop before its end.")
     else:
-        print("Nothing stands in the way of `plait fit`.")
+        print("Nothing that was looked at stands in the way of `plait fit`.")

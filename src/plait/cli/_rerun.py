@@ -36,7 +36,9 @@ def rerun(run: Path, *, data_dir: Path | None = None, quiet: bool = False) -> in
     spec = began.spec
     of_folds = spec is not None
     if not is_over(run, of_folds):
-        raise ConfigError(f"'{run}' holds no run that is over.")
+        raise ConfigError(
+            f"The run '{run}' is not over. `plait fit --resume {run}` goes on with it."
+        )
     loaded = load(began.config, (), began.data_dir, began.code_dir)
     learner = build_learner(loaded)
     # Beside it, also where it is the folder that one stands in.

@@ -44,9 +44,10 @@ class Began:
             said = json.loads((folder / _COMMAND).read_text(encoding="utf-8"))
             was, code = Path(said["data_dir"]), Path(said["config_dir"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(
-                f"'{folder}' holds no run that `plait fit` began: its {_COMMAND} cannot be read."
-            ) from error
+            why = f"holds no run that `plait fit` began: its {_COMMAND} cannot be read."
+            if not folder.exists():
+                why = "is not there."
+            raise ConfigError(f"'{folder}' {why}") from error
         return cls(folder / _CONFIG, data_dir or was, code, said.get("folds"))
 
     @property

@@ -253,7 +253,10 @@ def _near(path: Path) -> str:
     """What else is there: runs in it, such as those of folds, or runs of nearly that name."""
     if path.is_dir():
         inner = sorted(found.parent for found in path.glob("*/model.plait"))
-        return f" There are runs in it; name one of them, such as {inner[0]}." if inner else ""
+        if inner:
+            return f" There are runs in it; name one of them, such as {inner[0]}."
+        begun = (path / "environment.json").is_file()
+        return " The run is not over: `plait fit --resume` goes on with it." if begun else ""
     if not path.parent.is_dir():
         return ""
     names = [at.name for at in path.parent.iterdir() if (at / "model.plait").is_file()]

@@ -175,7 +175,8 @@ class Learning:
             self._freeze(self._held(epoch - 1))
             if not self.model.trainable_variables:
                 raise ConfigError(
-                    f"Training: freeze and unfreeze_at leave nothing to learn in epoch {epoch}.",
+                    "Training: what is frozen, by freeze, unfreeze_at or --freeze-trunk, leaves "
+                    f"nothing to learn in epoch {epoch}.",
                     ("training", "freeze"),
                 )
 

@@ -32,7 +32,8 @@ class Run:
     """One run; its folder is this process' own from now on.
 
     Used as a block, in which the run trains and is written. If that ends well, the run is over. If it
-    does not, what was written is removed, unless there is a checkpoint to go on from.
+    does not, what was written is removed, unless there is a checkpoint to go on from, or Ctrl-C ended
+    it.
 
     Args:
         folder: a new folder; with `resume`, that of a run which was begun and not ended.
@@ -180,6 +181,9 @@ class Run:
             where = "where it was" if error.written else "from the one before, or anew"
             way_out = f"{self._way_back} goes on {where}."
             raise StoppedError(error.signal, error.written, way_out, error.what) from error
+        elif isinstance(error, KeyboardInterrupt) and self._is_described():
+            # As one that was killed: nothing of it failed.
+            self._held.release()
         else:
             goes_on = self.fail()
             if self.within is not None:

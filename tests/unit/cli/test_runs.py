@@ -114,7 +114,7 @@ def test_a_run_of_folds_is_repeated_fold_by_fold(folder, capsys):
     assert "fold-0: the weights: " in capsys.readouterr().err
     (run / "metrics.json").unlink()
     assert main(["rerun", str(run)]) == 2
-    assert "holds no run that is over" in capsys.readouterr().err
+    assert "is not over. `plait fit --resume" in capsys.readouterr().err
 
 
 def test_what_is_no_run_of_a_config_is_told(tmp_path):

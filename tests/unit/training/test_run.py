@@ -82,6 +82,17 @@ def test_a_run_that_fails_with_a_checkpoint_can_be_gone_on_with(tmp_path):
     assert ".running" not in kept
 
 
+def test_a_second_ctrl_c_is_as_though_the_run_were_killed(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        trains(Run(tmp_path / "r", files=FILES), KeyboardInterrupt())
+    assert {*FILES, "environment.json"} <= names(tmp_path / "r")
+    assert ".running" not in names(tmp_path / "r")
+    assert trains(Run(tmp_path / "r", resume=True, files=FILES)).resumed is None
+    with pytest.raises(KeyboardInterrupt), Run(tmp_path / "early", files=FILES):
+        raise KeyboardInterrupt  # Before anything was read.
+    assert not (tmp_path / "early").exists()
+
+
 @pytest.mark.parametrize(
     ("files", "way_back"),
     [(FILES, r"`plait fit --resume .*r`"), ({}, r"fit\(table, run='.*r', resume=True\)")],
