@@ -33,8 +33,8 @@ class Concat(PooledFusion):
         presence_shape: dict[str, Any],
     ) -> None:
         super().build(tokens_shape, masks_shape, presence_shape)
-        self.projection = keras.layers.Dense(self.width, dtype=self.dtype_policy, name="projection")
-        self.projection.build((None, sum(shape[-1] for shape in tokens_shape.values())))
+        size = sum(shape[-1] for shape in tokens_shape.values())
+        self.projection = self.dense(self.width, size, "projection")
 
     def join(self, vectors: dict[str, Any]) -> Any:
         return self.projection(ops.concatenate(list(vectors.values()), axis=-1))

@@ -1,7 +1,7 @@
 """Fusions that see each feature as one vector."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -46,6 +46,10 @@ class PooledFusion(Fusion, abc.ABC):
         masks_shape: dict[str, Any],
         presence_shape: dict[str, Any],
     ) -> None:
+        self.build_queries(tokens_shape)
+
+    def build_queries(self, tokens_shape: dict[str, Any]) -> None:
+        """Makes the queries of the features that have more than one token."""
         self.queries = {}
         for number, name in enumerate(sorted(tokens_shape)):
             _, count, width = tokens_shape[name]
@@ -66,16 +70,30 @@ class PooledFusion(Fusion, abc.ABC):
         fused = ops.expand_dims(self.join(vectors), 1)
         return {"tokens": fused, "mask": ops.ones_like(fused[..., 0], dtype="bool")}
 
+    def dense(self, units: int, size: int, name: str, **given: Any) -> keras.layers.Dense:
+        """A built Dense that reads `size` numbers."""
+        made = keras.layers.Dense(units, dtype=self.dtype_policy, name=name, **given)
+        made.build((None, size))
+        return made
+
     @abc.abstractmethod
     def join(self, vectors: dict[str, Any]) -> Any:
         """One vector `(batch, width)` of those of the features, `(batch, width_of_the_feature)`."""
 
 
-class ProjectedFusion(PooledFusion, abc.ABC):
-    """Brings each feature's vector to the common width by a Dense of its own, then reduces.
+class Projecting(PooledFusion, abc.ABC):
+    """Brings each feature's vector to `units` numbers by a Dense of its own.
 
-    The Dense layers are linear, so a linear path of an encoder stays one.
+    Without an activation unless the subclass names one, so that a linear path of an encoder stays one.
     """
+
+    activation: ClassVar[str | None] = None
+    bias_initializer: ClassVar[str] = "zeros"
+
+    @property
+    def units(self) -> int:
+        """How many."""
+        return self.width
 
     def build(
         self,
@@ -84,18 +102,31 @@ class ProjectedFusion(PooledFusion, abc.ABC):
         presence_shape: dict[str, Any],
     ) -> None:
         super().build(tokens_shape, masks_shape, presence_shape)
-        self.projections = {}
-        for number, name in enumerate(sorted(tokens_shape)):
-            dense = keras.layers.Dense(
-                self.width, dtype=self.dtype_policy, name=f"projection_{number}"
+        self.build_projections(tokens_shape)
+
+    def build_projections(self, tokens_shape: dict[str, Any]) -> None:
+        """Makes the Dense of each of these features."""
+        self.projections = {
+            name: self.dense(
+                self.units,
+                tokens_shape[name][-1],
+                f"projection_{number}",
+                activation=self.activation,
+                bias_initializer=self.bias_initializer,
             )
-            dense.build((None, tokens_shape[name][-1]))
-            self.projections[name] = dense
+            for number, name in enumerate(sorted(tokens_shape))
+        }
+
+    def projected(self, vectors: dict[str, Any]) -> Any:
+        """`(batch, features, units)`, in the order of `vectors`."""
+        return ops.stack([self.projections[name](v) for name, v in vectors.items()], axis=1)
+
+
+class ProjectedFusion(Projecting, abc.ABC):
+    """Brings each feature's vector to the common width, then reduces."""
 
     def join(self, vectors: dict[str, Any]) -> Any:
-        return self.reduce(
-            ops.stack([self.projections[name](v) for name, v in vectors.items()], axis=1)
-        )
+        return self.reduce(self.projected(vectors))
 
     @abc.abstractmethod
     def reduce(self, stacked: Any) -> Any:
