@@ -25,7 +25,7 @@ _FOLDERS = (
 _PRIVATE = {
     "plait._convolution": ("Conv2D",),
     "plait._dropout": ("Dropout",),
-    "plait.encoders._attention_block": ("AttentionBlock",),
+    "plait._attention_block": ("AttentionBlock",),
     "plait.encoders._residual_block": ("ResidualBlock",),
     "plait.encoders._smooth_start": ("SmoothHeNormal",),
     "plait.encoders._steps": ("LastStep",),

@@ -12,12 +12,15 @@ from plait import fusion
 
 CASES = {
     "Concat": fusion.Concat,
+    "CrossAttention": partial(fusion.CrossAttention, heads=5, layers=2),
     "FiLM": fusion.FiLM,
     "FiLM, of one": partial(fusion.FiLM, of="photo"),
     "Gated": fusion.Gated,
     "Gated, sigmoid": partial(fusion.Gated, gate="sigmoid"),
+    "Latents": partial(fusion.Latents, count=3, heads=5),
     "LowRankTensorFusion": partial(fusion.LowRankTensorFusion, rank=3),
     "Max": fusion.Max,
+    "MBT": partial(fusion.MBT, bottleneck=2, heads=5),
     "MCB": partial(fusion.MCB, size=32),
     "Mean": fusion.Mean,
     "MFB": partial(fusion.MFB, size=12, pool=2),
@@ -26,6 +29,8 @@ CASES = {
     "MultiplicativeInteraction, as they are": partial(fusion.MultiplicativeInteraction, inner=None),
     "MUTAN": partial(fusion.MUTAN, inner=7, rank=2),
     "Product": fusion.Product,
+    "SubsetExperts": fusion.SubsetExperts,
+    "SubsetExperts, of two": partial(fusion.SubsetExperts, most=2, hidden=3),
     "Sum": fusion.Sum,
     "TensorFusion": partial(fusion.TensorFusion, inner=3),
     "Weighted": fusion.Weighted,
@@ -79,10 +84,17 @@ def model_of(layer):
 
 
 @every_fusion
-def test_gives_one_valid_token(cls):
-    given = cls(width=WIDTH)(**rows_of())
-    assert tuple(given["tokens"].shape) == (6, 1, WIDTH)
-    np.testing.assert_array_equal(ops.convert_to_numpy(given["mask"]), np.ones((6, 1), bool))
+def test_gives_tokens_of_its_width_and_which_are_valid(cls):
+    layer = cls(width=WIDTH)
+    rows = rows_of()
+    given = layer(**rows)
+    tokens = 1 if isinstance(layer, fusion.PooledFusion) else given["mask"].shape[1]
+    assert tuple(given["tokens"].shape) == (6, tokens, WIDTH)
+    mask = ops.convert_to_numpy(given["mask"])
+    assert mask.shape == (6, tokens) and mask.any(axis=1).all()
+    if not isinstance(layer, fusion.PooledFusion | fusion.Latents):
+        ours = np.concatenate([rows["masks"][name] for name in sorted(SHAPES)], axis=1)
+        np.testing.assert_array_equal(mask[:, -ours.shape[1] :], ours)
 
 
 @every_fusion
@@ -179,7 +191,7 @@ def test_saved_and_loaded_it_gives_the_same(cls, tmp_path):
 
 @every_fusion
 def test_constructor_arguments_are_the_configuration(cls):
-    layer = cls(width=7)
+    layer = cls(width=10)
     assert set(inspect.signature(type(layer)).parameters) - {"kwargs"} <= set(layer.get_config())
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
 

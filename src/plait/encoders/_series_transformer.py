@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from plait._attention_block import AttentionBlock
 from plait._ranges import demand_share, demand_whole
-from plait.encoders._attention_block import AttentionBlock
 from plait.encoders._encoder import Encoder
 from plait.encoders._steps import LastStep, valid_steps
 from plait.errors import ConfigError

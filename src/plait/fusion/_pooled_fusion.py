@@ -61,13 +61,20 @@ class PooledFusion(Fusion, abc.ABC):
     def call(
         self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
     ) -> dict[str, Any]:
-        vectors = {
+        return self.one_token(self.join(self.pooled(tokens, masks)))
+
+    def pooled(self, tokens: dict[str, Any], masks: dict[str, Any]) -> dict[str, Any]:
+        """Each feature's vector, in the order of their names."""
+        return {
             name: attention_pool(tokens[name], masks[name], self.queries[name])
             if name in self.queries
             else ops.squeeze(tokens[name], 1)
             for name in sorted(tokens)
         }
-        fused = ops.expand_dims(self.join(vectors), 1)
+
+    def one_token(self, vector: Any) -> dict[str, Any]:
+        """What a fusion returns, of one vector a row."""
+        fused = ops.expand_dims(vector, 1)
         return {"tokens": fused, "mask": ops.ones_like(fused[..., 0], dtype="bool")}
 
     def dense(self, units: int, size: int, name: str, **given: Any) -> keras.layers.Dense:

@@ -1,4 +1,4 @@
-"""The block that the encoders by self-attention are made of."""
+"""The block that encoders and fusions by attention are made of."""
 
 from typing import Any
 
@@ -19,7 +19,9 @@ class AttentionBlock(keras.layers.Layer):
 
     Call arguments:
         x: `(batch, tokens, width)`.
-        seen: `(batch, 1, 1 or tokens, tokens)` bool, the tokens that a token may look at: one at least.
+        seen: `(batch, 1, 1 or tokens, looked at)` bool, what a token may look at: one at least.
+        at: `(batch, looked at, width)`, the tokens that are looked at, normed as those of `x` are; if
+            None, those of `x`.
         training: whether dropout is on.
 
     Returns:
@@ -32,13 +34,16 @@ class AttentionBlock(keras.layers.Layer):
         self.hidden = hidden
         self.dropout = dropout
 
-    def build(self, x_shape: Any, seen_shape: Any = None) -> None:
+    def build(self, x_shape: Any, seen_shape: Any = None, at_shape: Any = None) -> None:
         width = x_shape[-1]
         inner = (*x_shape[:-1], self.hidden)
         self.norm = self._norm("norm", x_shape)
-        self.query = self._dense(width, "query", x_shape)
-        # A bias of the keys would add the same to every score of a token.
-        self.key = self._dense(width, "key", x_shape, use_bias=False)
+        # Where one token alone is looked at, nothing would ever move what decides how much.
+        self.chooses = (x_shape if at_shape is None else at_shape)[1] != 1
+        if self.chooses:
+            self.query = self._dense(width, "query", x_shape)
+            # A bias of the keys would add the same to every score of a token.
+            self.key = self._dense(width, "key", x_shape, use_bias=False)
         self.value = self._dense(width, "value", x_shape)
         self.joined = self._dense(width, "joined", x_shape, kernel_initializer=_small())
         self.second_norm = self._norm("second_norm", x_shape)
@@ -56,23 +61,28 @@ class AttentionBlock(keras.layers.Layer):
         dense.build(shape)
         return dense
 
-    def call(self, x: Any, seen: Any, training: bool | None = None) -> Any:
-        x = x + self.drop(self._attended(self.norm(x), seen), training=training)
+    def call(self, x: Any, seen: Any, at: Any = None, training: bool | None = None) -> Any:
+        own = self.norm(x)
+        found = self._attended(own, own if at is None else self.norm(at), seen)
+        x = x + self.drop(found, training=training)
         y = self.fall(self.rise(self.second_norm(x)))
         return x + self.drop(y, training=training)
 
-    def _attended(self, x: Any, seen: Any) -> Any:
-        tokens, width = x.shape[1], x.shape[2]
-        each = width // self.heads
-        query, key, value = (
-            ops.transpose(ops.reshape(dense(x), (-1, tokens, self.heads, each)), (0, 2, 1, 3))
-            for dense in (self.query, self.key, self.value)
-        )
+    def _attended(self, x: Any, at: Any, seen: Any) -> Any:
+        value = self.value(at)
+        if not self.chooses:
+            return self.joined(value + ops.zeros_like(x))
+        query, key = self._parted(self.query(x)), self._parted(self.key(at))
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
-        scores = ops.cast(scores, "float32") / each**0.5
+        scores = ops.cast(scores, "float32") / query.shape[-1] ** 0.5
         shares = ops.softmax(ops.where(seen, scores, -1e9), axis=-1)
-        found = ops.matmul(ops.cast(shares, value.dtype), value)
-        return self.joined(ops.reshape(ops.transpose(found, (0, 2, 1, 3)), (-1, tokens, width)))
+        found = ops.matmul(ops.cast(shares, value.dtype), self._parted(value))
+        return self.joined(ops.reshape(ops.transpose(found, (0, 2, 1, 3)), (-1, *x.shape[1:])))
+
+    def _parted(self, x: Any) -> Any:
+        """`(batch, heads, tokens, width of a head)`."""
+        shape = (-1, x.shape[1], self.heads, x.shape[2] // self.heads)
+        return ops.transpose(ops.reshape(x, shape), (0, 2, 1, 3))
 
     def get_config(self) -> dict[str, Any]:
         return {

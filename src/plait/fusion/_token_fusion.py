@@ -1,0 +1,109 @@
+"""Fusions that see each token of each feature."""
+
+import abc
+from typing import Any
+
+import keras
+from keras import ops
+
+from plait._attention_block import AttentionBlock
+from plait._ranges import demand_share, demand_whole
+from plait.errors import ConfigError
+from plait.fusion._fusion import Fusion
+
+
+class TokenFusion(Fusion, abc.ABC):
+    """Brings the tokens of each feature to one width, and lets them look at each other.
+
+    Each feature has a Dense of its own for it. Features are in the order of their names, so the order
+    of declaration changes nothing. An absent feature is one token, its absent token, which is looked at
+    like any other.
+
+    Args:
+        width: the size of each token that comes out.
+        heads: of attention; they part `width` evenly.
+        hidden: the size inside a block's second half; twice the width if None.
+        dropout: on what a block adds.
+
+    Call arguments and Returns: see `Fusion`.
+
+    Raises:
+        ConfigError: an argument out of its range, a width that the heads do not part evenly.
+    """
+
+    def __init__(
+        self,
+        width: int = 128,
+        heads: int = 4,
+        hidden: int | None = None,
+        dropout: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(width, **kwargs)
+        name = type(self).__name__
+        demand_whole(name, heads=heads)
+        if hidden is not None:
+            demand_whole(name, hidden=hidden)
+        if width % heads:
+            raise ConfigError(
+                f"{name}: heads part the width evenly. Received: width={width}, heads={heads}.",
+                ("heads",),
+            )
+        demand_share(name, dropout=dropout)
+        self.heads = heads
+        self.hidden = hidden
+        self.dropout = dropout
+
+    def build(
+        self,
+        tokens_shape: dict[str, Any],
+        masks_shape: dict[str, Any],
+        presence_shape: dict[str, Any],
+    ) -> None:
+        self.entries = {}
+        for number, name in enumerate(sorted(tokens_shape)):
+            entry = keras.layers.Dense(self.width, dtype=self.dtype_policy, name=f"entry_{number}")
+            entry.build((None, *tokens_shape[name][1:]))
+            self.entries[name] = entry
+
+    def block(self, name: str, looked_at: int | None = None) -> AttentionBlock:
+        """A built block of attention to so many tokens."""
+        made = AttentionBlock(
+            self.heads,
+            self.hidden or 2 * self.width,
+            self.dropout,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        made.build((None, None, self.width), at_shape=(None, looked_at, self.width))
+        return made
+
+    def norm(self, name: str) -> keras.layers.Layer:
+        """A built norm, for behind the last block."""
+        made = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy, name=name)
+        made.build((None, None, self.width))
+        return made
+
+    def entered(self, tokens: dict[str, Any], masks: dict[str, Any]) -> dict[str, Any]:
+        """The features' tokens of one width, zeros where they are not valid, in order."""
+        found = {}
+        for name in sorted(tokens):
+            valid = ops.expand_dims(masks[name], -1)
+            # Zeros first: a padded token that is not finite would survive a weight of 0.
+            found[name] = self.entries[name](
+                ops.where(valid, tokens[name], ops.zeros_like(tokens[name]))
+            )
+        return found
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "heads": self.heads,
+            "hidden": self.hidden,
+            "dropout": self.dropout,
+        }
+
+
+def seen(mask: Any) -> Any:
+    """What each token may look at: the valid ones of a `(batch, tokens)` mask."""
+    return mask[:, None, None, :]
