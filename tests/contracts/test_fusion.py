@@ -30,7 +30,7 @@ CASES = {
     "MUTAN": partial(fusion.MUTAN, inner=7, rank=2),
     "Product": fusion.Product,
     "SubsetExperts": fusion.SubsetExperts,
-    "SubsetExperts, of two": partial(fusion.SubsetExperts, most=2, hidden=3),
+    "SubsetExperts, of two": partial(fusion.SubsetExperts, together=2, hidden=3),
     "Sum": fusion.Sum,
     "TensorFusion": partial(fusion.TensorFusion, inner=3),
     "Weighted": fusion.Weighted,

@@ -14,7 +14,7 @@ from plait.fusion._pooled_fusion import PooledFusion
 class SubsetExperts(PooledFusion):
     """A mixture of experts, each of which sees some of the features: Σ_s g_s(h) E_s(h_s).
 
-    There is one for each feature, for each two, up to `most` together, and for all. E_s is a Dense with
+    There is one for each feature, for each two and so on up to `together`, and for all. E_s is a Dense with
     a relu and a Dense, of the subset's vectors side by side; g is a softmax of what is linear in all
     vectors. An expert takes part in a row only if the row has all features of its subset, so that
     a missing one silences those that were made with it; where that leaves none, all take part.
@@ -22,7 +22,7 @@ class SubsetExperts(PooledFusion):
 
     Args:
         width: the size of the token that comes out.
-        most: how many features an expert sees at most, beside the one that sees all.
+        together: how many features an expert sees at most, beside the one that sees all.
         hidden: the size within an expert; `width` if None.
 
     Raises:
@@ -33,13 +33,13 @@ class SubsetExperts(PooledFusion):
     """
 
     def __init__(
-        self, width: int = 128, most: int = 1, hidden: int | None = None, **kwargs: Any
+        self, width: int = 128, together: int = 1, hidden: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(width, **kwargs)
-        demand_whole("SubsetExperts", most=most)
+        demand_whole("SubsetExperts", together=together)
         if hidden is not None:
             demand_whole("SubsetExperts", hidden=hidden)
-        self.most = most
+        self.together = together
         self.hidden = hidden
 
     def build(
@@ -50,7 +50,7 @@ class SubsetExperts(PooledFusion):
     ) -> None:
         super().build(tokens_shape, masks_shape, presence_shape)
         names = sorted(tokens_shape)
-        sizes = range(1, min(self.most, len(names) - 1) + 1)
+        sizes = range(1, min(self.together, len(names) - 1) + 1)
         self.subsets = [tuple(some) for size in sizes for some in combinations(names, size)]
         self.subsets.append(tuple(names))
         inner = self.hidden or self.width
@@ -103,4 +103,4 @@ class SubsetExperts(PooledFusion):
         raise NotImplementedError  # It needs to know which features are there.
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "most": self.most, "hidden": self.hidden}
+        return {**super().get_config(), "together": self.together, "hidden": self.hidden}
