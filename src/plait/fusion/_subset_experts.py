@@ -14,9 +14,9 @@ from plait.fusion._pooled_fusion import PooledFusion
 class SubsetExperts(PooledFusion):
     """A mixture of experts, each of which sees some of the features: Σ_s g_s(h) E_s(h_s).
 
-    There is one for each feature, for each two and so on up to `together`, and for all. E_s is a Dense with
-    a relu and a Dense, of the subset's vectors side by side; g is a softmax of what is linear in all
-    vectors. An expert takes part in a row only if the row has all features of its subset, so that
+    There is one for each feature, for each two and so on up to `together`, and for all. E_s is a Dense
+    with a relu and a Dense, of the subset's vectors side by side; g is a softmax of what is linear in
+    all vectors. An expert takes part in a row only if the row has all features of its subset, so that
     a missing one silences those that were made with it; where that leaves none, all take part.
     The idea is DynMM's, whose gate takes one expert a row; here they are mixed.
 
@@ -68,7 +68,8 @@ class SubsetExperts(PooledFusion):
         ]
         size = sum(tokens_shape[name][-1] for name in names)
         # The softmax over one expert is 1 whatever its weights are.
-        self.gate = self.dense(len(self.subsets), size, "gate") if len(names) > 1 else None
+        if len(names) > 1:
+            self.gate = self.dense(len(self.subsets), size, "gate")
 
     def call(
         self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
@@ -78,7 +79,7 @@ class SubsetExperts(PooledFusion):
             fall(rise(ops.concatenate([vectors[name] for name in some], axis=-1)))
             for some, (rise, fall) in zip(self.subsets, self.experts, strict=True)
         ]
-        if self.gate is None:
+        if len(found) == 1:
             return self.one_token(found[0])
         stacked = ops.stack(found, axis=1)
         shares = self.shares(vectors, presence)
