@@ -11,8 +11,9 @@ from plait.fusion._pooled_fusion import Projecting
 
 @keras.saving.register_keras_serializable(package="plait")
 class LowRankTensorFusion(Projecting):
-    """`TensorFusion` whose weights have rank R, and its cost grows with the features' number only as
-    their sum: Σ_r w_r Π_m F_m^r [1; h_m] + b.
+    """A tensor fusion whose weights have rank R: Σ_r w_r Π_m F_m^r [1; h_m] + b.
+
+    What `TensorFusion` gives, at a cost that grows with the number of features, not as its power.
 
     It differs from the paper's code in where it begins: what stands beside the 1 is 1 and w is 1 / R,
     so that the product of many features begins near 1 and not near 0. An absent feature counts with

@@ -10,9 +10,10 @@ from plait.fusion._pairs import PairFusion
 
 @keras.saving.register_keras_serializable(package="plait")
 class MLB(PairFusion):
-    """Low-rank bilinear pooling: P (tanh(U x) ⊙ tanh(V y)) + b, with biases within; see `PairFusion`.
+    """Low-rank bilinear pooling: P (tanh(U x) ⊙ tanh(V y)) + b, with biases within.
 
-    An absent feature counts with its absent token.
+    Of more than two features the products of all pairs are added up; one alone stands for itself. An
+    absent feature counts with its absent token.
 
     Args:
         width: the size of the token that comes out.
