@@ -150,7 +150,7 @@ def test_rows_do_not_see_each_other(cls):
     rows = rows_of()
     layer = trained(cls, rows)
     first = {part: {n: v[:1] for n, v in named.items()} for part, named in rows.items()}
-    np.testing.assert_allclose(fused(layer, first), fused(layer, rows)[:1], atol=1e-5)
+    np.testing.assert_allclose(fused(layer, first), fused(layer, rows)[:1], rtol=1e-5, atol=1e-4)
 
 
 @every_fusion
@@ -207,6 +207,9 @@ def test_mixed_precision_stays_near(cls):
         ours.assign(theirs)
     given = half(**rows)["tokens"]
     assert keras.backend.standardize_dtype(given.dtype) == "bfloat16"
+    expected = fused(full, rows)
+    # What is added up to a small number is rounded by its large terms.
+    near = max(0.25, 0.03 * np.abs(expected).max())
     np.testing.assert_allclose(
-        ops.convert_to_numpy(ops.cast(given, "float32")), fused(full, rows), atol=0.25, rtol=0.05
+        ops.convert_to_numpy(ops.cast(given, "float32")), expected, atol=near, rtol=0.05
     )

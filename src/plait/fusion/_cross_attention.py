@@ -18,7 +18,8 @@ class CrossAttention(TokenFusion):
     is M (M - 1) blocks a layer for M features, the dearest of the fusions.
 
     It differs from the paper in that a Dense brings what was joined back to `width`, that all tokens
-    come out, not a feature's last one, and that encoders give their tokens' places.
+    come out, not a feature's last one, that encoders give their tokens' places, and that no norm
+    stands behind the last block, so that a linear path of an encoder stays one.
 
     Args:
         layers: blocks of each pair.
@@ -26,7 +27,7 @@ class CrossAttention(TokenFusion):
         width, heads, hidden, dropout: see `TokenFusion`.
 
     Returns:
-        The tokens of all features, in the order of their names, after a norm.
+        The tokens of all features, in the order of their names.
 
     Raises:
         ConfigError: an argument that cannot be.
@@ -78,7 +79,6 @@ class CrossAttention(TokenFusion):
             self.within.append(
                 [self.block(f"self_{to}_{n}", counts[to]) for n in range(self.self_layers)]
             )
-        self.last = self.norm("norm")
 
     def call(
         self,
@@ -105,8 +105,7 @@ class CrossAttention(TokenFusion):
             for block in self.within[to]:
                 x = block(x, seen(valid[to]), training=training)
             found.append(x)
-        joined = self.last(ops.concatenate(found, axis=1))
-        return {"tokens": joined, "mask": ops.concatenate(valid, axis=1)}
+        return {"tokens": ops.concatenate(found, axis=1), "mask": ops.concatenate(valid, axis=1)}
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "layers": self.layers, "self_layers": self.self_layers}

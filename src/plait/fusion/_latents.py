@@ -62,7 +62,10 @@ class Latents(TokenFusion):
         looked_at = sum(shape[1] for shape in tokens_shape.values())
         self.look = self.block("look", looked_at)
         self.blocks = [self.block(f"block_{n}", self.count) for n in range(self.layers)]
-        self.last = self.norm("norm")
+        self.last = keras.layers.LayerNormalization(
+            epsilon=1e-5, dtype=self.dtype_policy, name="norm"
+        )
+        self.last.build((None, self.count, self.width))
 
     def call(
         self,

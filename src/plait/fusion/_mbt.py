@@ -16,7 +16,8 @@ class MBT(TokenFusion):
     In each layer each feature has a block of its own over [x_m; b], its tokens and the bottleneck;
     the next layer's b is the mean of what the features made of it. So features exchange what fits
     into few tokens, at the price of attention within each feature. One feature alone keeps its
-    bottleneck to itself.
+    bottleneck to itself. No norm stands behind the last block, so that a linear path of an encoder
+    stays one.
 
     Args:
         bottleneck: tokens in b.
@@ -24,7 +25,7 @@ class MBT(TokenFusion):
         width, heads, hidden, dropout: see `TokenFusion`.
 
     Returns:
-        The bottleneck and the tokens of all features, in the order of their names, after a norm.
+        The bottleneck and the tokens of all features, in the order of their names.
 
     Raises:
         ConfigError: an argument that cannot be.
@@ -65,7 +66,6 @@ class MBT(TokenFusion):
             [self.block(f"block_{layer}_{n}") for n in range(len(tokens_shape))]
             for layer in range(self.layers)
         ]
-        self.last = self.norm("norm")
 
     def call(
         self,
@@ -88,7 +88,7 @@ class MBT(TokenFusion):
                 made.append(x[:, : self.bottleneck])
                 each[n] = x[:, self.bottleneck :]
             shared = ops.mean(ops.stack(made), axis=0)
-        joined = self.last(ops.concatenate([shared, *each], axis=1))
+        joined = ops.concatenate([shared, *each], axis=1)
         return {"tokens": joined, "mask": ops.concatenate([always, *valid], axis=1)}
 
     def get_config(self) -> dict[str, Any]:

@@ -78,12 +78,6 @@ class TokenFusion(Fusion, abc.ABC):
         made.build((None, None, self.width), at_shape=(None, looked_at, self.width))
         return made
 
-    def norm(self, name: str) -> keras.layers.Layer:
-        """A built norm, for behind the last block."""
-        made = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy, name=name)
-        made.build((None, None, self.width))
-        return made
-
     def entered(self, tokens: dict[str, Any], masks: dict[str, Any]) -> dict[str, Any]:
         """The features' tokens of one width, zeros where they are not valid, in order."""
         found = {}
