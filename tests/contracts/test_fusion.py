@@ -9,6 +9,7 @@ import pytest
 from keras import ops
 
 from plait import fusion
+from plait.fusion._pooled_fusion import Pooling
 
 CASES = {
     "Concat": fusion.Concat,
@@ -88,12 +89,12 @@ def test_gives_tokens_of_its_width_and_which_are_valid(cls):
     layer = cls(width=WIDTH)
     rows = rows_of()
     given = layer(**rows)
-    tokens = 1 if isinstance(layer, fusion.PooledFusion) else given["mask"].shape[1]
+    tokens = 1 if isinstance(layer, Pooling) else given["mask"].shape[1]
     assert tuple(given["tokens"].shape) == (6, tokens, WIDTH)
     mask = ops.convert_to_numpy(given["mask"])
     assert mask.shape == (6, tokens)
     assert mask.any(axis=1).all()
-    if not isinstance(layer, fusion.PooledFusion | fusion.Latents):
+    if not isinstance(layer, Pooling | fusion.Latents):
         ours = np.concatenate([rows["masks"][name] for name in sorted(SHAPES)], axis=1)
         np.testing.assert_array_equal(mask[:, -ours.shape[1] :], ours)
 

@@ -333,7 +333,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(shop, whole):
 def test_what_there_is_to_go_on_with(shop, whole):
     for words, message in (
         (["fit", "--resume", "whole"], "The run 'whole' is over"),
-        (["fit", "--resume", "nowhere"], "holds no run that `plait fit` began"),
+        (["fit", "--resume", "nowhere"], "'nowhere' is not there"),
         (["fit", "shop.yaml", "--resume", "whole"], "--resume goes on with a run as it began"),
         (["fit"], "fit needs a config, or --resume RUN"),
     ):
@@ -354,7 +354,7 @@ def test_the_same_run_again_comes_to_the_same(shop, whole):
     assert not (shop / "whole-rerun-2").exists()
     code, _, err = run(shop, "rerun", "nowhere")
     assert code == 2
-    assert "'nowhere' holds no run that `plait fit` began" in err
+    assert "'nowhere' is not there" in err
 
 
 def test_training_ends_in_time_and_keeps_what_it_learnt(shop):

@@ -30,15 +30,8 @@ def attention_pool(tokens: Any, mask: Any, query: Any) -> Any:
     return ops.sum(tokens * ops.expand_dims(ops.cast(weights, tokens.dtype), -1), axis=1)
 
 
-class PooledFusion(Fusion, abc.ABC):
-    """Pools each feature's tokens to one vector by a learnt query, and joins the vectors.
-
-    Each feature with more than one token has a query of its own, which starts as the plain mean.
-    The vectors are in the order of the features' names, so the order of declaration changes
-    nothing: neither the answer nor the initial weights.
-
-    Call arguments and Returns: see `Fusion`; one token comes out, `(batch, 1, width)`.
-    """
+class Pooling(Fusion, abc.ABC):
+    """Sees each feature as one vector, of its tokens by a learnt query: see `PooledFusion`."""
 
     def build(
         self,
@@ -57,11 +50,6 @@ class PooledFusion(Fusion, abc.ABC):
                 self.queries[name] = self.add_weight(
                     name=f"query_{number}", shape=(width,), initializer="zeros"
                 )
-
-    def call(
-        self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
-    ) -> dict[str, Any]:
-        return self.one_token(self.join(self.pooled(tokens, masks)))
 
     def pooled(self, tokens: dict[str, Any], masks: dict[str, Any]) -> dict[str, Any]:
         """Each feature's vector, in the order of their names."""
@@ -82,6 +70,22 @@ class PooledFusion(Fusion, abc.ABC):
         made = keras.layers.Dense(units, dtype=self.dtype_policy, name=name, **given)
         made.build((None, size))
         return made
+
+
+class PooledFusion(Pooling, abc.ABC):
+    """Pools each feature's tokens to one vector by a learnt query, and joins the vectors.
+
+    Each feature with more than one token has a query of its own, which starts as the plain mean.
+    The vectors are in the order of the features' names, so the order of declaration changes
+    nothing: neither the answer nor the initial weights.
+
+    Call arguments and Returns: see `Fusion`; one token comes out, `(batch, 1, width)`.
+    """
+
+    def call(
+        self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
+    ) -> dict[str, Any]:
+        return self.one_token(self.join(self.pooled(tokens, masks)))
 
     @abc.abstractmethod
     def join(self, vectors: dict[str, Any]) -> Any:

@@ -7,11 +7,11 @@ import keras
 from keras import ops
 
 from plait._ranges import demand_whole
-from plait.fusion._pooled_fusion import PooledFusion
+from plait.fusion._pooled_fusion import Pooling
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class SubsetExperts(PooledFusion):
+class SubsetExperts(Pooling):
     """A mixture of experts, each of which sees some of the features: Σ_s g_s(h) E_s(h_s).
 
     There is one for each feature, for each two and so on up to `together`, and for all. E_s is a Dense
@@ -99,9 +99,6 @@ class SubsetExperts(PooledFusion):
         )
         here = ops.logical_or(here, ops.logical_not(ops.any(here, axis=-1, keepdims=True)))
         return ops.softmax(ops.where(here, logits, -1e9), axis=-1)
-
-    def join(self, vectors: dict[str, Any]) -> Any:
-        raise NotImplementedError  # It needs to know which features are there.
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "together": self.together, "hidden": self.hidden}
