@@ -7,13 +7,15 @@ the constructor's own, read back from the attributes of the same name.
 
 import dataclasses
 import difflib
+import importlib
 import inspect
 import sys
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from plait._keras_layers import arguments_of, check_plain, is_keras_layer
 from plait.errors import ConfigError
 
 
@@ -87,10 +89,30 @@ def find_class(
     return concrete[name]
 
 
+def only_class(wanted: type, section: types.ModuleType) -> bool:
+    """Whether an argument takes this one class of a folder: one that is no contract."""
+    return not inspect.isabstract(wanted) and wanted.__name__ in section.__all__
+
+
+def items_section_of(annotation: Any) -> types.ModuleType | None:
+    """The folder whose classes an argument takes in a list."""
+    for candidate in [annotation, *typing.get_args(annotation)]:
+        origin = typing.get_origin(candidate)
+        if inspect.isclass(origin) and issubclass(origin, Sequence):
+            for inner in typing.get_args(candidate):
+                if (section := section_of(inner)) is not None:
+                    return section
+    return None
+
+
 def section_of(annotation: Any) -> types.ModuleType | None:
     """The folder whose classes an argument takes, from the abstract class that annotates it."""
     for candidate in [annotation, *typing.get_args(annotation)]:
-        if inspect.isclass(candidate) and candidate.__module__.startswith("plait."):
+        if not inspect.isclass(candidate):
+            continue
+        if candidate.__name__ == "Layer" and candidate.__module__.startswith("keras."):
+            return importlib.import_module("plait.layers")
+        if candidate.__module__.startswith("plait."):
             package = sys.modules[candidate.__module__.rpartition(".")[0]]
             if candidate.__name__ in getattr(package, "__all__", ()):
                 return package
@@ -106,6 +128,9 @@ def to_plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     cls = type(value)
+    if is_keras_layer(value):
+        arguments = arguments_of(value)
+        return {cls.__name__: arguments} if arguments else cls.__name__
     arguments = {}
     for name, parameter in parameters(cls).items():
         argument = getattr(value, name)
@@ -140,15 +165,24 @@ def from_plain(
         raise ConfigError(f"Expected {name}: {{argument: value}}. Received: {arguments!r}")
     known = parameters(cls)
     hints = annotations(cls)
+    if cls.__module__.startswith("keras."):
+        check_plain(cls, arguments)
     built = {}
     for key, value in arguments.items():
         if key not in known:
             raise ConfigError(f"{name} has no argument '{key}'.{did_you_mean(key, known)}")
-        nested = section_of(hints.get(key))
-        built[key] = (
-            from_plain(value, nested, custom) if nested and value is not None else _frozen(value)
-        )
+        built[key] = _built(value, hints.get(key), custom)
     return cls(**built)
+
+
+def _built(value: Any, hint: Any, custom: Mapping[str, type] | None) -> Any:
+    """An argument out of plain data, as its annotation says."""
+    if isinstance(value, list) and (items := items_section_of(hint)) is not None:
+        return tuple(from_plain(item, items, custom) for item in value)
+    nested = section_of(hint)
+    if nested is not None and isinstance(value, str | Mapping):
+        return from_plain(value, nested, custom)
+    return _frozen(value)
 
 
 def _frozen(value: Any) -> Any:

@@ -8,10 +8,51 @@ import pytest
 from keras import ops
 
 from plait import sharing
+from plait._names import from_plain, to_plain
+from plait.errors import ConfigError
+from plait.sharing import Sharing, TaskSharing
 
-CASES = {"HardSharing": sharing.HardSharing}
-every_sharing = pytest.mark.parametrize("cls", CASES.values(), ids=CASES)
+TASKS = ("a", "b", "c")
+CASES = {
+    "Adapters": sharing.Adapters,
+    "CGC": sharing.CGC,
+    "CrossStitch": sharing.CrossStitch,
+    "DSelectK": sharing.DSelectK,
+    "HardSharing": sharing.HardSharing,
+    "LoRA": sharing.LoRA,
+    "MMoE": sharing.MMoE,
+    "MTAN": sharing.MTAN,
+    "PLE": sharing.PLE,
+    "Sluice": sharing.Sluice,
+    "SoftSharing": sharing.SoftSharing,
+    "TaskRouting": sharing.TaskRouting,
+}
+# Those that take layers of the user's own, and the argument that does.
+PATTERNS = {
+    "CGC": "expert",
+    "CrossStitch": "stages",
+    "DSelectK": "expert",
+    "MMoE": "expert",
+    "MTAN": "stages",
+    "PLE": "expert",
+    "Sluice": "stages",
+    "SoftSharing": "stages",
+}
+every_sharing = pytest.mark.parametrize("name", CASES)
 WIDTH = 6
+
+
+def made(name, **arguments):
+    layer = CASES[name](**arguments)
+    layer = layer.for_tasks(TASKS)
+    assert isinstance(layer, Sharing)
+    return layer
+
+
+def with_layers(name):
+    argument = PATTERNS[name]
+    layers = [keras.layers.Dense(WIDTH, activation="tanh") for _ in range(2)]
+    return made(name, **{argument: layers})
 
 
 def test_cases_are_all_public_sharings():
@@ -20,57 +61,132 @@ def test_cases_are_all_public_sharings():
     }
 
 
+def test_all_that_take_layers_are_tried_with_some():
+    takes = {
+        name
+        for name, cls in CASES.items()
+        if {"expert", "stages"} & set(inspect.signature(cls).parameters)
+    }
+    assert takes == set(PATTERNS)
+
+
 def tokens_of(batch=5, count=2):
     return np.random.default_rng(0).normal(size=(batch, count, WIDTH)).astype("float32")
 
 
-def task_tokens(layer, tokens, mask, task="a"):
-    shared = layer(tokens, mask, training=False)
-    branch = layer.branch(task)
-    return shared if branch is None else branch(shared, tokens, mask)
+def task_tokens(layer, tokens, mask, tasks=TASKS, training=False):
+    """Each task's tokens."""
+    shared = layer(tokens, mask, training=training)
+    found = {}
+    for task in tasks:
+        part, branch = layer.part(shared, task), layer.branch(task)
+        found[task] = part if branch is None else branch(part, tokens, mask)
+    return found
+
+
+def array(tensor):
+    return ops.convert_to_numpy(tensor)
 
 
 @every_sharing
-def test_gives_each_task_tokens(cls):
-    tokens = tokens_of()
-    given = task_tokens(cls(), tokens, np.ones((5, 2), bool))
-    assert tuple(given.shape)[:2] == (5, 2)
-    assert np.isfinite(ops.convert_to_numpy(given)).all()
+def test_gives_each_task_tokens(name):
+    given = task_tokens(made(name), tokens_of(), np.ones((5, 2), bool))
+    for tokens in given.values():
+        assert tuple(tokens.shape)[:2] == (5, 2)
+        assert np.isfinite(array(tokens)).all()
 
 
 @every_sharing
-def test_rows_do_not_see_each_other(cls):
+def test_rows_do_not_see_each_other(name):
     tokens, mask = tokens_of(), np.ones((5, 2), bool)
-    layer = cls()
-    whole = ops.convert_to_numpy(task_tokens(layer, tokens, mask))
-    alone = ops.convert_to_numpy(task_tokens(layer, tokens[:1], mask[:1]))
-    np.testing.assert_allclose(alone, whole[:1], atol=1e-5)
+    layer = made(name)
+    shared = layer.part(layer(tokens, mask), "a")
+    branch = layer.branch("a")
+
+    def answer(rows):
+        part = layer.part(layer(tokens[rows], mask[rows]), "a")
+        return array(part if branch is None else branch(part, tokens[rows], mask[rows]))
+
+    assert shared is not None
+    np.testing.assert_allclose(answer(slice(1)), answer(slice(5))[:1], atol=1e-5)
+
+
+@every_sharing
+def test_what_stands_in_a_padded_token_changes_nothing(name):
+    mask = np.array([[1, 0]] * 5, bool)
+    layer = with_layers(name) if name in PATTERNS else made(name)
+    branch, found = layer.branch("a"), []
+    for padding in (0.0, 7.0):
+        tokens = tokens_of()
+        tokens[:, 1] = padding
+        part = layer.part(layer(tokens, mask), "a")
+        found.append(array(part if branch is None else branch(part, tokens, mask))[:, 0])
+    np.testing.assert_array_equal(*found)
+
+
+def model_of(layer):
+    tokens, mask = keras.Input((2, WIDTH)), keras.Input((2,), dtype="bool")
+    given = task_tokens(layer, tokens, mask, training=None)
+    outputs = {task: keras.layers.Dense(1, name=task)(x) for task, x in given.items()}
+    return keras.Model([tokens, mask], outputs)
 
 
 @pytest.mark.backends
 @every_sharing
-def test_one_step_moves_every_variable_and_it_is_saved(cls, tmp_path):
+def test_steps_move_every_variable_and_it_is_saved(name, tmp_path):
     keras.utils.set_random_seed(0)
-    tokens, mask = keras.Input((2, WIDTH)), keras.Input((2,), dtype="bool")
-    layer = cls()
-    model = keras.Model([tokens, mask], task_tokens(layer, tokens, mask))
-    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    model = model_of(made(name))
+    model.compile(keras.optimizers.SGD(0.1), loss={task: "mse" for task in TASKS})
     before = model.get_weights()
     rows = [tokens_of(), np.ones((5, 2), bool)]
-    model.fit(rows, np.arange(60.0, dtype="float32").reshape(5, 2, 6), batch_size=5, verbose=0)
+    draw = np.random.default_rng(1)
+    labels = {task: draw.normal(size=(5, 2, 1)).astype("float32") for task in TASKS}
+    # In the first, half of LoRA's weights are multiplied by others that are 0.
+    model.fit(rows, labels, batch_size=5, epochs=2, verbose=0)
     for variable, old in zip(model.weights, before, strict=True):
         if variable.trainable:
-            assert np.abs(ops.convert_to_numpy(variable) - old).max() > 0, variable.path
+            assert np.abs(array(variable) - old).max() > 0, variable.path
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(
-        again.predict_on_batch(rows), model.predict_on_batch(rows), atol=1e-6
-    )
+    for task, answer in model.predict_on_batch(rows).items():
+        np.testing.assert_allclose(again.predict_on_batch(rows)[task], answer, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_layers_of_the_users_own_find_their_sizes_and_are_saved(name, tmp_path):
+    model = model_of(with_layers(name))
+    rows = [tokens_of(), np.ones((5, 2), bool)]
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    for task, answer in model.predict_on_batch(rows).items():
+        np.testing.assert_allclose(again.predict_on_batch(rows)[task], answer, atol=1e-6)
 
 
 @every_sharing
-def test_constructor_arguments_are_the_configuration(cls):
-    layer = cls()
+def test_constructor_arguments_are_the_configuration(name):
+    layer = made(name)
     config = layer.get_config()
-    assert set(inspect.signature(cls).parameters) - {"kwargs"} <= set(config)
-    assert cls.from_config(config).get_config() == config
+    assert set(inspect.signature(CASES[name]).parameters) - {"kwargs"} <= set(config)
+    assert CASES[name].from_config(config).get_config() == config
+
+
+@every_sharing
+def test_it_is_written_as_plain_data_and_read_again(name):
+    layer = made(name)
+    again = from_plain(to_plain(layer), sharing)
+    assert type(again) is type(layer)
+    assert {**again.get_config(), "name": ""} == {**layer.get_config(), "name": ""}
+
+
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if issubclass(c, TaskSharing)])
+def test_tasks_are_named_once_and_stay(name):
+    layer = CASES[name]()
+    with pytest.raises(ConfigError, match="which tasks"):
+        layer(tokens_of(), np.ones((5, 2), bool))
+    layer = layer.for_tasks(TASKS)
+    assert layer.tasks == TASKS
+    assert layer.for_tasks(("c", "a")) is layer
+    with pytest.raises(ConfigError, match="'d' is none of the tasks"):
+        layer.for_tasks(("a", "d"))
+    with pytest.raises(ConfigError, match="each once"):
+        CASES[name](tasks=["a", "a"])

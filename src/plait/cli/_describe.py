@@ -1,6 +1,7 @@
 """`plait describe`: the docstrings and signatures are the help of the config's grammar."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def _section(name: str, purpose: str, classes: Mapping[str, type]) -> str:
 
 def _class(cls: type) -> str:
     arguments = [
-        f"    {name}: {_annotation(parameter)}{_default(parameter)},"
+        f"    {name}{_annotation(parameter)}{_default(parameter)},"
         for name, parameter in parameters(cls).items()
     ]
     head = f"{cls.__name__}(\n" + "\n".join(arguments) + "\n)" if arguments else f"{cls.__name__}()"
@@ -67,9 +68,14 @@ def _class(cls: type) -> str:
 
 
 def _annotation(parameter: inspect.Parameter) -> str:
+    """What an argument is; the layers of Keras do not say it."""
+    if parameter.annotation is inspect.Parameter.empty:
+        return ""
     if isinstance(parameter.annotation, str):
-        return parameter.annotation
-    return inspect.formatannotation(parameter.annotation)
+        return f": {parameter.annotation}"
+    said = inspect.formatannotation(parameter.annotation)
+    # Names as one writes them, without the modules that they come from.
+    return f": {re.sub(r'[a-z_]+[.](?=[A-Za-z_.]*[A-Z])', '', said)}"
 
 
 def _default(parameter: inspect.Parameter) -> str:

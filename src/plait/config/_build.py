@@ -6,14 +6,14 @@ import json
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from plait._names import annotations, did_you_mean, find_class, parameters, section_of
+from plait._names import annotations, did_you_mean, find_class, only_class, parameters, section_of
 from plait.config._source import KeyPath, Source
 from plait.errors import ConfigError, PlaitError
 
@@ -60,15 +60,15 @@ class Builder:
             if named is not None and section_of(named) is not None:
                 return self._named_objects(named, plain, path, what)
             item = item_of_sequence(choice)
-            if item is not None and section_of(item) is not None:
+            if item is not None and section_of(item) is not None and not _is_plain(annotation, plain):
                 return self._listed_objects(item, plain, path, what)
         section = section_of(annotation)
-        if section is None:
+        if section is None or _is_plain(annotation, plain):
             return self._checked(annotation, plain, path, what)
         if plain is None and type(None) in choices(annotation):
             return None
         cls = next(c for c in choices(annotation) if section_of(c) is section)
-        if not inspect.isabstract(cls):
+        if only_class(cls, section):
             return self._only_class(cls, plain, path, what)
         return self._object(cls, section, plain, path, what)
 
@@ -213,11 +213,16 @@ def values_of_mapping(annotation: Any) -> Any:
 
 
 def item_of_sequence(annotation: Any) -> Any:
-    """`V` of `tuple[V, ...]`, else None."""
-    inner = typing.get_args(annotation)
-    if typing.get_origin(annotation) is tuple and inner[-1:] == (Ellipsis,):
-        return inner[0]
-    return None
+    """`V` of `tuple[V, ...]` or `Sequence[V]`, else None."""
+    inner, origin = typing.get_args(annotation), typing.get_origin(annotation)
+    many = inner[-1:] == (Ellipsis,) if origin is tuple else origin is Sequence
+    return inner[0] if many else None
+
+
+def _is_plain(annotation: Any, plain: Any) -> bool:
+    """A number or null, where an argument takes that or objects."""
+    kinds = [kind for kind in (int, float, type(None)) if kind in choices(annotation)]
+    return type(plain) in kinds
 
 
 def _takes_text(annotation: Any) -> bool:

@@ -4,7 +4,7 @@ import inspect
 import types
 from typing import Any
 
-from plait._names import annotations, parameters, published, section_of
+from plait._names import annotations, only_class, parameters, published, section_of
 from plait.config._build import choices, item_of_sequence, values_of_mapping
 from plait.learner import Learner
 
@@ -43,6 +43,6 @@ def _collect(cls: type, found: Sections) -> None:
 
 def _fitting(wanted: type, section: types.ModuleType) -> dict[str, type]:
     """An argument of an abstract class takes any published subclass; of a concrete one, that."""
-    if not inspect.isabstract(wanted):
+    if only_class(wanted, section):
         return {wanted.__name__: wanted}
     return {name: cls for name, cls in published(section).items() if issubclass(cls, wanted)}

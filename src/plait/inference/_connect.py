@@ -6,6 +6,7 @@ from typing import Literal
 
 import keras
 
+from plait._copies import copy_of
 from plait.features import Feature
 from plait.fusion import Fusion
 from plait.inference._check_names import check_names
@@ -13,9 +14,9 @@ from plait.inference._fresh_state import in_fresh_state
 from plait.inference._initial_values import make_variables
 from plait.inference._objective_graph import ObjectiveGraph
 from plait.inference._parts import FUSION, TRUNK, part_of
-from plait.inference._relations import in_order, leaving
-from plait.inference._stages import Stages
-from plait.inference._strands import LayerNames, Tensors, copy_of, inputs_of, strands_of
+from plait.inference._relations import in_order, leaving, sharing_tasks
+from plait.inference._stages import OwnNames, Stages
+from plait.inference._strands import LayerNames, Tensors, inputs_of, strands_of
 from plait.objectives import Objective
 from plait.sharing import Sharing
 from plait.tasks import Task
@@ -110,6 +111,7 @@ def graph(
     named = _named([name for name in tasks if name not in gone], tasks, names)
     strands = strands_of(features, inputs, names, width, policy)
     fusion = part_of(copy_of(fusion, names("fusion"), policy), FUSION)
+    sharing = sharing.for_tasks(sharing_tasks(tasks))
     sharing = part_of(copy_of(sharing, names("sharing"), policy), TRUNK)
     # Last, so that nothing is called otherwise when they are gone.
     named |= _named(gone, tasks, names)
@@ -127,10 +129,14 @@ def graph(
 
 def _named(
     some: Iterable[str], tasks: Mapping[str, Task], names: LayerNames
-) -> dict[str, tuple[str, str | None]]:
+) -> dict[str, OwnNames]:
     """The names of the layers that tasks have for themselves."""
     heads = {name: names(name) for name in some}
     return {
-        name: (head, names(f"{name}__after") if tasks[name].after else None)
+        name: OwnNames(
+            head,
+            names(f"{name}__branch"),
+            names(f"{name}__after") if tasks[name].after else None,
+        )
         for name, head in heads.items()
     }

@@ -27,7 +27,7 @@ from plait.inference._check_names import check_names
 from plait.inference._connect import Precision, Tensors, connect, graph
 from plait.inference._fresh_state import in_fresh_state
 from plait.inference._initial_values import begin_with, make_variables
-from plait.inference._relations import leaving
+from plait.inference._relations import leaving, sharing_tasks
 from plait.inference._rows import check_columns
 from plait.inference._weights import forms_of, weights_of
 from plait.objectives import Objective
@@ -71,12 +71,15 @@ class Declaration:
     windows: Windows | None = None
 
     def settled(self) -> Self:
-        """The same with every encoder named, so that a later default changes no saved model."""
+        """The same with every encoder named, so that a later default changes no saved model, and every
+        task, so that the sharing stays the same when some of them have gone.
+        """
         features = {
             name: replace(feature, encoder=feature.encoder or feature.default_encoder(self.width))
             for name, feature in self.features.items()
         }
-        return replace(self, features=features)
+        sharing = self.sharing.for_tasks(sharing_tasks(self.tasks))
+        return replace(self, features=features, sharing=sharing)
 
     def tasks_in(self, table: Table) -> dict[str, Task]:
         """The tasks as they are asked about a table's rows; see `Task.beside`."""

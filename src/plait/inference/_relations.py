@@ -41,6 +41,11 @@ def leaving(tasks: Mapping[str, Task]) -> tuple[str, ...]:
     return tuple(name for name in tasks if name not in staying)
 
 
+def sharing_tasks(tasks: Mapping[str, Task]) -> tuple[str, ...]:
+    """The tasks that read what fusion made, and so what the sharing gives them."""
+    return tuple(name for name, task in tasks.items() if task.fused)
+
+
 def check_after(tasks: Mapping[str, Task]) -> None:
     """Refuses tasks that come after what has no answer for them.
 

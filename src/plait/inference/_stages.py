@@ -6,13 +6,29 @@ from typing import Any
 
 import keras
 
+from plait._copies import copy_of
 from plait.errors import ConfigError
 from plait.fusion import Fusion
 from plait.inference._after_answers import AfterAnswers
 from plait.inference._parts import HEADS, part_of
-from plait.inference._strands import Strand, copy_of
+from plait.inference._strands import Strand
 from plait.sharing import Sharing
 from plait.tasks import DenseTask, Task
+
+
+@dataclass(frozen=True)
+class OwnNames:
+    """The names of the layers that a task has for itself.
+
+    Attributes:
+        head: of its head.
+        branch: of what the sharing gives it for itself.
+        after: of what gives it the answers of others, or None.
+    """
+
+    head: str
+    branch: str
+    after: str | None
 
 
 @dataclass(frozen=True)
@@ -24,8 +40,7 @@ class Stages:
         strands: the features.
         fusion: the layer.
         sharing: the layer.
-        names: the names of the layers that the tasks have for themselves, by task: the head's, and that
-            of what gives it others' answers.
+        names: the names of the layers that the tasks have for themselves, by task.
         policy: the layers' precision; as Keras' own settings have it if None.
     """
 
@@ -33,7 +48,7 @@ class Stages:
     strands: Mapping[str, Strand]
     fusion: Fusion
     sharing: Sharing
-    names: Mapping[str, tuple[str, str | None]]
+    names: Mapping[str, OwnNames]
     policy: str | None
     _shared: dict[tuple[str, ...], tuple[Any, Any, Any]] = field(default_factory=dict)
     _own: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -75,10 +90,11 @@ class Stages:
             return self._head(name)(of=[self.strands[f].read for f in task.of_features])
         reads = tuple(f for f in self.strands if task.features is None or f in task.features)
         common, tokens, mask = self.representation(reads)
-        branch = self._layer(name, "branch", lambda: self.sharing.branch(name))
-        own = common if branch is None else branch(common, tokens, mask)
+        branch = self._layer(name, "branch", lambda: self._branch(name))
+        part = self.sharing.part(common, name)
+        own = part if branch is None else branch(part, tokens, mask)
         if task.after:
-            _, after_name = self.names[name]
+            after_name = self.names[name].after
             gives = [kind for other in task.after if (kind := self.tasks[other].gives)]
             after = self._layer(name, "after", lambda: AfterAnswers(gives, name=after_name))
             own = after(own, [keras.ops.stop_gradient(answered[other]) for other in task.after])
@@ -89,8 +105,13 @@ class Stages:
 
     def _head(self, name: str) -> Any:
         """A task's head."""
-        task, (head_name, _) = self.tasks[name], self.names[name]
-        return self._layer(name, "head", lambda: copy_of(task.head(), head_name, self.policy))
+        task, own = self.tasks[name], self.names[name].head
+        return self._layer(name, "head", lambda: copy_of(task.head(), own, self.policy))
+
+    def _branch(self, name: str) -> Any:
+        """What the sharing gives a task for itself, or None."""
+        branch = self.sharing.branch(name)
+        return branch and copy_of(branch, self.names[name].branch, self.policy)
 
     def _parts(self, name: str, task: DenseTask) -> Any:
         """What a task of a feature reads of it beside the fused tokens."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from plait._copies import copy_of
 from plait.encoders import Encoder
 from plait.errors import ConfigError, PlaitError
 from plait.features import Feature
@@ -116,10 +117,3 @@ def _encoded(name: str, encoder: Encoder, values: Any, lengths: Any) -> Tensors:
             ("features", name),
         ) from error
     return encoded
-
-
-def copy_of(layer: keras.layers.Layer, name: str, policy: str | None) -> Any:
-    """A new layer of the same arguments, with another name."""
-    # A layer that was declared has the policy that was set then.
-    own = {} if policy is None else {"dtype": policy}
-    return type(layer).from_config({**layer.get_config(), **own, "name": name})

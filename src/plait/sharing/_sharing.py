@@ -1,6 +1,7 @@
 """The contract of a sharing: the fused tokens in, each task's tokens out."""
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,7 +11,8 @@ class Sharing(keras.layers.Layer, abc.ABC):
     """The part that tasks share, and the branch of each task beside it.
 
     The layer itself is the shared part: what it returns is where the shared part ends, and the
-    balancing step finds it there by itself. `branch` gives what belongs to one task alone.
+    balancing step finds it there by itself. Of that, `part` is what one task reads, and `branch` what
+    belongs to this task alone.
 
     Call arguments:
         tokens: `(batch, tokens, width)`, fused.
@@ -19,6 +21,11 @@ class Sharing(keras.layers.Layer, abc.ABC):
 
     Returns:
         One tensor or a flat list of tensors: the shared representation.
+
+    Example:
+        sharing = MMoE(experts=2)
+        shared = sharing(tokens, mask)
+        mine = sharing.branch("a")(sharing.part(shared, "a"), tokens, mask)
     """
 
     @property
@@ -26,12 +33,24 @@ class Sharing(keras.layers.Layer, abc.ABC):
         """How many weights it has for sure once built, so that a crafted count is never built."""
         return 0
 
+    def for_tasks(self, tasks: Sequence[str]) -> "Sharing":
+        """The same for a model of these tasks; itself where nothing depends on which they are.
+
+        Raises:
+            ConfigError: it was made for tasks that one of these is not among.
+        """
+        return self
+
     @abc.abstractmethod
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
         """The shared representation."""
 
+    def part(self, shared: Any, task: str) -> Any:
+        """What a task reads of the shared representation: all of it, unless said otherwise."""
+        return shared
+
     @abc.abstractmethod
     def branch(self, task: str) -> keras.layers.Layer | None:
-        """The layer from `(shared, tokens, mask)` to the task's tokens, or None for the shared
-        representation as it is.
+        """The layer from `(part, tokens, mask)` to the task's tokens, or None where its part of the
+        shared representation are these.
         """

@@ -1,0 +1,186 @@
+"""A few experts for each task, chosen by gradient."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from plait._ranges import demand_number, demand_whole
+from plait.errors import ConfigError
+from plait.sharing._mixture import Experts, weighted
+from plait.sharing._task_sharing import TaskSharing
+from plait.sharing._template import Pattern
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class DSelectK(TaskSharing):
+    """Experts of which each task learns to choose `k`, the same for every row.
+
+    A task has k selectors. A selector says the number of an expert in binary: each digit is a smooth
+    step of a weight, which is exactly 0 or 1 from ±γ/2 on, so it gives expert e the weight Π_b s_b or
+    1 - s_b by the digits of e. The task's mixture is that of its selectors, by a softmax. The entropy
+    of the selectors is a loss beside those of the tasks, and drives the digits to 0 or 1; once they are
+    there, no task has more than k experts. An expert that no task has chosen is skipped when the model
+    answers.
+
+    Where the number of experts is no power of two, a selector could choose one that is not there, and
+    what it gives the others is told to be no less than it should by the loss Σ 1 / Σ_e q_e.
+
+    The shared part ends behind the experts and the tasks' weights of them.
+
+    Args:
+        experts: how many.
+        k: how many of them a task has in the end, at most.
+        gamma: the width of the smooth step.
+        entropy: the weight of the entropy, and of the other loss. The paper tunes it; with 0 a task may
+            end with more than k experts.
+        expert: the pattern of one: a Keras layer, an `Encoder` or a list of layers that follow each
+            other, sizes found by themselves; `HardSharing(blocks=1)` if None.
+        tasks: their names; in a `Learner` and in a config, those of all tasks if None.
+
+    Raises:
+        ConfigError: fewer than two experts, more chosen than there are, a number that cannot be, a
+            pattern that is no layer, a task that is none of the names.
+
+    References:
+        H. Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of Experts with
+        Applications to Multi-Task Learning" (2021), its gate for all examples of a task.
+    """
+
+    def __init__(
+        self,
+        experts: int = 4,
+        k: int = 2,
+        gamma: float = 1.0,
+        entropy: float = 0.01,
+        expert: Pattern | None = None,
+        tasks: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(tasks, **kwargs)
+        demand_whole("DSelectK", least=2, experts=experts)
+        demand_whole("DSelectK", most=experts, k=k)
+        demand_number("DSelectK", gamma=gamma, entropy=entropy)
+        if gamma == 0:
+            raise ConfigError("DSelectK: gamma is more than 0. Received: 0.", ("gamma",))
+        self.experts = experts
+        self.k = k
+        self.gamma = gamma
+        self.entropy = entropy
+        self._expert = Experts("DSelectK", expert)
+
+    @property
+    def expert(self) -> Any:
+        """The pattern of an expert, as it was given."""
+        return self._expert.argument
+
+    @property
+    def least_weights(self) -> int:
+        return self.experts
+
+    def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
+        tasks, digits = len(self.known()), math.ceil(math.log2(self.experts))
+        self.digits = self.add_weight(
+            name="digits",
+            shape=(tasks, self.k, digits),
+            initializer=keras.initializers.RandomUniform(-self.gamma / 100, self.gamma / 100),
+            dtype="float32",
+        )
+        # The softmax over one selector is 1 whatever its weight is.
+        if self.k > 1:
+            self.selectors = self.add_weight(
+                name="selectors",
+                shape=(tasks, self.k),
+                initializer=keras.initializers.RandomUniform(),
+                dtype="float32",
+            )
+        self.made = [
+            self._expert.made(f"expert_{n}", tokens_shape, self.dtype_policy)
+            for n in range(self.experts)
+        ]
+        self.width = self.made[0].compute_output_shape(tokens_shape)[-1]
+
+    def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
+        chosen = self.chosen()
+        if training and self.entropy:
+            self.add_loss(self.entropy * self._undecided(chosen))
+        shares = self.shares(chosen)
+        if training:
+            found = [expert(tokens, mask, training=True) for expert in self.made]
+        else:
+            used = ops.any(shares > 0, axis=0)
+            found = [
+                ops.cond(
+                    used[n],
+                    lambda expert=expert: expert(tokens, mask, training=False),
+                    lambda: ops.zeros(
+                        (*ops.shape(tokens)[:-1], self.width), dtype=self.compute_dtype
+                    ),
+                )
+                for n, expert in enumerate(self.made)
+            ]
+        weights = [ops.cast(shares[n], self.compute_dtype) for n in range(len(self.known()))]
+        return [*weights, *found]
+
+    def chosen(self) -> Any:
+        """How much each selector takes of each expert, `(tasks, k, experts)`."""
+        t = ops.convert_to_tensor(self.digits) / self.gamma
+        steps = ops.where(
+            t <= -0.5, 0.0, ops.where(t >= 0.5, 1.0, -2.0 * t * t * t + 1.5 * t + 0.5)
+        )
+        steps = ops.expand_dims(steps, 2)
+        numbers = np.arange(self.experts)[:, None]
+        ones = (numbers >> np.arange(self.digits.shape[-1])) % 2 == 1
+        return ops.prod(ops.where(ones, steps, 1.0 - steps), axis=-1)
+
+    def shares(self, chosen: Any = None) -> Any:
+        """Each task's weight of each expert, `(tasks, experts)`."""
+        chosen = self.chosen() if chosen is None else chosen
+        if self.k == 1:
+            return chosen[:, 0]
+        weights = ops.softmax(ops.convert_to_tensor(self.selectors), axis=-1)
+        return ops.sum(ops.expand_dims(weights, -1) * chosen, axis=1)
+
+    def _undecided(self, chosen: Any) -> Any:
+        """The selectors' entropy, and what they give to experts that are not there."""
+        loss = -ops.sum(chosen * ops.log(chosen + 1e-6))
+        if self.experts & (self.experts - 1):
+            loss = loss + ops.sum(1.0 / ops.sum(chosen, axis=-1))
+        return loss
+
+    def part(self, shared: Any, task: str) -> Any:
+        """The task's weights of the experts, and the experts' outputs."""
+        return [shared[self.place(task)], *shared[len(self.known()) :]]
+
+    def branch(self, task: str) -> keras.layers.Layer | None:
+        return Chosen(dtype=self.dtype_policy)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "experts": self.experts,
+            "k": self.k,
+            "gamma": self.gamma,
+            "entropy": self.entropy,
+            "expert": self._expert.config,
+        }
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class Chosen(keras.layers.Layer):
+    """Σ_k w_k E_k, of weights that are the same in all rows.
+
+    Call arguments:
+        shared: the weights `(experts,)`, and the experts' outputs.
+        tokens: the fused tokens, which have no say.
+        mask: nor has their mask.
+    """
+
+    def call(self, shared: Any, tokens: Any, mask: Any = None) -> Any:
+        return weighted(shared[1:], shared[0])
+
+    def get_config(self) -> dict[str, Any]:
+        return dict(super().get_config())

@@ -1,0 +1,113 @@
+"""What sharings by experts have in common: the experts, and the gates that mix them."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from plait.sharing._hard_sharing import HardSharing
+from plait.sharing._template import Follow, Pattern, layers_of, written
+
+
+class Experts:
+    """The pattern of an expert, kept out of Keras' sight: it is no layer of the model."""
+
+    def __init__(self, owner: str, expert: Pattern | None) -> None:
+        self.owner = owner
+        self.layers = None if expert is None else layers_of(owner, "expert", expert)
+
+    @property
+    def argument(self) -> Any:
+        """As the constructor was given it: one layer, several, or None."""
+        if self.layers is None or len(self.layers) > 1:
+            return self.layers
+        return self.layers[0]
+
+    @property
+    def config(self) -> Any:
+        """As Keras writes it."""
+        return written(self.layers)
+
+    def made(self, name: str, shape: Any, policy: Any) -> Follow:
+        """One built expert; a residual block where nothing is said.
+
+        Raises:
+            ConfigError: one that makes another number of tokens.
+        """
+        layers = self.layers or (HardSharing(blocks=1),)
+        expert = Follow(layers, name=name, dtype=policy)
+        expert.build(shape)
+        expert.demand_tokens(self.owner, shape)
+        return expert
+
+
+def gate(count: int, shape: Any, name: str, policy: Any) -> keras.layers.Dense:
+    """A built layer from tokens to a number for each of so many experts."""
+    dense = keras.layers.Dense(count, use_bias=False, dtype=policy, name=name)
+    dense.build(shape)
+    return dense
+
+
+def mixed(experts: list[Any], logits: Any) -> Any:
+    """Σ_k softmax(logits)_k expert_k, for each token.
+
+    Args:
+        experts: each `(batch, tokens, width)`.
+        logits: `(batch, tokens, experts)`.
+    """
+    shares = ops.softmax(ops.cast(logits, "float32"), axis=-1)
+    return weighted(experts, ops.cast(shares, experts[0].dtype))
+
+
+def weighted(experts: list[Any], shares: Any) -> Any:
+    """Σ_k shares_k expert_k, the shares along the last axis of a tensor."""
+    return sum(shares[..., k : k + 1] * expert for k, expert in enumerate(experts))
+
+
+@keras.saving.register_keras_serializable(package="plait")
+class Gate(keras.layers.Layer):
+    """A task's own mixture of the experts: Σ_k softmax(W x)_k E_k(x).
+
+    Args:
+        experts: the pattern of its own experts, of which there are `count`; see `Experts`.
+        count: how many experts it has for itself.
+
+    Call arguments:
+        shared: the experts' outputs, each `(batch, tokens, width)`; behind what the task has instead of
+            the fused tokens, with `own_input`.
+        tokens: `(batch, tokens, width)`, fused.
+        mask: `(batch, tokens)` bool.
+        training: whether dropout is on.
+
+    Returns:
+        `(batch, tokens, width of the experts)`.
+    """
+
+    def __init__(
+        self, expert: Any = None, count: int = 0, own_input: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._expert = Experts("Gate", expert)
+        self.count = count
+        self.own_input = own_input
+
+    def build(self, shared_shape: Any, tokens_shape: Any, mask_shape: Any = None) -> None:
+        shape = shared_shape[0] if self.own_input else tokens_shape
+        self.own = [
+            self._expert.made(f"expert_{n}", shape, self.dtype_policy) for n in range(self.count)
+        ]
+        experts = len(shared_shape) - self.own_input + self.count
+        self.gate = gate(experts, shape, "gate", self.dtype_policy)
+
+    def call(self, shared: Any, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
+        read, common = (shared[0], shared[1:]) if self.own_input else (tokens, shared)
+        mine = [expert(read, mask, training=training) for expert in self.own]
+        return mixed([*common, *mine], self.gate(read))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "expert": self._expert.config,
+            "count": self.count,
+            "own_input": self.own_input,
+        }

@@ -1,0 +1,76 @@
+"""Sharings that have something for each task within the shared part."""
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+from plait._names import did_you_mean
+from plait._ranges import demand_texts
+from plait.errors import ConfigError
+from plait.sharing._sharing import Sharing
+
+
+class TaskSharing(Sharing, abc.ABC):
+    """A sharing that has to know the tasks before it is built.
+
+    Args:
+        tasks: their names; in a `Learner` and in a config, those of all tasks if None.
+
+    Raises:
+        ConfigError: a name that stands twice, or no names at all.
+    """
+
+    def __init__(self, tasks: Sequence[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if tasks is not None:
+            demand_texts(type(self).__name__, tasks=tasks)
+            if not tasks or len(set(tasks)) < len(tasks):
+                raise ConfigError(
+                    f"{type(self).__name__}: tasks are names, each once. Received: {tasks}.",
+                    ("tasks",),
+                )
+        self._tasks = None if tasks is None else tuple(tasks)
+
+    @property
+    def tasks(self) -> tuple[str, ...] | None:
+        """The names of the tasks, in the order of what is made for each."""
+        return self._tasks
+
+    def for_tasks(self, tasks: Sequence[str]) -> Sharing:
+        if self._tasks is None:
+            return type(self).from_config({**self.get_config(), "tasks": tuple(tasks)})
+        for task in tasks:
+            self.place(task)
+        return self
+
+    def known(self) -> tuple[str, ...]:
+        """The tasks' names.
+
+        Raises:
+            ConfigError: nobody said them.
+        """
+        if self._tasks is None:
+            raise ConfigError(
+                f"{type(self).__name__}: which tasks? In a model of your own, name them: "
+                f"{type(self).__name__}(tasks=[...]).",
+                ("tasks",),
+            )
+        return self._tasks
+
+    def place(self, task: str) -> int:
+        """Where a task stands among the tasks.
+
+        Raises:
+            ConfigError: it is none of them.
+        """
+        known = self.known()
+        if task not in known:
+            raise ConfigError(
+                f"{type(self).__name__}: '{task}' is none of the tasks that it was made for."
+                f"{did_you_mean(task, known)}",
+                ("tasks",),
+            )
+        return known.index(task)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "tasks": self._tasks}

@@ -1,0 +1,235 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from plait.errors import ConfigError
+from plait.sharing import (
+    MTAN,
+    Adapters,
+    CrossStitch,
+    HardSharing,
+    LoRA,
+    Sluice,
+    SoftSharing,
+    TaskRouting,
+)
+
+TOKENS = np.random.default_rng(0).normal(size=(4, 2, 6)).astype("float32")
+MASK = np.ones((4, 2), bool)
+TASKS = ("a", "b")
+
+
+def array(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def relu(dense, x):
+    return np.maximum(x @ array(dense.kernel) + array(dense.bias), 0)
+
+
+def two_dense():
+    return [layers.Dense(5, activation="relu"), layers.Dense(3, activation="relu")]
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_cross_stitch_mixes_the_tasks_after_each_stage(per_channel):
+    layer = CrossStitch(two_dense(), per_channel, TASKS)
+    layer(TOKENS, MASK)
+    draw = np.random.default_rng(1)
+    for stitch in layer.stitches:
+        stitch.assign(draw.normal(size=stitch.shape))
+    found = [TOKENS, TOKENS]
+    for number, stitch in enumerate(layer.stitches):
+        made = [
+            relu(copy.steps[0], x)
+            for copy, x in zip(layer.copies_of(number), found, strict=True)
+        ]
+        w = array(stitch)
+        found = [w[i, 0] * made[0] + w[i, 1] * made[1] for i in range(2)]
+    for answer, expected in zip(layer(TOKENS, MASK), found, strict=True):
+        np.testing.assert_allclose(array(answer), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_cross_stitches_begin_with_nine_tenths_of_the_tasks_own():
+    layer = CrossStitch(1, tasks=["a", "b", "c"])
+    layer(TOKENS, MASK)
+    expected = np.full((3, 3), 0.05) + 0.85 * np.eye(3)
+    np.testing.assert_allclose(array(layer.stitches[0]), expected, rtol=1e-6)
+
+
+def test_sluice_mixes_subspaces_and_stages():
+    layer = Sluice(2, tasks=TASKS)
+    layer(TOKENS, MASK)
+    draw = np.random.default_rng(1)
+    for weight in [*layer.alphas, layer.beta]:
+        weight.assign(draw.normal(size=weight.shape))
+
+    def gelu(x):
+        return array(keras.activations.gelu(x))
+
+    found, stages = [TOKENS, TOKENS], []
+    for number, alpha in enumerate(layer.alphas):
+        # Task a's subspaces, then task b's.
+        read = [found[0], found[0], found[1], found[1]]
+        made = [
+            gelu(x @ array(piece.steps[0].kernel) + array(piece.steps[0].bias))
+            for piece, x in zip(layer.pieces_of(number), read, strict=True)
+        ]
+        w = array(alpha)
+        made = [sum(w[i, j] * made[j] for j in range(4)) for i in range(4)]
+        found = [np.concatenate(made[:2], -1), np.concatenate(made[2:], -1)]
+        stages.append(found)
+    beta = array(layer.beta)
+    for task, answer in enumerate(layer(TOKENS, MASK)):
+        expected = beta[task, 0] * stages[0][task] + beta[task, 1] * stages[1][task]
+        np.testing.assert_allclose(array(answer), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_sluice_keeps_the_subspaces_of_a_task_apart():
+    layer = Sluice(1, orthogonality=0.5, tasks=TASKS)
+    layer(TOKENS, MASK, training=True)
+    g = [array(piece.steps[0].kernel) for piece in layer.pieces_of(0)]
+    expected = np.square(g[0].T @ g[1]).sum() + np.square(g[2].T @ g[3]).sum()
+    np.testing.assert_allclose(array(layer.losses[0]), 0.5 * expected, rtol=1e-5)
+
+
+def test_soft_sharing_draws_the_trunks_to_their_mean():
+    layer = SoftSharing(two_dense(), strength=0.1, tasks=TASKS)
+    layer(TOKENS, MASK, training=True)
+    total = 0.0
+    for number in range(2):
+        a, b = (copy.trainable_variables for copy in layer.copies_of(number))
+        # Both are half their difference from the mean.
+        total += sum(np.square(array(v) - array(w)).sum() / 2 for v, w in zip(a, b, strict=True))
+    np.testing.assert_allclose(array(layer.losses[0]), 0.1 * total, rtol=1e-5)
+    layer = SoftSharing(1, strength=0, tasks=TASKS)
+    layer(TOKENS, MASK, training=True)
+    assert layer.losses == []
+
+
+def same_trunk(layer, hard, task):
+    """Gives a trunk of plain blocks the weights that `layer` has for one task."""
+    hard(TOKENS)
+    for block, trunk in enumerate(hard.trunk):
+        norm, rise, fall = trunk.layers[:3]
+        norm.set_weights(layer.norms[block].get_weights())
+        for name, dense, own in (
+            ("rise", rise, layer.rises[block]),
+            ("fall", fall, layer.falls[block]),
+        ):
+            kernel, bias = own.get_weights()
+            low = [array(layer.low[f"{name}_{part}_{block}"])[task] for part in "ab"]
+            dense.set_weights([kernel + layer.alpha / layer.rank * low[0] @ low[1], bias])
+
+
+def test_lora_is_the_trunk_with_low_rank_weights_added():
+    layer = LoRA(blocks=2, rank=2, alpha=3.0, width=5, tasks=TASKS)
+    layer(TOKENS, MASK)
+    draw = np.random.default_rng(1)
+    for name, weight in layer.low.items():
+        if "_b_" in name:
+            weight.assign(draw.normal(size=weight.shape))
+    for task, answer in enumerate(layer(TOKENS, MASK)):
+        hard = HardSharing(blocks=2, width=5)
+        same_trunk(layer, hard, task)
+        np.testing.assert_allclose(array(answer), array(hard(TOKENS)), rtol=1e-3, atol=1e-4)
+
+
+def test_lora_begins_with_one_trunk():
+    a, b = LoRA(tasks=TASKS)(TOKENS, MASK)
+    np.testing.assert_array_equal(array(a), array(b))
+
+
+def test_a_task_has_its_share_of_the_units_and_no_say_over_others():
+    layer = TaskRouting(blocks=2, share=0.25, width=8, tasks=TASKS)
+    layer(TOKENS, MASK)
+    assert layer.routes.shape == (2, 2, 8)
+    assert (layer.routes.sum(-1) == 2).all()
+    before = array(layer(TOKENS, MASK)[0])
+    for block in range(2):
+        kernel, bias = layer.rises[block].get_weights()
+        kernel[:, ~layer.routes[0, block]] = 100.0
+        layer.rises[block].set_weights([kernel, bias])
+    np.testing.assert_array_equal(array(layer(TOKENS, MASK)[0]), before)
+    assert (TaskRouting(tasks=TASKS, seed=1).seed, layer.seed) == (1, 0)
+
+
+def test_which_units_are_a_tasks_is_the_same_in_every_process():
+    layer = TaskRouting(blocks=1, share=0.5, width=6, tasks=["a"])
+    layer(TOKENS, MASK)
+    # The three least of NumPy's legacy stream: .549 .715 .603 .545 .424 .646
+    assert layer.routes[0, 0].tolist() == [True, False, False, True, True, False]
+
+
+def test_an_adapter_is_beside_the_identity():
+    layer = Adapters(bottleneck=3)
+    branch = layer.branch("a")
+    shared = array(layer(TOKENS, MASK))
+    answer = array(branch(shared, TOKENS, MASK))
+    assert 0 < np.abs(answer - shared).max() < 0.2
+    np.testing.assert_allclose(
+        answer - shared, array(branch.up(branch.down(branch.norm(shared)))), atol=1e-6
+    )
+
+
+def test_mtan_masks_what_the_stages_give():
+    layer = MTAN([*two_dense(), *two_dense()], TASKS)
+    layer(TOKENS, MASK)
+    x, found = TOKENS, [None, None]
+    for number in range(2):
+        first, second = layer.trunk[2 * number : 2 * number + 2]
+        u = relu(first.steps[0], x)
+        x = relu(second.steps[0], u)
+        for task in range(2):
+            place = 2 * number + task
+            read = u
+            if number:
+                read = np.concatenate([u, array(layer.carry[0](found[task]))], -1)
+            inner = array(layer.reads[place](read))
+            mask = layer.masks[place]
+            logits = inner @ array(mask.kernel) + array(mask.bias)
+            found[task] = x / (1 + np.exp(-logits))
+    for answer, expected in zip(layer(TOKENS, MASK), found, strict=True):
+        np.testing.assert_allclose(array(answer), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_mtan_pays_attention_to_maps():
+    stages = [
+        layers.Conv2D(4, 3, padding="same"),
+        layers.Conv2D(4, 3, padding="same"),
+        layers.Conv2D(6, 3, strides=2, padding="same"),
+        layers.Conv2D(6, 3, padding="same"),
+    ]
+    pictures = np.random.default_rng(0).random((2, 8, 6, 3), "float32")
+    a, b = MTAN(stages, TASKS)(pictures)
+    assert tuple(a.shape) == tuple(b.shape) == (2, 4, 3, 6)
+    assert np.abs(array(a) - array(b)).max() > 1e-4
+
+
+def test_stages_may_read_pictures():
+    stages = [layers.Conv2D(4, 3), layers.Conv2D(5, 3)]
+    pictures = np.random.default_rng(0).random((2, 8, 6, 3), "float32")
+    for layer in (CrossStitch(stages, tasks=TASKS), SoftSharing(stages, tasks=TASKS)):
+        assert [tuple(x.shape) for x in layer(pictures)] == [(2, 4, 2, 5)] * 2
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: CrossStitch(0), "stages is a whole number"),
+        (lambda: CrossStitch([3]), "stages is a Keras layer"),
+        (lambda: SoftSharing(strength=-1), "strength is a number, 0 or more"),
+        (lambda: Sluice(subspaces=0), "subspaces is a whole number"),
+        (lambda: Sluice(subspaces=4, tasks=TASKS)(TOKENS, MASK), "part the width evenly"),
+        (lambda: Sluice(two_dense(), tasks=TASKS)(TOKENS, MASK), "all give one shape"),
+        (lambda: LoRA(rank=0), "rank is a whole number"),
+        (lambda: TaskRouting(share=0), "share is above 0"),
+        (lambda: Adapters(bottleneck=0), "bottleneck is a whole number"),
+        (lambda: MTAN(two_dense()[:1]), "two layers each"),
+        (lambda: MTAN(tasks=TASKS)(TOKENS[:, 0]), "tokens or maps"),
+    ],
+)
+def test_refuses_what_cannot_be(make, said):
+    with pytest.raises(ConfigError, match=said):
+        make()
