@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from plait import sharing
-from plait.balancing import Equal, UPGrad
+from plait.balancing import UPGrad
 from plait.errors import BalancingError
 from plait.inference import Predictor
 from plait.model import MultiTaskModel
@@ -29,22 +29,24 @@ PARALLEL = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_left_of_it_answers_as_before_to_the_bit(name, tmp_path):
+def test_what_an_auxiliary_task_leaves_behind_answers_as_before(name, tmp_path):
     declared = tiny.declaration(tasks=TASKS, sharing=CASES[name]())
-    trained = fitted(declared, balancing=Equal())
-    whole = trained.predictor.logits(Table.read(tiny.columns()))
-    trained.predictor.save(tmp_path / "m.plait")
+    whole = Predictor.build(declared)
+    draw = np.random.default_rng(0)
+    for weight in whole.model.trainable_weights:
+        weight.assign(np.asarray(weight.value) + draw.normal(0, 0.1, weight.shape))
+    whole.served().save(tmp_path / "m.plait")
     again = Predictor.load(tmp_path / "m.plait")
     assert again.tasks.keys() == {"sold", "price"}
-    kept = again.logits(Table.read(tiny.columns()))
-    for task in kept:
-        assert np.isfinite(kept[task]).all()
-        np.testing.assert_array_equal(kept[task], whole[task])
-    # What all three were made of is what the two are made of: so far nothing was trained otherwise.
-    x = declared.rows(Table.read(tiny.columns())).inputs(np.arange(4), 4)
-    first, later = trained.model.predict_on_batch(x), again.model.predict_on_batch(x)
-    for task in kept:
-        assert np.asarray(first[task]).tobytes() == np.asarray(later[task]).tobytes()
+    table = Table.read(tiny.columns())
+    before, after = whole.logits(table), again.logits(table)
+    for task in after:
+        assert np.isfinite(after[task]).all()
+        # A compiler may add up the fewer terms in another order, where sums go over all tasks.
+        exact = name in {"HardSharing", "Adapters", "MMoE", "CGC"}
+        np.testing.assert_allclose(
+            after[task], before[task], rtol=0 if exact else 1e-6, atol=0 if exact else 1e-6
+        )
 
 
 @pytest.mark.parametrize("name", sorted(set(CASES) - PARALLEL))
@@ -77,9 +79,12 @@ def cut_of(name):
     return find_cut(list(inputs.values()), outputs, list(outputs))
 
 
-@pytest.mark.parametrize("name", ["CrossStitch", "LoRA", "SoftSharing"])
-def test_a_step_at_the_parameters(name):
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [("DSelectK", "representation"), ("LoRA", "parameters"), ("SoftSharing", "parameters")],
+)
+def test_a_balanced_step(name, level):
     declared = tiny.declaration(tasks=both(), sharing=CASES[name]())
-    trained = fitted(declared, balancing=UPGrad(level="parameters"))
+    trained = fitted(declared, balancing=UPGrad(level=level))
     (epoch,) = trained.history
     assert np.isfinite(list(epoch.logs.values())).all()
