@@ -5,15 +5,16 @@
     python bench/stages.py --quick    # a few of each, under a minute
 
 - Model: features of one token of width 128 (of nine, for fusions that see all tokens, and then also for
-  `Concat` beside them), the fusion, the sharing, and a Dense of 10 classes a task; batches of 128, Adam,
-  as Keras compiles the step on JAX. Fusions: two features and six, `HardSharing`, two tasks. Sharings: one
-  feature, four tasks and eight.
-- `step` is the plain step as a ratio to that with `Concat` or `HardSharing`; `balanced` is the step with
-  `UPGrad`, as a ratio to the plain step of the same sharing, at the level that the sharing allows;
+  `Concat` beside them), the fusion, the sharing, and a Dense of 10 classes a task; batches of 128,
+  Adam, as Keras compiles the step on JAX. Fusions: two features and six, `HardSharing`, two tasks.
+  Sharings: one feature, four tasks and eight.
+- `step` is the plain step as a ratio to that with `Concat` or `HardSharing`; `balanced` is the step
+  with `UPGrad`, as a ratio to the plain step of the same sharing, at the level that the sharing allows;
   `answer` is a forward of the same rows without training, as a ratio to that with `HardSharing`.
   For `DSelectK`, whose experts are skipped once they are chosen against, it is that of a model whose
   tasks have chosen two of four experts each.
-- Two runs in turn in one process, pair by pair: the median of the ratios and its 95 % bootstrap interval.
+- Two runs in turn in one process, pair by pair: the median of the ratios and its 95 % bootstrap
+  interval.
 
 The last line is JSON.
 """
@@ -40,7 +41,8 @@ from plait import balancing, fusion, sharing
 from plait.model import MultiTaskModel
 from plait.sharing import Sharing
 
-BATCH, WIDTH, CLASSES, STEPS = 128, 128, 10, 20
+BATCH, WIDTH, CLASSES = 128, 128, 10
+LEAST_SECONDS = 0.05
 SOME_TOKENS = ("CrossAttention", "Latents", "MBT")
 FUSIONS = [n for n in fusion.__all__ if n not in ("Fusion", "PooledFusion", "Concat")]
 SHARINGS = [n for n in sharing.__all__ if n not in ("Sharing", "TaskSharing", "TrunkSharing")]
@@ -103,8 +105,13 @@ def beside(base: Callable, run: Callable, pairs: int) -> dict[str, float]:
     """A run as a ratio to another, in turn."""
     gc.collect()
     for each in (base, run):
-        each(STEPS)
-    times = [[seconds(each, STEPS) for each in (base, run)] for _ in range(pairs)]
+        each(3)
+    # So many in a row that a clock's tick is nothing, and no more.
+    steps = [max(1, round(LEAST_SECONDS / seconds(each, 3))) for each in (base, run)]
+    times = [
+        [seconds(each, count) for each, count in zip((base, run), steps, strict=True)]
+        for _ in range(pairs)
+    ]
     return beside_plain(np.array(times))
 
 
@@ -146,8 +153,7 @@ def sharings(wanted: list[str], pairs: int, counts: tuple[int, ...]) -> Iterator
 
 def _has_parallel_trunks(share: Sharing) -> bool:
     """Whether no two tasks read one tensor of what it gives."""
-    several = isinstance(share, (sharing.TrunkSharing, sharing.LoRA, sharing.TaskRouting))
-    return several
+    return isinstance(share, sharing.TrunkSharing | sharing.LoRA | sharing.TaskRouting)
 
 
 def _choose_two(share: Any, tasks: int) -> None:

@@ -75,6 +75,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "TensorFusion",
         "LowRankTensorFusion",
         "SubsetExperts",
+        "ShaSpec",
+        "Late",
         "CrossAttention",
         "MBT",
         "Latents",

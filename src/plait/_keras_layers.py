@@ -1,5 +1,6 @@
 """Layers of Keras as plain data: those that work on what they are given, and run no code of a file."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,10 +55,9 @@ def arguments_of(layer: Any) -> dict[str, Any]:
     Raises:
         ConfigError: one that is an object with arguments of its own.
     """
-    from plait._names import parameters
-
     cls, config = type(layer), layer.get_config()
-    needed = {n: config[n] for n, p in parameters(cls).items() if p.default is p.empty}
+    known = inspect.signature(cls).parameters.items()
+    needed = {n: config[n] for n, p in known if p.default is p.empty and n in config}
     usual = cls(**needed).get_config()
     found = {}
     for name, value in config.items():
@@ -92,6 +92,6 @@ def _demand_plain(layer: str, name: str, value: Any) -> None:
     if not all(item is None or isinstance(item, str | int | float | bool) for item in many):
         raise ConfigError(
             f"{layer}: {name} is an object, which a saved model does not hold. Received: {value!r}. "
-            "Make a layer class of your own that says it, or name one that has no arguments: 'HeNormal'.",
+            "Name one that has no arguments, such as 'HeNormal', or make a layer class of your own.",
             (name,),
         )

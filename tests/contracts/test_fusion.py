@@ -18,10 +18,13 @@ CASES = {
     "FiLM, of one": partial(fusion.FiLM, of="photo"),
     "Gated": fusion.Gated,
     "Gated, sigmoid": partial(fusion.Gated, gate="sigmoid"),
+    "Late": fusion.Late,
+    "Late, product": partial(fusion.Late, product=True),
     "Latents": partial(fusion.Latents, count=3, heads=5),
     "LowRankTensorFusion": partial(fusion.LowRankTensorFusion, rank=3),
     "Max": fusion.Max,
     "MBT": partial(fusion.MBT, bottleneck=2, heads=5),
+    "MBT, deep": partial(fusion.MBT, bottleneck=2, heads=5, fuse_at=1),
     "MCB": partial(fusion.MCB, size=32),
     "Mean": fusion.Mean,
     "MFB": partial(fusion.MFB, size=12, pool=2),
@@ -30,6 +33,7 @@ CASES = {
     "MultiplicativeInteraction, as they are": partial(fusion.MultiplicativeInteraction, inner=None),
     "MUTAN": partial(fusion.MUTAN, inner=7, rank=2),
     "Product": fusion.Product,
+    "ShaSpec": fusion.ShaSpec,
     "SubsetExperts": fusion.SubsetExperts,
     "SubsetExperts, of two": partial(fusion.SubsetExperts, together=2, hidden=3),
     "Sum": fusion.Sum,
@@ -66,6 +70,7 @@ def fused(layer, rows):
 
 def trained(cls, rows):
     """A layer whose every variable has moved from where it started."""
+    keras.utils.set_random_seed(0)
     layer = cls(width=WIDTH)
     layer(**rows)
     draw = np.random.default_rng(1)
@@ -89,7 +94,11 @@ def test_gives_tokens_of_its_width_and_which_are_valid(cls):
     layer = cls(width=WIDTH)
     rows = rows_of()
     given = layer(**rows)
-    tokens = 1 if isinstance(layer, Pooling) else given["mask"].shape[1]
+    each = isinstance(
+        layer, fusion.Late
+    )  # One for each feature, of which those count that are there.
+    one = isinstance(layer, Pooling) and not each
+    tokens = len(SHAPES) if each else 1 if one else given["mask"].shape[1]
     assert tuple(given["tokens"].shape) == (6, tokens, WIDTH)
     mask = ops.convert_to_numpy(given["mask"])
     assert mask.shape == (6, tokens)

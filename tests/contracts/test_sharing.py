@@ -136,7 +136,7 @@ def model_of(layer):
 def test_steps_move_every_variable_and_it_is_saved(name, tmp_path):
     keras.utils.set_random_seed(0)
     model = model_of(made(name))
-    model.compile(keras.optimizers.SGD(0.1), loss={task: "mse" for task in TASKS})
+    model.compile(keras.optimizers.SGD(0.1), loss=dict.fromkeys(TASKS, "mse"))
     before = model.get_weights()
     rows = [tokens_of(), np.ones((5, 2), bool)]
     draw = np.random.default_rng(1)

@@ -26,6 +26,7 @@ def blocks_of(page):
         ("docs/matching.md", 1),
         ("docs/ordered_and_counted.md", 1),
         ("docs/segmentation.md", 1),
+        ("docs/sharing.md", 1),
         ("docs/tagging.md", 1),
         ("docs/vectors_dates_sets.md", 1),
     ],

@@ -60,7 +60,11 @@ class Builder:
             if named is not None and section_of(named) is not None:
                 return self._named_objects(named, plain, path, what)
             item = item_of_sequence(choice)
-            if item is not None and section_of(item) is not None and not _is_plain(annotation, plain):
+            if (
+                item is not None
+                and section_of(item) is not None
+                and not _is_plain(annotation, plain)
+            ):
                 return self._listed_objects(item, plain, path, what)
         section = section_of(annotation)
         if section is None or _is_plain(annotation, plain):

@@ -5,6 +5,7 @@ from plait.fusion._cross_attention import CrossAttention
 from plait.fusion._film import FiLM
 from plait.fusion._fusion import Fusion
 from plait.fusion._gated import Gated
+from plait.fusion._late import Late
 from plait.fusion._latents import Latents
 from plait.fusion._low_rank_tensor_fusion import LowRankTensorFusion
 from plait.fusion._max import Max
@@ -17,6 +18,7 @@ from plait.fusion._multiplicative_interaction import MultiplicativeInteraction
 from plait.fusion._mutan import MUTAN
 from plait.fusion._pooled_fusion import PooledFusion
 from plait.fusion._product import Product
+from plait.fusion._shaspec import ShaSpec
 from plait.fusion._subset_experts import SubsetExperts
 from plait.fusion._sum import Sum
 from plait.fusion._tensor_fusion import TensorFusion
@@ -33,6 +35,7 @@ __all__ = [
     "FiLM",
     "Fusion",
     "Gated",
+    "Late",
     "Latents",
     "LowRankTensorFusion",
     "Max",
@@ -40,6 +43,7 @@ __all__ = [
     "MultiplicativeInteraction",
     "PooledFusion",
     "Product",
+    "ShaSpec",
     "SubsetExperts",
     "Sum",
     "TensorFusion",

@@ -24,7 +24,7 @@ class CrossAttention(TokenFusion):
     Args:
         layers: blocks of each pair.
         self_layers: blocks of each feature behind them.
-        width, heads, hidden, dropout: see `TokenFusion`.
+        width, heads, hidden, dropout, fuse_at: see `TokenFusion`.
 
     Returns:
         The tokens of all features, in the order of their names.
@@ -45,9 +45,10 @@ class CrossAttention(TokenFusion):
         heads: int = 4,
         hidden: int | None = None,
         dropout: float = 0.1,
+        fuse_at: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(width, heads, hidden, dropout, **kwargs)
+        super().__init__(width, heads, hidden, dropout, fuse_at, **kwargs)
         demand_whole("CrossAttention", layers=layers)
         demand_whole("CrossAttention", least=0, self_layers=self_layers)
         self.layers = layers
@@ -87,7 +88,7 @@ class CrossAttention(TokenFusion):
         presence: dict[str, Any],
         training: bool | None = None,
     ) -> dict[str, Any]:
-        each = list(self.entered(tokens, masks).values())
+        each = list(self.entered(tokens, masks, training).values())
         valid = [masks[name] for name in sorted(masks)]
         found = []
         for to, own in enumerate(each):

@@ -20,7 +20,7 @@ class Latents(TokenFusion):
     Args:
         count: of latent tokens.
         layers: blocks in which they look at each other.
-        width, heads, hidden, dropout: see `TokenFusion`.
+        width, heads, hidden, dropout, fuse_at: see `TokenFusion`.
 
     Returns:
         The latent tokens after a norm, all of them valid.
@@ -40,9 +40,10 @@ class Latents(TokenFusion):
         heads: int = 4,
         hidden: int | None = None,
         dropout: float = 0.1,
+        fuse_at: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(width, heads, hidden, dropout, **kwargs)
+        super().__init__(width, heads, hidden, dropout, fuse_at, **kwargs)
         demand_whole("Latents", count=count)
         demand_whole("Latents", least=0, layers=layers)
         self.count = count
@@ -74,7 +75,7 @@ class Latents(TokenFusion):
         presence: dict[str, Any],
         training: bool | None = None,
     ) -> dict[str, Any]:
-        each = self.entered(tokens, masks)
+        each = self.entered(tokens, masks, training)
         at = ops.concatenate(list(each.values()), axis=1)
         valid = ops.concatenate([masks[name] for name in each], axis=1)
         x = self.start + ops.zeros_like(at[:, :1])

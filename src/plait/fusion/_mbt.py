@@ -21,8 +21,9 @@ class MBT(TokenFusion):
 
     Args:
         bottleneck: tokens in b.
-        layers: how many; the features' encoders stand for the paper's earlier, unfused ones.
-        width, heads, hidden, dropout: see `TokenFusion`.
+        layers: how many; `fuse_at` and the features' encoders stand for the paper's earlier,
+            unfused ones.
+        width, heads, hidden, dropout, fuse_at: see `TokenFusion`.
 
     Returns:
         The bottleneck and the tokens of all features, in the order of their names.
@@ -43,9 +44,10 @@ class MBT(TokenFusion):
         heads: int = 4,
         hidden: int | None = None,
         dropout: float = 0.1,
+        fuse_at: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(width, heads, hidden, dropout, **kwargs)
+        super().__init__(width, heads, hidden, dropout, fuse_at, **kwargs)
         demand_whole("MBT", bottleneck=bottleneck, layers=layers)
         self.bottleneck = bottleneck
         self.layers = layers
@@ -74,7 +76,7 @@ class MBT(TokenFusion):
         presence: dict[str, Any],
         training: bool | None = None,
     ) -> dict[str, Any]:
-        each = list(self.entered(tokens, masks).values())
+        each = list(self.entered(tokens, masks, training).values())
         valid = [masks[name] for name in sorted(masks)]
         # Adding zeros is what gives what is learnt the size of the batch.
         shared = self.start + ops.zeros_like(each[0][:, :1])

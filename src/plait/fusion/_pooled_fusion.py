@@ -92,7 +92,7 @@ class PooledFusion(Pooling, abc.ABC):
         """One vector `(batch, width)` of those of the features, `(batch, width_of_the_feature)`."""
 
 
-class Projecting(PooledFusion, abc.ABC):
+class Projections(Pooling, abc.ABC):
     """Brings each feature's vector to `units` numbers by a Dense of its own.
 
     Without an activation unless the subclass names one, so that a linear path of an encoder stays one.
@@ -131,6 +131,10 @@ class Projecting(PooledFusion, abc.ABC):
     def projected(self, vectors: dict[str, Any]) -> Any:
         """`(batch, features, units)`, in the order of `vectors`."""
         return ops.stack([self.projections[name](v) for name, v in vectors.items()], axis=1)
+
+
+class Projecting(Projections, PooledFusion, abc.ABC):
+    """Joins the vectors after a Dense of each feature's own."""
 
 
 class ProjectedFusion(Projecting, abc.ABC):

@@ -24,6 +24,9 @@ class TokenFusion(Fusion, abc.ABC):
         heads: of attention; they part `width` evenly.
         hidden: the size inside a block's second half; twice the width if None.
         dropout: on what a block adds.
+        fuse_at: so many blocks of attention within each feature come first; with 0 features see each
+            other from the first block on (early), with more later (deep). A feature that is one token
+            has nothing to attend to, and the other half of these blocks.
 
     Call arguments and Returns: see `Fusion`.
 
@@ -37,11 +40,13 @@ class TokenFusion(Fusion, abc.ABC):
         heads: int = 4,
         hidden: int | None = None,
         dropout: float = 0.1,
+        fuse_at: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(width, **kwargs)
         name = type(self).__name__
         demand_whole(name, heads=heads)
+        demand_whole(name, least=0, fuse_at=fuse_at)
         if hidden is not None:
             demand_whole(name, hidden=hidden)
         if width % heads:
@@ -53,6 +58,7 @@ class TokenFusion(Fusion, abc.ABC):
         self.heads = heads
         self.hidden = hidden
         self.dropout = dropout
+        self.fuse_at = fuse_at
 
     def build(
         self,
@@ -65,6 +71,12 @@ class TokenFusion(Fusion, abc.ABC):
             entry = keras.layers.Dense(self.width, dtype=self.dtype_policy, name=f"entry_{number}")
             entry.build((None, *tokens_shape[name][1:]))
             self.entries[name] = entry
+        # One list, each feature's blocks after the other: Keras looks no deeper.
+        self.alone = [
+            self.block(f"alone_{number}_{n}", tokens_shape[name][1])
+            for number, name in enumerate(sorted(tokens_shape))
+            for n in range(self.fuse_at)
+        ]
 
     def block(self, name: str, looked_at: int | None = None) -> AttentionBlock:
         """A built block of attention to so many tokens."""
@@ -78,15 +90,18 @@ class TokenFusion(Fusion, abc.ABC):
         made.build((None, None, self.width), at_shape=(None, looked_at, self.width))
         return made
 
-    def entered(self, tokens: dict[str, Any], masks: dict[str, Any]) -> dict[str, Any]:
-        """The features' tokens of one width, zeros where they are not valid, in order."""
+    def entered(
+        self, tokens: dict[str, Any], masks: dict[str, Any], training: bool | None
+    ) -> dict[str, Any]:
+        """The features' tokens of one width, in order, as they are when they first see each other."""
         found = {}
-        for name in sorted(tokens):
+        for number, name in enumerate(sorted(tokens)):
             valid = ops.expand_dims(masks[name], -1)
             # Zeros first: a padded token that is not finite would survive a weight of 0.
-            found[name] = self.entries[name](
-                ops.where(valid, tokens[name], ops.zeros_like(tokens[name]))
-            )
+            x = self.entries[name](ops.where(valid, tokens[name], ops.zeros_like(tokens[name])))
+            for block in self.alone[number * self.fuse_at : (number + 1) * self.fuse_at]:
+                x = block(x, seen(masks[name]), training=training)
+            found[name] = x
         return found
 
     def get_config(self) -> dict[str, Any]:
@@ -95,6 +110,7 @@ class TokenFusion(Fusion, abc.ABC):
             "heads": self.heads,
             "hidden": self.hidden,
             "dropout": self.dropout,
+            "fuse_at": self.fuse_at,
         }
 
 

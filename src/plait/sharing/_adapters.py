@@ -13,8 +13,8 @@ class Adapters(HardSharing):
     """`HardSharing`, behind which each task has an adapter: x + W_up gelu(W_down norm(x)).
 
     The adapters begin near the identity. They stand behind the trunk and not between its blocks, as
-    in the paper's transformer, so that the trunk is computed once for all tasks; `LoRA` has something of
-    each task's between the blocks.
+    in the paper's transformer, so that the trunk is computed once for all tasks; `LoRA` has
+    something of each task's between the blocks.
 
     Args:
         blocks: how many residual blocks are shared.

@@ -15,8 +15,8 @@ class LoRA(TaskBlocks):
     """`HardSharing`'s trunk whose weights are W + (alpha / rank) B_t A_t for a task t.
 
     So for both layers of each residual block. A_t begins at random, B_t at 0: the tasks begin with the
-    same trunk. That is trained with them, unless it is frozen (`Training(freeze=["trunk"])` freezes A and
-    B too; freeze the encoders, and begin from another run, to adapt what was learnt there).
+    same trunk. That is trained with them, unless it is frozen (`Training(freeze=["trunk"])` freezes
+    A and B too; freeze the encoders, and begin from another run, to adapt what was learnt there).
 
     Args:
         blocks: how many.
@@ -73,9 +73,7 @@ class LoRA(TaskBlocks):
         return self.falls[block](x) + self._own("fall", block, task, x)
 
     def _own(self, name: str, block: int, task: int, x: Any) -> Any:
-        a, b = (
-            ops.cast(self.low[f"{name}_{part}_{block}"], x.dtype)[task] for part in "ab"
-        )
+        a, b = (ops.cast(self.low[f"{name}_{part}_{block}"], x.dtype)[task] for part in "ab")
         return ops.matmul(ops.matmul(x, a), b) * (self.alpha / self.rank)
 
     def get_config(self) -> dict[str, Any]:

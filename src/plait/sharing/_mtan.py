@@ -17,9 +17,9 @@ class MTAN(TrunkSharing):
     A stage is two layers: u is what the first gives, p what the second. g and h are the task's own,
     a Dense with normalisation and a relu, and a Dense with a sigmoid (1 x 1 convolutions, of maps); f,
     which carries the attended features of the stage below up, is one for all tasks: a Dense, of maps a
-    3 x 3 convolution, with normalisation and a relu, and pooling where the stage makes maps smaller. The
-    last stage's â is what the task reads. Normalisation is of each row (layer normalisation), where
-    the paper has that of the batch.
+    3 x 3 convolution, with normalisation and a relu, and pooling where the stage makes maps
+    smaller. The last stage's â is what the task reads. Normalisation is of each row (layer
+    normalisation), where the paper has that of the batch.
 
     Args:
         stages: how many, each of two residual blocks (`HardSharing(blocks=1)`). Or the layers, two for
@@ -129,7 +129,8 @@ class MTAN(TrunkSharing):
 
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> list[Any]:
         tasks = len(self.known())
-        x, found = tokens, []
+        x = tokens
+        found: list[Any] = []
         for number in range(self.attended):
             first, second = self.trunk[2 * number : 2 * number + 2]
             u = first(x, mask, training=training)

@@ -112,9 +112,7 @@ class PLE(TaskSharing):
         **kwargs: Any,
     ) -> None:
         super().__init__(tasks, **kwargs)
-        demand_whole(
-            "PLE", levels=levels, shared_experts=shared_experts, task_experts=task_experts
-        )
+        demand_whole("PLE", levels=levels, shared_experts=shared_experts, task_experts=task_experts)
         self.levels = levels
         self.shared_experts = shared_experts
         self.task_experts = task_experts
@@ -159,9 +157,7 @@ class PLE(TaskSharing):
         return [shared[self.place(task)], *shared[len(self.known()) :]]
 
     def branch(self, task: str) -> keras.layers.Layer | None:
-        return Gate(
-            self._expert.config, self.task_experts, own_input=True, dtype=self.dtype_policy
-        )
+        return Gate(self._expert.config, self.task_experts, own_input=True, dtype=self.dtype_policy)
 
     def get_config(self) -> dict[str, Any]:
         return {

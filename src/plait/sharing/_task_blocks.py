@@ -58,9 +58,7 @@ class TaskBlocks(TaskSharing, abc.ABC):
             self.rises.append(keras.layers.Dense(self.inner, dtype=policy, name=f"rise_{n}"))
             small = keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform")
             self.falls.append(
-                keras.layers.Dense(
-                    outer, kernel_initializer=small, dtype=policy, name=f"fall_{n}"
-                )
+                keras.layers.Dense(outer, kernel_initializer=small, dtype=policy, name=f"fall_{n}")
             )
             self.norms[n].build((None, None, outer))
             self.rises[n].build((None, None, outer))

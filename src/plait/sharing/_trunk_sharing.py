@@ -60,9 +60,7 @@ class TrunkSharing(TaskSharing, abc.ABC):
         Raises:
             ConfigError: one that makes another number of tokens, where these have a mask.
         """
-        pattern = (
-            self.default_stage(shape) if self._stages is None else self._stages.layers[number]
-        )
+        pattern = self.default_stage(shape) if self._stages is None else self._stages.layers[number]
         made = Follow([pattern], name=name, dtype=self.dtype_policy)
         made.build(shape)
         if mask_shape is not None:

@@ -45,9 +45,7 @@ def test_cgc_mixes_the_shared_experts_and_the_tasks_own():
     answer = array(branch(shared, TOKENS, MASK))
     experts = [*map(array, shared), *(array(expert(TOKENS)) for expert in branch.own)]
     assert len(experts) == 4
-    np.testing.assert_allclose(
-        answer, mixture(branch.gate, TOKENS, experts), rtol=1e-4, atol=1e-6
-    )
+    np.testing.assert_allclose(answer, mixture(branch.gate, TOKENS, experts), rtol=1e-4, atol=1e-6)
 
 
 def test_one_level_of_ple_is_cgc():
@@ -99,9 +97,7 @@ def test_dselect_k_begins_with_equal_shares_and_ends_with_k_experts():
     # Task a: experts 1 (digits 1, 0) and 2 (0, 1); task b twice 3 (1, 1).
     layer.digits.assign([[[1, -1], [-1, 1]], [[1, 1], [0.5, 0.5]]])
     layer.selectors.assign([[0, np.log(3)], [0, 0]])
-    np.testing.assert_allclose(
-        array(layer.shares()), [[0, 0.25, 0.75, 0], [0, 0, 0, 1]], atol=1e-6
-    )
+    np.testing.assert_allclose(array(layer.shares()), [[0, 0.25, 0.75, 0], [0, 0, 0, 1]], atol=1e-6)
 
 
 @pytest.mark.parametrize(

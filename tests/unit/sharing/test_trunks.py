@@ -42,8 +42,7 @@ def test_cross_stitch_mixes_the_tasks_after_each_stage(per_channel):
     found = [TOKENS, TOKENS]
     for number, stitch in enumerate(layer.stitches):
         made = [
-            relu(copy.steps[0], x)
-            for copy, x in zip(layer.copies_of(number), found, strict=True)
+            relu(copy.steps[0], x) for copy, x in zip(layer.copies_of(number), found, strict=True)
         ]
         w = array(stitch)
         found = [w[i, 0] * made[0] + w[i, 1] * made[1] for i in range(2)]

@@ -1,0 +1,124 @@
+import keras
+import numpy as np
+from keras import ops
+
+from plait import fusion
+from plait.heads import LinearHead
+from plait.sharing import HardSharing
+
+DRAW = np.random.default_rng(0)
+VECTORS = {name: DRAW.normal(size=(4, 3)).astype("float32") for name in "abc"}
+HERE = {
+    "a": np.array([1, 1, 0, 0], bool),
+    "b": np.array([1, 0, 0, 0], bool),
+    "c": np.array([1, 1, 1, 0], bool),
+}
+ROWS = {
+    "tokens": {name: vector[:, None] for name, vector in VECTORS.items()},
+    "masks": {name: np.ones((4, 1), bool) for name in VECTORS},
+    "presence": HERE,
+}
+
+
+def array(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def answers(layer, trunk):
+    """The logits of all features together, and those of each alone."""
+    head = LinearHead(2)
+    given = layer(**ROWS)
+
+    def answer(tokens, mask):
+        return array(head(trunk(tokens, mask, training=False), mask))
+
+    whole = answer(given["tokens"], given["mask"])
+    projected = layer.projected(VECTORS)
+    alone = [answer(projected[:, n : n + 1], np.ones((4, 1), bool)) for n in range(3)]
+    bias = array(head.dense.bias) if hasattr(head, "dense") else 0.0
+    return whole, np.stack(alone), bias
+
+
+def test_the_answer_is_the_mean_of_those_to_each_feature_alone():
+    whole, alone, _ = answers(fusion.Late(width=6), HardSharing(blocks=2))
+    for row, which in enumerate(([0, 1, 2], [0, 2], [2], [0, 1, 2])):
+        np.testing.assert_allclose(whole[row], alone[which, row].mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_product_of_experts_is_the_sum_of_their_logits_by_learnt_powers():
+    layer = fusion.Late(width=6, product=True)
+    layer(**ROWS)
+    np.testing.assert_allclose(array(ops.softplus(layer.powers)), 1 / 3, rtol=1e-5)
+    layer.powers.assign([0.5, -1.0, 2.0])
+    powers = np.log1p(np.exp([0.5, -1.0, 2.0]))
+    whole, alone, _ = answers(layer, HardSharing(blocks=0))
+    # The head's bias, which begins at zeros, is added once.
+    for row, which in enumerate(([0, 1, 2], [0, 2], [2], [0, 1, 2])):
+        expected = (powers[which, None] * alone[which, row]).sum(0)
+        np.testing.assert_allclose(whole[row], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_shaspec():
+    layer = fusion.ShaSpec(width=6)
+    given = array(layer(**ROWS)["tokens"])[:, 0]
+
+    def dense(layer, x):
+        return x @ array(layer.kernel) + array(layer.bias)
+
+    def gelu(x):
+        return array(keras.activations.gelu(x))
+
+    x = {name: dense(layer.projections[name], VECTORS[name]) for name in VECTORS}
+    common = {name: gelu(dense(layer.shared, x[name])) for name in x}
+    own = {name: gelu(dense(layer.specific[n], x[name])) for n, name in enumerate(x)}
+    for row in range(4):
+        there = [name for name in x if HERE[name][row]] or list(x)
+        parts = []
+        for name in x:
+            if HERE[name][row]:
+                both = np.concatenate([common[name][row], own[name][row]])
+                parts.append(common[name][row] + dense(layer.added, both))
+            else:
+                parts.append(np.mean([common[other][row] for other in there], axis=0))
+        expected = dense(layer.joined, np.concatenate(parts))
+        np.testing.assert_allclose(given[row], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_losses_of_shaspec_are_of_the_features_that_rows_have():
+    layer = fusion.ShaSpec(width=6, alignment=1.0, specificity=1.0)
+    layer(**ROWS, training=False)
+    assert layer.losses == []
+    layer(**ROWS, training=True)
+    near, told = (float(array(loss)) for loss in layer.losses)
+    common = array(layer.shared(layer.projected(VECTORS)))
+    # Row 0 has all three pairs, row 1 a and c.
+    pairs = [(0, 0, 1), (0, 0, 2), (0, 1, 2), (1, 0, 2)]
+    expected = np.mean([np.abs(common[r, i] - common[r, j]).mean() for r, i, j in pairs])
+    np.testing.assert_allclose(near, expected, rtol=1e-4)
+    found = layer.projected(VECTORS)
+    losses = []
+    for n, name in enumerate(VECTORS):
+        logits = array(layer.tells(layer.specific[n](found[:, n])))
+        logp = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        losses += [-logp[row, n] for row in range(4) if HERE[name][row]]
+    np.testing.assert_allclose(told, np.mean(losses), rtol=1e-4)
+
+
+def test_deep_fusion_lets_each_feature_look_at_itself_first():
+    keras.utils.set_random_seed(0)
+    shapes = {"a": (3, 4), "b": (2, 4)}
+    rows = {
+        "tokens": {n: DRAW.normal(size=(2, *s)).astype("float32") for n, s in shapes.items()},
+        "masks": {n: np.ones((2, s[0]), bool) for n, s in shapes.items()},
+        "presence": {n: np.ones(2, bool) for n in shapes},
+    }
+    layer = fusion.MBT(width=8, layers=1, heads=2, fuse_at=2)
+    layer(**rows)
+    assert len(layer.alone) == 4
+    entered = layer.entered(rows["tokens"], rows["masks"], False)
+    other = {**rows["tokens"], "b": rows["tokens"]["b"] + 1}
+    again = layer.entered(other, rows["masks"], False)
+    np.testing.assert_array_equal(array(entered["a"]), array(again["a"]))
+    assert np.abs(array(entered["b"]) - array(again["b"])).max() > 0
+    plain = layer.entries["a"](rows["tokens"]["a"])
+    assert np.abs(array(entered["a"]) - array(plain)).max() > 1e-3
