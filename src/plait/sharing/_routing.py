@@ -1,5 +1,6 @@
 """One trunk, of whose units each task has some."""
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from plait.sharing._task_blocks import TaskBlocks
 class TaskRouting(TaskBlocks):
     """`HardSharing`'s trunk, inside whose blocks a task has only some of the units.
 
-    Which, is drawn once for each task and block by `seed`, and never changes: a block adds
+    Which, is drawn once for each block by `seed` and the task's name, and never changes: a block adds
     W_2 (m_t ⊙ gelu(W_1 norm(x))), where m_t is 1 for the `share` of the units that the task has.
 
     Args:
@@ -55,11 +56,15 @@ class TaskRouting(TaskBlocks):
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         super().build(tokens_shape, mask_shape)
-        tasks = len(self.known())
-        # This stream of NumPy's is the same for ever.
-        drawn = np.random.RandomState(self.seed).rand(tasks, self.blocks, self.inner)
         count = max(1, round(self.share * self.inner))
-        self.routes = drawn.argsort(axis=-1).argsort(axis=-1) < count
+        ranks = [self._drawn(task).argsort(axis=-1).argsort(axis=-1) for task in self.known()]
+        self.routes = np.stack(ranks) < count
+
+    def _drawn(self, task: str) -> np.ndarray:
+        """`(blocks, units)` numbers of a task's own, whichever the other tasks are."""
+        # Both are the same for ever, which NumPy promises of its legacy generator alone.
+        own = zlib.crc32(f"{self.seed}/{task}".encode())
+        return np.random.RandomState(own).rand(self.blocks, self.inner)
 
     def added(self, block: int, task: int, x: Any) -> Any:
         x = ops.gelu(self.rises[block](self.norms[block](x)), approximate=False)

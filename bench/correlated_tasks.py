@@ -1,0 +1,138 @@
+"""MMoE beside a shared bottom on two regressions whose correlation is set: the data of the MMoE paper.
+
+    python bench/correlated_tasks.py           # 10 seeds, some half an hour
+    python bench/correlated_tasks.py --quick   # one seed, under a minute
+
+- Data (J. Ma et al., 2018, section 3): x of 100 standard normal numbers; y_t = w_tᵀx + Σ_i sin(α_i
+  w_tᵀx + β_i) + ε, with w_1 = u_1, w_2 = p u_1 + √(1 - p²) u_2 for orthogonal unit vectors, ε of a
+  standard deviation of .1, four sines with α and β of one draw for both tasks. p of 0, .5, .9 and
+  1. Labels are standardised. 50,000 rows to learn from, 10,000 to choose the epoch, 20,000 to be told.
+- Models: `MMoE` of 8 experts, a Dense of 16 with a relu each; `HardSharing` would have no such
+  layer, so the shared bottom is a Dense with a relu that has as many weights. Towers of 8 with a
+  relu. Adam, batches of 512, 30 epochs at most, each model's learning rate the better one of .001
+  and .003 on the rows that choose, at each p.
+- Told is the mean squared error over both tasks, 0 for a perfect answer and 1 for the mean, of the
+  epoch that is best on the rows that choose; the mean over seeds, and of the difference the 95 %
+  interval over paired seeds (Student's t).
+
+The last line is JSON.
+"""
+
+import argparse
+import json
+import os
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import keras
+import numpy as np
+from scipy import stats
+
+from plait.model import MultiTaskModel
+from plait.sharing import MMoE
+
+SIZE, EXPERTS, HIDDEN, TOWER, SINES = 100, 8, 16, 8, 4
+RATES = (0.001, 0.003)
+CORRELATIONS = (0.0, 0.5, 0.9, 1.0)
+TRAIN, CHOOSE, TOLD = 50_000, 10_000, 20_000
+
+
+def data(p: float, seed: int, rows: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Rows of two tasks with weight vectors of a cosine of p."""
+    draw = np.random.default_rng(seed)
+    u = np.linalg.qr(draw.normal(size=(SIZE, 2)))[0].T
+    weights = {"a": u[0], "b": p * u[0] + np.sqrt(1 - p**2) * u[1]}
+    alphas, betas = draw.normal(0, 2, SINES), draw.normal(0, 1, SINES)
+    x = draw.normal(size=(rows, SIZE)).astype("float32")
+    labels = {}
+    for task, w in weights.items():
+        z = x @ w
+        y = z + np.sin(z[:, None] * alphas + betas).sum(1) + draw.normal(0, 0.1, rows)
+        labels[task] = ((y - y.mean()) / y.std()).astype("float32")[:, None]
+    return x, labels
+
+
+def model_of(name: str, rate: float, seed: int) -> MultiTaskModel:
+    """An untrained model."""
+    keras.utils.set_random_seed(seed)
+    x = keras.Input((SIZE,))
+    token = keras.ops.expand_dims(x, 1)
+    if name == "MMoE":
+        sharing = MMoE(EXPERTS, keras.layers.Dense(HIDDEN, activation="relu"))
+        shared = sharing(token)
+        own = {t: sharing.branch(t)(sharing.part(shared, t), token) for t in "ab"}
+    else:
+        # Experts, gates and towers of MMoE have so many weights together.
+        weights = EXPERTS * (SIZE + 1) * HIDDEN + 2 * (SIZE * EXPERTS + HIDDEN * TOWER)
+        bottom = keras.layers.Dense(round(weights / (SIZE + 1 + 2 * TOWER)), activation="relu")(x)
+        own = {t: keras.ops.expand_dims(bottom, 1) for t in "ab"}
+    outputs = {}
+    for task, tokens in own.items():
+        tower = keras.layers.Dense(TOWER, activation="relu")(keras.ops.squeeze(tokens, 1))
+        outputs[task] = keras.layers.Dense(1, name=task)(tower)
+    model = MultiTaskModel(x, outputs)
+    model.compile(keras.optimizers.Adam(rate), loss={"a": "mse", "b": "mse"})
+    return model
+
+
+def trained(name: str, p: float, rate: float, seed: int, epochs: int) -> tuple[float, float, int]:
+    """The error on the rows that choose and on those that are told, and the number of weights."""
+    x, labels = data(p, seed, TRAIN + CHOOSE + TOLD)
+    parts = np.split(np.arange(len(x)), [TRAIN, TRAIN + CHOOSE])
+    model = model_of(name, rate, seed)
+
+    def error(rows: np.ndarray) -> float:
+        found = model.predict(x[rows], batch_size=5000, verbose=0)
+        return float(np.mean([np.mean((found[t] - labels[t][rows]) ** 2) for t in "ab"]))
+
+    best = (np.inf, np.inf)
+    learn = {t: labels[t][parts[0]] for t in "ab"}
+    for _ in range(epochs):
+        model.fit(x[parts[0]], learn, batch_size=512, verbose=0)
+        chosen = error(parts[1])
+        if chosen < best[0]:
+            best = (chosen, error(parts[2]))
+    return *best, model.count_params()
+
+
+def compared(p: float, seeds: int, epochs: int) -> dict[str, Any]:
+    """Both models at one correlation."""
+    told: dict[str, list[float]] = {}
+    row: dict[str, Any] = {"p": p}
+    for name in ("shared bottom", "MMoE"):
+        runs = {
+            rate: [trained(name, p, rate, seed, epochs) for seed in range(seeds)] for rate in RATES
+        }
+        rate = min(runs, key=lambda rate: np.mean([chosen for chosen, _, _ in runs[rate]]))
+        told[name] = [error for _, error, _ in runs[rate]]
+        row[name] = {
+            "rate": rate,
+            "weights": runs[rate][0][2],
+            "mse": round(float(np.mean(told[name])), 5),
+            "low": round(min(told[name]), 5),
+            "high": round(max(told[name]), 5),
+        }
+    gap = np.subtract(told["shared bottom"], told["MMoE"])
+    half = 0.0
+    if seeds > 1:
+        half = stats.t.ppf(0.975, seeds - 1) * gap.std(ddof=1) / np.sqrt(seeds)
+    row["gap"] = {"mean": round(float(gap.mean()), 5), "half": round(float(half), 5)}
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--quick", action="store_true")
+    asked = parser.parse_args()
+    seeds, epochs = (1, 1) if asked.quick else (asked.seeds, 30)
+    rows = []
+    for p in CORRELATIONS[1::2] if asked.quick else CORRELATIONS:
+        rows.append(compared(p, seeds, epochs))
+        print(rows[-1], flush=True)
+    print(json.dumps({"bench": "correlated_tasks", "seeds": seeds, "epochs": epochs, "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()
