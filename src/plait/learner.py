@@ -290,6 +290,21 @@ class Learner:
         """Writes the model to one file, whole or not at all."""
         self.predictor.save(path)
 
+    def export(self, path: FilePath, tasks: Sequence[str]) -> None:
+        """Writes a model of some of the tasks, without what only the others have, to one file.
+
+        Its answers to these are the same. Encoders that none of them reads are left out. What stands
+        for all tasks in one layer is carried whole: the trunks of `CrossStitch`, say.
+
+        Args:
+            path: of the file; `Learner.load` and `plait predict` read it.
+            tasks: the names of those that it answers.
+
+        Raises:
+            ConfigError: no task, one that is not there, or one that comes after one that is not named.
+        """
+        self.predictor.of_tasks(tasks).save(path)
+
     @classmethod
     def load(cls, path: FilePath, custom_objects: Mapping[str, type] | None = None) -> Self:
         """A learner that answers; how it was trained is in the run. See `Predictor.load`."""

@@ -1,7 +1,7 @@
 """All that a model is apart from its weights, as plain data and back."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self, get_args
@@ -16,7 +16,8 @@ import plait.table
 import plait.tasks
 from plait._cache import cache_folder
 from plait._disk_cache import DiskCache
-from plait._names import from_plain, to_plain
+from plait._names import did_you_mean, from_plain, to_plain
+from plait._ranges import demand_texts
 from plait.backend import keep_compiled
 from plait.data import DeviceRoom, FeatureRows
 from plait.errors import ConfigError, ModelFileError
@@ -27,7 +28,7 @@ from plait.inference._check_names import check_names
 from plait.inference._connect import Precision, Tensors, connect, graph
 from plait.inference._fresh_state import in_fresh_state
 from plait.inference._initial_values import begin_with, make_variables
-from plait.inference._relations import leaving, sharing_tasks
+from plait.inference._relations import check_after, leaving, sharing_tasks
 from plait.inference._rows import check_columns
 from plait.inference._weights import forms_of, weights_of
 from plait.objectives import Objective
@@ -101,6 +102,20 @@ class Declaration:
         kept = {name: task for name, task in self.tasks.items() if name not in gone}
         served_by = (*self.served_by, *gone)
         return replace(self, tasks=kept, served_by=served_by, objectives={})
+
+    def of_tasks(self, tasks: Sequence[str]) -> Self:
+        """What is left with some of the tasks; see `Predictor.of_tasks`."""
+        demand_texts("tasks", tasks=tasks)
+        for name in tasks:
+            if name not in self.tasks:
+                raise ConfigError(
+                    f"There is no task '{name}' in this model.{did_you_mean(name, self.tasks)}"
+                )
+        if not tasks:
+            raise ConfigError(f"Which tasks? There is: {', '.join(self.tasks)}.")
+        kept = {name: task for name, task in self.tasks.items() if name in tasks}
+        check_after(kept)
+        return replace(self, tasks=kept)
 
     def table(self, source: Any, root: Any = None, ahead: bool = False) -> Table:
         """A table as the model is asked about it: all of its windows, whatever part they are in.

@@ -1,7 +1,7 @@
 """A fitted model that answers: features, tasks, a Keras model, and the way back to labels."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from plait.inference._archive import Archive, write_archive
 from plait.inference._check_names import check_answers
 from plait.inference._declaration import Declaration
 from plait.inference._embedder import Embedder
-from plait.inference._rows import batches
+from plait.inference._rows import batches, rows_of_nothing, warn_of_nothing
 from plait.inference._weights import forms_of, weights_of
 from plait.tasks import Task
 
@@ -126,6 +126,19 @@ class Predictor:
         outputs = {name: self.model.output[name] for name in declaration.tasks}
         return Predictor(declaration, keras.Model(self.model.input, outputs), self.batch_size)
 
+    def of_tasks(self, tasks: Sequence[str]) -> "Predictor":
+        """The same answers to some of the tasks, without what only the others have.
+
+        Args:
+            tasks: their names.
+
+        Raises:
+            ConfigError: no task, one that is not there, or one that comes after one that is not named.
+        """
+        declaration = self.declaration.of_tasks(tasks)
+        outputs = {name: self.model.output[name] for name in declaration.tasks}
+        return Predictor(declaration, keras.Model(self.model.input, outputs), self.batch_size)
+
     def answers(self, rows: FeatureRows) -> Answers:
         """Logits and presence of every row.
 
@@ -137,12 +150,15 @@ class Predictor:
     def _answers(self, rows: FeatureRows) -> Iterator[Answers]:
         """The same, batch by batch."""
         size = self.batch_size if rows.rows > _FEW else min(_FEW, self.batch_size)
+        start, nothing = 0, []
         for count, x in batches(rows, size):
             given = self._answer(x)
-            yield Answers(
-                {task: np.asarray(given[task])[:count] for task in self.tasks},
-                {feature: x[f"{feature}__present"][:count] for feature in self.features},
-            )
+            presence = {feature: x[f"{feature}__present"][:count] for feature in self.features}
+            nothing += rows.numbers[start + rows_of_nothing(presence)].tolist()
+            start += count
+            yield Answers({t: np.asarray(given[t])[:count] for t in self.tasks}, presence)
+        if nothing:
+            warn_of_nothing(rows.table, nothing, rows.rows)
 
     def logits(self, table: Any) -> dict[str, np.ndarray]:
         """The model's raw answers, `{task: (rows, *answer)}`.

@@ -44,6 +44,28 @@ def check_columns(features: Mapping[str, Feature], table: Table) -> None:
         )
 
 
+def rows_of_nothing(presence: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Which rows have none of the features, `(some,)`, of `{feature: (rows,)}` bool."""
+    return np.flatnonzero(~np.logical_or.reduce(list(presence.values())))
+
+
+def warn_of_nothing(table: str, rows: list[int], whole: int) -> None:
+    """Says that there are rows which a model can know nothing of.
+
+    Args:
+        table: its name.
+        rows: their numbers in it.
+        whole: how many rows were asked about.
+    """
+    which = "row" if len(rows) == 1 else "rows"
+    named = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+    warnings.warn(
+        f"{len(rows)} of {whole} rows of {table} have none of the features ({which} {named}): "
+        "what is answered there is the same for every such row.",
+        stacklevel=4,
+    )
+
+
 def batches(rows: FeatureRows, size: int) -> Iterator[tuple[int, Inputs]]:
     """All rows in order, and how many of a batch are rows; the next is read while one is in use.
 

@@ -18,8 +18,9 @@ from plait.errors import ConfigError, DataError, ModelFileError
 from plait.features import Number
 from plait.inference import Predictor, _answers
 from plait.inference._archive import Archive
+from plait.sharing import MMoE
 from plait.table import Table
-from plait.tasks import Regression
+from plait.tasks import Binary, Regression
 from tests.unit.inference import tiny
 
 SAMPLE = Path(__file__).parents[2] / "values" / "format_1.plait"
@@ -347,3 +348,52 @@ def test_what_stands_behind_a_head_is_asked_and_not_saved(tmp_path):
     again = Predictor.load(tmp_path / "double.plait", {"Doubled": Doubled})
     np.testing.assert_allclose(again.logits(table)["price"], double.logits(table)["price"])
     assert tiny.values(again.model).keys() == tiny.values(plain.model).keys()
+
+
+def test_rows_of_nothing_are_answered_and_told():
+    predictor = Predictor.build(tiny.declaration())
+    columns = tiny.columns()
+    for row in (3, 39):
+        for name in ("age", "size", "kind"):
+            columns[name][row] = None
+    said = r"2 of 40 rows of .* have none of the features \(rows 4, 40\)"
+    with pytest.warns(UserWarning, match=said):
+        answers = predictor.logits(columns)
+    for logits in answers.values():
+        assert np.isfinite(logits).all()
+        np.testing.assert_array_equal(logits[3], logits[39])
+
+
+def test_some_tasks_alone_take_what_they_need(tmp_path):
+    tasks = {
+        "sold": Binary(features=("size", "kind")),
+        "price": Regression(features=("age", "kind")),
+    }
+    whole = Predictor.build(tiny.declaration(tasks=tasks, sharing=MMoE(experts=2)))
+    whole.save(tmp_path / "whole.plait")
+    whole.of_tasks(["price"]).save(tmp_path / "price.plait")
+    again = Predictor.load(tmp_path / "price.plait")
+    assert list(again.tasks) == ["price"]
+    columns = tiny.columns()
+    columns["kind"] = ["toy", "tool"] * (tiny.ROWS // 2)
+    np.testing.assert_array_equal(again.logits(columns)["price"], whole.logits(columns)["price"])
+    weights = {}
+    for name in ("whole", "price"):
+        with zipfile.ZipFile(tmp_path / f"{name}.plait") as archive:
+            found = [n for n in archive.namelist() if n.startswith("weights/")]
+        weights[name] = {n.removeprefix("weights/").partition("/")[0] for n in found}
+    assert weights["whole"] - weights["price"] == {"sold", "sold__branch", "size__encoder"}
+    # A column that it does not read is not asked for.
+    again.logits({name: cells for name, cells in columns.items() if name != "size"})
+    with pytest.raises(ConfigError, match=r"no task 'pric'.* Did you mean 'price'"):
+        whole.of_tasks(["pric"])
+    with pytest.raises(ConfigError, match="Which tasks"):
+        whole.of_tasks([])
+
+
+def test_a_task_is_not_taken_without_the_one_before_it():
+    tasks = {"sold": Binary(), "price": Regression(after=("sold",))}
+    whole = Predictor.build(tiny.declaration(tasks=tasks))
+    with pytest.raises(ConfigError, match="'price' comes after the task 'sold'"):
+        whole.of_tasks(["price"])
+    assert list(whole.of_tasks(["sold"]).tasks) == ["sold"]
