@@ -150,13 +150,18 @@ class Predictor:
     def _answers(self, rows: FeatureRows) -> Iterator[Answers]:
         """The same, batch by batch."""
         size = self.batch_size if rows.rows > _FEW else min(_FEW, self.batch_size)
-        start, nothing = 0, []
         for count, x in batches(rows, size):
             given = self._answer(x)
             presence = {feature: x[f"{feature}__present"][:count] for feature in self.features}
-            nothing += rows.numbers[start + rows_of_nothing(presence)].tolist()
-            start += count
             yield Answers({t: np.asarray(given[t])[:count] for t in self.tasks}, presence)
+
+    def _asked_for(self, rows: FeatureRows) -> Iterator[Answers]:
+        """The same for somebody who asked for answers, and is told of rows that have no feature."""
+        start, nothing = 0, []
+        for answers in self._answers(rows):
+            nothing += rows.numbers[start + rows_of_nothing(answers.presence)].tolist()
+            start += answers.rows
+            yield answers
         if nothing:
             warn_of_nothing(rows.table, nothing, rows.rows)
 
@@ -169,7 +174,8 @@ class Predictor:
         Raises:
             DataError: no column of any feature, or a cell that cannot be read.
         """
-        return self.answers(self.declaration.rows(self.declaration.table(table))).logits
+        rows = self.declaration.rows(self.declaration.table(table))
+        return joined(list(self._asked_for(rows))).logits
 
     def predict(self, table: Any, key: str | None = None) -> pa.Table:
         """Answers in the user's terms, one row for each row of the table, in its order.
@@ -199,7 +205,7 @@ class Predictor:
         keys = keys_of(self.declaration, table, key)
         check_answers(self.tasks, keys[0].name if len(keys) == 1 else None)
         start = 0
-        for answers in together(self._answers(self.declaration.rows(table))):
+        for answers in together(self._asked_for(self.declaration.rows(table))):
             rows = np.arange(start, start + answers.rows)
             columns: dict[str, Any] = {k.name: k.take(rows).values for k in keys}
             for name, task in self.declaration.tasks_in(table.take(rows)).items():
