@@ -4,6 +4,17 @@ from typing import Any
 
 import keras
 
+from plait._names import parameters
+
+
+class Remade:
+    """A layer whose arguments may be layers of a user's own, which Keras could not read back."""
+
+    def remade(self, **given: Any) -> Any:
+        """A new layer of the same arguments, but for those given."""
+        arguments = {name: getattr(self, name) for name in parameters(type(self))}
+        return type(self)(**{"dtype": self.dtype_policy, **arguments, **given})  # type: ignore[attr-defined]
+
 
 def copy_of(layer: keras.layers.Layer, name: str, policy: Any = None) -> Any:
     """A new layer of the same arguments, with another name.
@@ -15,4 +26,6 @@ def copy_of(layer: keras.layers.Layer, name: str, policy: Any = None) -> Any:
     """
     # A layer that was declared has the policy that was set then.
     own = {} if policy is None else {"dtype": policy}
+    if isinstance(layer, Remade):
+        return layer.remade(name=name, **own)
     return type(layer).from_config({**layer.get_config(), **own, "name": name})

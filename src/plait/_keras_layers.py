@@ -56,12 +56,21 @@ def arguments_of(layer: Any) -> dict[str, Any]:
         ConfigError: one that is an object with arguments of its own.
     """
     cls, config = type(layer), layer.get_config()
+    if cls.__name__ not in NAMES:
+        raise ConfigError(
+            f"{cls.__name__} is none of the layers of Keras that a saved model may name. Make a layer "
+            f"class of your own of it, or take one of: {', '.join(NAMES)}."
+        )
+    if not layer.trainable:
+        raise ConfigError(f"{cls.__name__}: a pattern is trainable; freeze parts in training.")
     known = inspect.signature(cls).parameters.items()
     needed = {n: config[n] for n, p in known if p.default is p.empty and n in config}
     usual = cls(**needed).get_config()
     found = {}
     for name, value in config.items():
         if name in needed or (name not in _SET_BY_PLAIT and value != usual.get(name)):
+            if name not in inspect.signature(cls).parameters:
+                raise ConfigError(f"{cls.__name__}: '{name}' cannot be kept in a saved model.")
             found[name] = _plain(cls.__name__, name, value)
     return found
 

@@ -14,6 +14,7 @@ from plait.fusion._pooled_fusion import Pooling
 CASES = {
     "Concat": fusion.Concat,
     "CrossAttention": partial(fusion.CrossAttention, heads=5, layers=2),
+    "CrossAttention, deep": partial(fusion.CrossAttention, heads=5, fuse_at=1),
     "FiLM": fusion.FiLM,
     "FiLM, of one": partial(fusion.FiLM, of="photo"),
     "Gated": fusion.Gated,
@@ -21,6 +22,7 @@ CASES = {
     "Late": fusion.Late,
     "Late, product": partial(fusion.Late, product=True),
     "Latents": partial(fusion.Latents, count=3, heads=5),
+    "Latents, deep": partial(fusion.Latents, count=3, heads=5, fuse_at=1),
     "LowRankTensorFusion": partial(fusion.LowRankTensorFusion, rank=3),
     "Max": fusion.Max,
     "MBT": partial(fusion.MBT, bottleneck=2, heads=5),

@@ -49,10 +49,10 @@ def made(name, **arguments):
     return layer
 
 
-def with_layers(name):
-    argument = PATTERNS[name]
-    layers = [keras.layers.Dense(WIDTH, activation="tanh") for _ in range(2)]
-    return made(name, **{argument: layers})
+def with_layers(name, **arguments):
+    layers = arguments.pop("layers", None)
+    layers = layers or [keras.layers.Dense(WIDTH, activation="tanh") for _ in range(2)]
+    return made(name, **{PATTERNS[name]: layers}, **arguments)
 
 
 def test_cases_are_all_public_sharings():
@@ -100,28 +100,47 @@ def test_gives_each_task_tokens(name):
 def test_rows_do_not_see_each_other(name):
     tokens, mask = tokens_of(), np.ones((5, 2), bool)
     layer = made(name)
-    shared = layer.part(layer(tokens, mask), "a")
     branch = layer.branch("a")
 
     def answer(rows):
         part = layer.part(layer(tokens[rows], mask[rows]), "a")
         return array(part if branch is None else branch(part, tokens[rows], mask[rows]))
 
-    assert shared is not None
     np.testing.assert_allclose(answer(slice(1)), answer(slice(5))[:1], atol=1e-5)
 
 
+@pytest.mark.backends
 @every_sharing
-def test_what_stands_in_a_padded_token_changes_nothing(name):
+@pytest.mark.parametrize("padding", [7.0, np.nan])
+def test_what_stands_in_a_padded_token_changes_nothing(name, padding):
     mask = np.array([[1, 0]] * 5, bool)
-    layer = with_layers(name) if name in PATTERNS else made(name)
+    if name in PATTERNS:
+        # Layers through which a token would see the one beside it.
+        some = [keras.layers.Conv1D(WIDTH, 3, padding="same") for _ in range(2)]
+        layer = with_layers(name, layers=some)
+    else:
+        layer = made(name)
     branch, found = layer.branch("a"), []
-    for padding in (0.0, 7.0):
+    for filled in (0.0, padding):
         tokens = tokens_of()
-        tokens[:, 1] = padding
+        tokens[:, 1] = filled
         part = layer.part(layer(tokens, mask), "a")
         found.append(array(part if branch is None else branch(part, tokens, mask))[:, 0])
     np.testing.assert_array_equal(*found)
+
+
+@every_sharing
+def test_a_frozen_one_passes_in_training(name):
+    layer = made(name)
+    layer.trainable = False
+    for tokens in task_tokens(layer, tokens_of(), np.ones((5, 2), bool), training=True).values():
+        assert np.isfinite(array(tokens)).all()
+
+
+@every_sharing
+def test_for_no_task_it_stays_as_it_is(name):
+    layer = CASES[name]()
+    assert layer.for_tasks(()) is layer
 
 
 def model_of(layer):

@@ -49,8 +49,8 @@ class CrossAttention(TokenFusion):
         **kwargs: Any,
     ) -> None:
         super().__init__(width, heads, hidden, dropout, fuse_at, **kwargs)
-        demand_whole("CrossAttention", layers=layers)
-        demand_whole("CrossAttention", least=0, self_layers=self_layers)
+        demand_whole("CrossAttention", most=100, layers=layers)
+        demand_whole("CrossAttention", least=0, most=100, self_layers=self_layers)
         self.layers = layers
         self.self_layers = self_layers
 

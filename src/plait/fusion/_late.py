@@ -21,7 +21,8 @@ class Late(Projections):
     With `product` they are the sum Σ_m a_m z_m over the features that the row has, with learnt a_m
     > 0: the product of the features' experts, each to the power a_m, which begins at 1 / M. That is
     so where nothing stands between fusion and heads, `HardSharing(blocks=0)`, as a trunk is not
-    linear; what is learnt of a feature is then its encoder's alone.
+    linear; what is learnt of a feature is then its encoder's alone. The head's bias counts
+    once.
 
     Args:
         width: the size of each token that comes out.
@@ -53,6 +54,7 @@ class Late(Projections):
                 # softplus of it is 1 / M.
                 initializer=keras.initializers.Constant(_inverse_softplus(1 / len(tokens_shape))),
                 dtype="float32",
+                autocast=False,
             )
 
     def call(

@@ -45,7 +45,7 @@ class Latents(TokenFusion):
     ) -> None:
         super().__init__(width, heads, hidden, dropout, fuse_at, **kwargs)
         demand_whole("Latents", count=count)
-        demand_whole("Latents", least=0, layers=layers)
+        demand_whole("Latents", least=0, most=100, layers=layers)
         self.count = count
         self.layers = layers
 

@@ -48,7 +48,8 @@ class MBT(TokenFusion):
         **kwargs: Any,
     ) -> None:
         super().__init__(width, heads, hidden, dropout, fuse_at, **kwargs)
-        demand_whole("MBT", bottleneck=bottleneck, layers=layers)
+        demand_whole("MBT", bottleneck=bottleneck)
+        demand_whole("MBT", most=100, layers=layers)
         self.bottleneck = bottleneck
         self.layers = layers
 

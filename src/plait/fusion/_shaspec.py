@@ -23,6 +23,9 @@ class ShaSpec(Projections):
     features that a row has, which makes the shared parts alike, and `specificity` times the
     cross-entropy of telling the feature from s_m, which keeps the specific parts apart.
 
+    Tasks that read different features call the layer for each set of them, and each call adds its
+    losses.
+
     Args:
         width: the size of the token that comes out, and of all parts.
         alignment: the weight of the first loss.

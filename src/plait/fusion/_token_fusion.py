@@ -46,7 +46,7 @@ class TokenFusion(Fusion, abc.ABC):
         super().__init__(width, **kwargs)
         name = type(self).__name__
         demand_whole(name, heads=heads)
-        demand_whole(name, least=0, fuse_at=fuse_at)
+        demand_whole(name, least=0, most=100, fuse_at=fuse_at)
         if hidden is not None:
             demand_whole(name, hidden=hidden)
         if width % heads:

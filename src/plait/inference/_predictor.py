@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from plait.backend import answering
 from plait.data import FeatureRows
-from plait.errors import ModelFileError
+from plait.errors import ConfigError, ModelFileError
 from plait.inference._answers import Answers, joined, keys_of, together
 from plait.inference._archive import Archive, write_archive
 from plait.inference._check_names import check_answers
@@ -137,7 +137,13 @@ class Predictor:
         """
         declaration = self.declaration.of_tasks(tasks)
         outputs = {name: self.model.output[name] for name in declaration.tasks}
-        return Predictor(declaration, keras.Model(self.model.input, outputs), self.batch_size)
+        model = keras.Model(self.model.input, outputs)
+        if set(weights_of(model)) != set(declaration.forms()):
+            raise ConfigError(
+                f"The layers of {', '.join(declaration.tasks)} have names that other tasks decided, "
+                "whose names are alike. Give the tasks other names, and train again."
+            )
+        return Predictor(declaration, model, self.batch_size)
 
     def answers(self, rows: FeatureRows) -> Answers:
         """Logits and presence of every row.

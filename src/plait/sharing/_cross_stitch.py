@@ -25,7 +25,8 @@ class CrossStitch(Columns):
 
     References:
         I. Misra et al., "Cross-stitch Networks for Multi-task Learning" (2016). There the trunks begin
-        as trained ones of single tasks; here they begin from random weights.
+        as trained ones of single tasks, and α learns at a rate orders of magnitude higher; here they
+        begin from random weights, and α learns at the trunk's rate.
     """
 
     def __init__(

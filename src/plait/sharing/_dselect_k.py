@@ -1,6 +1,5 @@
 """A few experts for each task, chosen by gradient."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,24 +25,22 @@ class DSelectK(TaskSharing):
     there, no task has more than k experts. An expert that no task has chosen is skipped when the model
     answers.
 
-    Where the number of experts is no power of two, a selector could choose one that is not there, and
-    what it gives the others is told to be no less than it should by the loss Σ 1 / Σ_e q_e.
-
-    The shared part ends behind the experts and the tasks' weights of them.
+    The shared part ends behind the experts and the tasks' weights of them. Of these a gradient is a
+    task's own, and counts in its length alone where gradients are compared.
 
     Args:
-        experts: how many.
+        experts: how many, a power of two, so that every number of a selector's is an expert.
         k: how many of them a task has in the end, at most.
         gamma: the width of the smooth step.
-        entropy: the weight of the entropy, and of the other loss. The paper tunes it; with 0 a task may
-            end with more than k experts.
+        entropy: the weight of the entropy. The paper tunes it; with 0 a task may end with more than k
+            experts.
         expert: the pattern of one: a Keras layer, an `Encoder` or a list of layers that follow each
             other, sizes found by themselves; `HardSharing(blocks=1)` if None.
         tasks: their names; in a `Learner` and in a config, those of all tasks if None.
 
     Raises:
-        ConfigError: fewer than two experts, more chosen than there are, a number that cannot be, a
-            pattern that is no layer, a task that is none of the names.
+        ConfigError: a number of experts that is no power of two, more chosen than there are, a
+            number that cannot be, a pattern that is no layer, a task that is none of the names.
 
     References:
         H. Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of Experts with
@@ -66,11 +63,17 @@ class DSelectK(TaskSharing):
         demand_number("DSelectK", gamma=gamma, entropy=entropy)
         if gamma == 0:
             raise ConfigError("DSelectK: gamma is more than 0. Received: 0.", ("gamma",))
+        if experts & (experts - 1):
+            raise ConfigError(
+                f"DSelectK: experts is a power of two: 2, 4, 8, .... Received: {experts}.",
+                ("experts",),
+            )
         self.experts = experts
         self.k = k
         self.gamma = gamma
         self.entropy = entropy
         self._expert = Experts("DSelectK", expert)
+        self._expert.demand_few(experts)
 
     @property
     def expert(self) -> Any:
@@ -79,15 +82,16 @@ class DSelectK(TaskSharing):
 
     @property
     def least_weights(self) -> int:
-        return self.experts
+        return self.experts * self._expert.least_weights
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
-        tasks, digits = len(self.known()), math.ceil(math.log2(self.experts))
+        tasks, digits = len(self.known()), self.experts.bit_length() - 1
         self.digits = self.add_weight(
             name="digits",
             shape=(tasks, self.k, digits),
             initializer=keras.initializers.RandomUniform(-self.gamma / 100, self.gamma / 100),
             dtype="float32",
+            autocast=False,
         )
         # The softmax over one selector is 1 whatever its weight is.
         if self.k > 1:
@@ -96,6 +100,7 @@ class DSelectK(TaskSharing):
                 shape=(tasks, self.k),
                 initializer=keras.initializers.RandomUniform(),
                 dtype="float32",
+                autocast=False,
             )
         self.made = [
             self._expert.made(f"expert_{n}", tokens_shape, self.dtype_policy)
@@ -106,7 +111,8 @@ class DSelectK(TaskSharing):
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
         chosen = self.chosen()
         if training and self.entropy:
-            self.add_loss(self.entropy * self._undecided(chosen))
+            undecided = -ops.sum(chosen * ops.log(chosen + 1e-6))
+            self.add_loss(self.once(self.entropy * undecided))
         shares = self.shares(chosen)
         if training:
             found = [expert(tokens, mask, training=True) for expert in self.made]
@@ -122,7 +128,8 @@ class DSelectK(TaskSharing):
                 )
                 for n, expert in enumerate(self.made)
             ]
-        weights = [ops.cast(shares[n], self.compute_dtype) for n in range(len(self.known()))]
+        rows = ops.zeros_like(tokens[:, :1, :1])
+        weights = [rows + ops.cast(shares[n], rows.dtype) for n in range(len(self.known()))]
         return [*weights, *found]
 
     def chosen(self) -> Any:
@@ -143,13 +150,6 @@ class DSelectK(TaskSharing):
             return chosen[:, 0]
         weights = ops.softmax(ops.convert_to_tensor(self.selectors), axis=-1)
         return ops.sum(ops.expand_dims(weights, -1) * chosen, axis=1)
-
-    def _undecided(self, chosen: Any) -> Any:
-        """The selectors' entropy, and what they give to experts that are not there."""
-        loss = -ops.sum(chosen * ops.log(chosen + 1e-6))
-        if self.experts & (self.experts - 1):
-            loss = loss + ops.sum(1.0 / ops.sum(chosen, axis=-1))
-        return loss
 
     def part(self, shared: Any, task: str) -> Any:
         """The task's weights of the experts, and the experts' outputs."""
@@ -174,7 +174,7 @@ class Chosen(keras.layers.Layer):
     """Σ_k w_k E_k, of weights that are the same in all rows.
 
     Call arguments:
-        shared: the weights `(experts,)`, and the experts' outputs.
+        shared: the weights `(batch, 1, experts)`, and the experts' outputs.
         tokens: the fused tokens, which have no say.
         mask: nor has their mask.
     """

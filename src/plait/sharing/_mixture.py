@@ -5,8 +5,16 @@ from typing import Any
 import keras
 from keras import ops
 
+from plait._copies import Remade
 from plait.sharing._hard_sharing import HardSharing
-from plait.sharing._template import Follow, Pattern, layers_of, written
+from plait.sharing._template import (
+    Follow,
+    Pattern,
+    demand_few,
+    layers_of,
+    least_weights_of,
+    written,
+)
 
 
 class Experts:
@@ -24,6 +32,20 @@ class Experts:
         return self.layers[0]
 
     @property
+    def pattern(self) -> tuple[keras.layers.Layer, ...]:
+        """The layers, with what stands where nothing is said."""
+        return self.layers or (HardSharing(blocks=1),)
+
+    @property
+    def least_weights(self) -> int:
+        """Of one expert."""
+        return least_weights_of(self.pattern)
+
+    def demand_few(self, times: int) -> None:
+        """Refuses more experts than anybody could mean, before they are made."""
+        demand_few(self.owner, times, self.pattern)
+
+    @property
     def config(self) -> Any:
         """As Keras writes it."""
         return written(self.layers)
@@ -34,8 +56,7 @@ class Experts:
         Raises:
             ConfigError: one that makes another number of tokens.
         """
-        layers = self.layers or (HardSharing(blocks=1),)
-        expert = Follow(layers, name=name, dtype=policy)
+        expert = Follow(self.pattern, name=name, dtype=policy)
         expert.build(shape)
         expert.demand_tokens(self.owner, shape)
         return expert
@@ -65,7 +86,7 @@ def weighted(experts: list[Any], shares: Any) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class Gate(keras.layers.Layer):
+class Gate(Remade, keras.layers.Layer):
     """A task's own mixture of the experts: Σ_k softmax(W x)_k E_k(x).
 
     Args:
@@ -90,6 +111,11 @@ class Gate(keras.layers.Layer):
         self._expert = Experts("Gate", expert)
         self.count = count
         self.own_input = own_input
+
+    @property
+    def expert(self) -> Any:
+        """The pattern, as it was given."""
+        return self._expert.argument
 
     def build(self, shared_shape: Any, tokens_shape: Any, mask_shape: Any = None) -> None:
         shape = shared_shape[0] if self.own_input else tokens_shape

@@ -35,6 +35,7 @@ class MMoE(Sharing):
         demand_whole("MMoE", least=2, experts=experts)
         self.experts = experts
         self._expert = Experts("MMoE", expert)
+        self._expert.demand_few(experts)
 
     @property
     def expert(self) -> Any:
@@ -43,7 +44,7 @@ class MMoE(Sharing):
 
     @property
     def least_weights(self) -> int:
-        return self.experts
+        return self.experts * self._expert.least_weights
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         self.made = [

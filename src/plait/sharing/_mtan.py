@@ -15,11 +15,11 @@ class MTAN(TrunkSharing):
     """One trunk, and for each task a mask over what its stages give: â = σ(h(g([u; f(â below)]))) ⊙ p.
 
     A stage is two layers: u is what the first gives, p what the second. g and h are the task's own,
-    a Dense with normalisation and a relu, and a Dense with a sigmoid (1 x 1 convolutions, of maps); f,
-    which carries the attended features of the stage below up, is one for all tasks: a Dense, of maps a
-    3 x 3 convolution, with normalisation and a relu, and pooling where the stage makes maps
-    smaller. The last stage's â is what the task reads. Normalisation is of each row (layer
-    normalisation), where the paper has that of the batch.
+    a Dense with normalisation and a relu, and one with normalisation and a sigmoid (1 x 1
+    convolutions, of maps); f, which carries the attended features of the stage below up, is one for
+    all tasks: a Dense, of maps a 3 x 3 convolution, with normalisation and a relu, and pooling where
+    the stage makes maps smaller. The last stage's â is what the task reads. Normalisation is of each
+    token or pixel (layer normalisation), where the paper has that of the batch.
 
     Args:
         stages: how many, each of two residual blocks (`HardSharing(blocks=1)`). Or the layers, two for
@@ -83,20 +83,17 @@ class MTAN(TrunkSharing):
             )
         return super().stage(number, name, shape, mask_shape)
 
-    def _dense(self, units: int, name: str, shape: Any, activation: str = "normed") -> Any:
-        if activation == "normed":
-            made = keras.Sequential(
-                [
-                    keras.layers.Dense(units, dtype=self.dtype_policy, name="dense"),
-                    keras.layers.LayerNormalization(dtype=self.dtype_policy, name="norm"),
-                    keras.layers.Activation("relu", dtype=self.dtype_policy, name="relu"),
-                ],
-                name=name,
-            )
-        else:
-            made = keras.layers.Dense(
-                units, activation=activation, dtype=self.dtype_policy, name=name
-            )
+    def _dense(self, units: int, name: str, shape: Any, activation: str = "relu") -> Any:
+        """A Dense with normalisation and an activation, built."""
+        policy = self.dtype_policy
+        made = keras.Sequential(
+            [
+                keras.layers.Dense(units, dtype=policy, name="dense"),
+                keras.layers.LayerNormalization(dtype=policy, name="norm"),
+                keras.layers.Activation(activation, dtype=policy, name=activation),
+            ],
+            name=name,
+        )
         made.build(shape)
         return made
 

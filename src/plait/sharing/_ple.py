@@ -45,6 +45,7 @@ class CGC(Sharing):
         self.shared_experts = shared_experts
         self.task_experts = task_experts
         self._expert = Experts("CGC", expert)
+        self._expert.demand_few(shared_experts + task_experts)
 
     @property
     def expert(self) -> Any:
@@ -53,7 +54,7 @@ class CGC(Sharing):
 
     @property
     def least_weights(self) -> int:
-        return self.shared_experts + self.task_experts
+        return (self.shared_experts + self.task_experts) * self._expert.least_weights
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         self.shared = [
@@ -65,7 +66,7 @@ class CGC(Sharing):
         return [expert(tokens, mask, training=training) for expert in self.shared]
 
     def branch(self, task: str) -> keras.layers.Layer | None:
-        return Gate(self._expert.config, self.task_experts, dtype=self.dtype_policy)
+        return Gate(self.expert, self.task_experts, dtype=self.dtype_policy)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -117,6 +118,7 @@ class PLE(TaskSharing):
         self.shared_experts = shared_experts
         self.task_experts = task_experts
         self._expert = Experts("PLE", expert)
+        self._expert.demand_few(levels * (shared_experts + task_experts * len(tasks or ["one"])))
 
     @property
     def expert(self) -> Any:
@@ -125,7 +127,8 @@ class PLE(TaskSharing):
 
     @property
     def least_weights(self) -> int:
-        return self.levels * (self.shared_experts + self.task_experts)
+        experts = self.levels * (self.shared_experts + self.task_experts)
+        return experts * self._expert.least_weights
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         shape, policy = tokens_shape, self.dtype_policy
@@ -157,7 +160,7 @@ class PLE(TaskSharing):
         return [shared[self.place(task)], *shared[len(self.known()) :]]
 
     def branch(self, task: str) -> keras.layers.Layer | None:
-        return Gate(self._expert.config, self.task_experts, own_input=True, dtype=self.dtype_policy)
+        return Gate(self.expert, self.task_experts, own_input=True, dtype=self.dtype_policy)
 
     def get_config(self) -> dict[str, Any]:
         return {

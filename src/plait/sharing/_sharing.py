@@ -6,8 +6,10 @@ from typing import Any
 
 import keras
 
+from plait._copies import Remade
 
-class Sharing(keras.layers.Layer, abc.ABC):
+
+class Sharing(Remade, keras.layers.Layer, abc.ABC):
     """The part that tasks share, and the branch of each task beside it.
 
     The layer itself is the shared part: what it returns is where the shared part ends, and the
@@ -40,6 +42,13 @@ class Sharing(keras.layers.Layer, abc.ABC):
             ConfigError: it was made for tasks that one of these is not among.
         """
         return self
+
+    def once(self, loss: Any) -> Any:
+        """A loss that depends on weights alone, as a call adds it: all calls of a forward make it up.
+
+        The layer is called for each set of features that some task reads.
+        """
+        return loss / max(1, len(self._inbound_nodes))
 
     @abc.abstractmethod
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:

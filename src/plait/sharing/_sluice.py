@@ -52,6 +52,7 @@ class Sluice(TrunkSharing):
         demand_number("Sluice", orthogonality=orthogonality)
         self.subspaces = subspaces
         self.orthogonality = orthogonality
+        self.demand_few(subspaces * len(tasks or ["one"]))
 
     def default_stage(self, shape: Any) -> keras.layers.Layer:
         if shape[-1] % self.subspaces:
@@ -115,7 +116,7 @@ class Sluice(TrunkSharing):
             ]
             by_stage.append(found)
         if training and self.orthogonality and parts > 1:
-            self.add_loss(self.orthogonality * self.overlap())
+            self.add_loss(self.once(self.orthogonality * self.overlap()))
         if self.count == 1:
             return found
         beta = ops.cast(self.beta, tokens.dtype)
@@ -131,7 +132,7 @@ class Sluice(TrunkSharing):
 
     def overlap(self) -> Any:
         """Σ ‖G_aᵀ G_b‖² over stages, tasks, and pairs of a task's subspaces."""
-        total = 0.0
+        total = ops.zeros((), "float32")
         for start in range(0, len(self.pieces), self.subspaces):
             kernels = [_kernels(piece) for piece in self.pieces[start : start + self.subspaces]]
             for a in range(self.subspaces):

@@ -26,7 +26,8 @@ class SoftSharing(Columns):
 
     References:
         L. Duong et al., "Low Resource Dependency Parsing: Cross-lingual Parameter Sharing in a Neural
-        Network Parser" (2015).
+        Network Parser" (2015), which draws the weights of one model to those of another; here all are
+        drawn to their mean.
     """
 
     def __init__(
@@ -46,12 +47,12 @@ class SoftSharing(Columns):
             copies = zip(self.copies_of(number), found, strict=True)
             found = [stage(x, mask, training=training) for stage, x in copies]
         if training and self.strength and len(found) > 1:
-            self.add_loss(self.strength * self.spread())
+            self.add_loss(self.once(self.strength * self.spread()))
         return found
 
     def spread(self) -> Any:
         """Σ_l Σ_t ‖W_lt - W̄_l‖² over all trainable weights."""
-        total = 0.0
+        total = ops.zeros((), "float32")
         for number in range(self.count):
             columns = [stage.trainable_variables for stage in self.copies_of(number)]
             for same in zip(*columns, strict=True):

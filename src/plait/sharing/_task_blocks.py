@@ -37,9 +37,9 @@ class TaskBlocks(TaskSharing, abc.ABC):
     ) -> None:
         super().__init__(tasks, **kwargs)
         owner = type(self).__name__
-        demand_whole(owner, blocks=blocks)
+        demand_whole(owner, most=1000, blocks=blocks)
         if width is not None:
-            demand_whole(owner, width=width)
+            demand_whole(owner, most=1 << 16, width=width)
         demand_share(owner, dropout=dropout)
         self.blocks = blocks
         self.width = width

@@ -37,8 +37,11 @@ class TaskSharing(Sharing, abc.ABC):
         return self._tasks
 
     def for_tasks(self, tasks: Sequence[str]) -> Sharing:
+        if not tasks:
+            return self  # Nobody reads what it would make.
         if self._tasks is None:
-            return type(self).from_config({**self.get_config(), "tasks": tuple(tasks)})
+            made: Sharing = self.remade(tasks=tuple(tasks), name=self.name)
+            return made
         for task in tasks:
             self.place(task)
         return self

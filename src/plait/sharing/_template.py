@@ -6,8 +6,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from plait._copies import copy_of
+from plait._copies import Remade, copy_of
 from plait.errors import ConfigError
+
+MOST_LAYERS = 10_000
 
 Pattern = keras.layers.Layer | Sequence[keras.layers.Layer]
 
@@ -32,13 +34,34 @@ def layers_of(owner: str, name: str, given: Any) -> tuple[keras.layers.Layer, ..
     return layers
 
 
+def least_weights_of(layers: Sequence[keras.layers.Layer]) -> int:
+    """How many weights layers have for sure once built: those of Keras may have none."""
+    return sum(getattr(layer, "least_weights", 0) for layer in layers)
+
+
+def demand_few(owner: str, times: int, layers: Sequence[keras.layers.Layer]) -> None:
+    """Refuses more layers than anybody could mean, before they are made.
+
+    Args:
+        owner: the class that makes them.
+        times: how often the pattern is made.
+        layers: the pattern.
+
+    Raises:
+        ConfigError: more than 10,000.
+    """
+    count = times * sum(max(1, getattr(layer, "least_weights", 1)) for layer in layers)
+    if count > MOST_LAYERS:
+        raise ConfigError(f"{owner}: that would be {count} layers; at most {MOST_LAYERS} are made.")
+
+
 def written(layers: Sequence[keras.layers.Layer] | None) -> Any:
     """A pattern as Keras writes it into a model's config."""
     return layers and [keras.saving.serialize_keras_object(layer) for layer in layers]
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class Follow(keras.layers.Layer):
+class Follow(Remade, keras.layers.Layer):
     """Copies of some layers, one after the other, each found its sizes by `build`.
 
     Args:
@@ -60,6 +83,11 @@ class Follow(keras.layers.Layer):
             copy_of(layer, f"step_{number}", self.dtype_policy)
             for number, layer in enumerate(pattern)
         ]
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The copies, from first to last."""
+        return list(self.steps)
 
     def build(self, shape: Any, valid_shape: Any = None) -> None:
         for step in self.steps:

@@ -10,7 +10,14 @@ from keras import ops
 from plait._ranges import demand_whole
 from plait.sharing._hard_sharing import HardSharing
 from plait.sharing._task_sharing import TaskSharing
-from plait.sharing._template import Follow, layers_of, written
+from plait.sharing._template import (
+    MOST_LAYERS,
+    Follow,
+    demand_few,
+    layers_of,
+    least_weights_of,
+    written,
+)
 
 
 class TrunkSharing(TaskSharing, abc.ABC):
@@ -44,6 +51,16 @@ class TrunkSharing(TaskSharing, abc.ABC):
         else:
             self._stages = Kept(layers_of(owner, "stages", stages))
             self.count = len(self._stages.layers)
+        self.demand_few(len(tasks or ["one"]))
+
+    def demand_few(self, copies: int) -> None:
+        """Refuses more layers, or mixtures of them, than anybody could mean."""
+        layers = (
+            self._stages.layers
+            if self._stages
+            else (HardSharing(blocks=1),) * min(self.count, MOST_LAYERS + 1)
+        )
+        demand_few(type(self).__name__, copies * copies, layers)
 
     @property
     def stages(self) -> Any:
@@ -52,7 +69,7 @@ class TrunkSharing(TaskSharing, abc.ABC):
 
     @property
     def least_weights(self) -> int:
-        return self.count
+        return self.count if self._stages is None else least_weights_of(self._stages.layers)
 
     def stage(self, number: int, name: str, shape: Any, mask_shape: Any) -> Follow:
         """A built copy of a stage.

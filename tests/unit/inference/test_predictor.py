@@ -397,3 +397,12 @@ def test_a_task_is_not_taken_without_the_one_before_it():
     with pytest.raises(ConfigError, match="'price' comes after the task 'sold'"):
         whole.of_tasks(["price"])
     assert list(whole.of_tasks(["sold"]).tasks) == ["sold"]
+
+
+@pytest.mark.parametrize("taken", [("a b", "a_b"), ("sharing", "p")])
+def test_a_task_whose_layers_another_one_named_is_not_taken_alone(taken):
+    other, name = taken
+    tasks = {other: Regression(column="price"), name: Regression(column="price")}
+    whole = Predictor.build(tiny.declaration(tasks=tasks))
+    with pytest.raises(ConfigError, match="Give the tasks other names"):
+        whole.of_tasks([name])

@@ -3,7 +3,7 @@ import pytest
 from keras import layers, ops
 
 from plait.errors import ConfigError
-from plait.sharing import CGC, PLE, DSelectK, MMoE
+from plait.sharing import CGC, PLE, DSelectK, HardSharing, MMoE
 
 TOKENS = np.random.default_rng(0).normal(size=(4, 2, 6)).astype("float32")
 MASK = np.ones((4, 2), bool)
@@ -141,15 +141,6 @@ def test_the_entropy_of_the_selectors_is_a_loss_in_training_alone():
     np.testing.assert_allclose(array(loss), 0.5 * 4 * np.log(4), rtol=1e-3)
 
 
-def test_selectors_are_kept_from_experts_that_are_not_there():
-    layer = chosen_layer(experts=3, entropy=1.0)
-    layer(TOKENS, MASK, training=True)
-    chosen = array(layer.chosen())
-    assert chosen.shape == (2, 2, 3)
-    expected = -(chosen * np.log(chosen)).sum() + (1 / chosen.sum(-1)).sum()
-    np.testing.assert_allclose(array(layer.losses[0]), expected, rtol=1e-3)
-
-
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -159,6 +150,10 @@ def test_selectors_are_kept_from_experts_that_are_not_there():
         (lambda: CGC(task_experts=0), "task_experts is a whole number"),
         (lambda: PLE(levels=0), "levels is a whole number"),
         (lambda: DSelectK(k=5), "k is a whole number, from 1 to 4"),
+        (lambda: DSelectK(experts=6), "experts is a power of two"),
+        (lambda: MMoE(20_000), "at most 10000 are made"),
+        (lambda: MMoE(2, HardSharing(blocks=10**8)), "at most 10000 are made"),
+        (lambda: PLE(levels=10**8), "at most 10000 are made"),
         (lambda: DSelectK(gamma=0), "gamma is more than 0"),
     ],
 )

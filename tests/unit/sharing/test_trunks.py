@@ -151,7 +151,9 @@ def test_a_task_has_its_share_of_the_units_and_no_say_over_others():
         kernel[:, ~layer.routes[0, block]] = 100.0
         layer.rises[block].set_weights([kernel, bias])
     np.testing.assert_array_equal(array(layer(TOKENS, MASK)[0]), before)
-    assert (TaskRouting(tasks=TASKS, seed=1).seed, layer.seed) == (1, 0)
+    other = TaskRouting(blocks=2, share=0.25, width=8, seed=1, tasks=TASKS)
+    other(TOKENS, MASK)
+    assert (other.routes != layer.routes).any()
 
 
 def test_which_units_are_a_tasks_is_the_same_in_every_process():
@@ -186,8 +188,8 @@ def test_mtan_masks_what_the_stages_give():
             if number:
                 read = np.concatenate([u, array(layer.carry[0](found[task]))], -1)
             inner = array(layer.reads[place](read))
-            mask = layer.masks[place]
-            logits = inner @ array(mask.kernel) + array(mask.bias)
+            dense, norm, _ = layer.masks[place].layers
+            logits = array(norm(inner @ array(dense.kernel) + array(dense.bias)))
             found[task] = x / (1 + np.exp(-logits))
     for answer, expected in zip(layer(TOKENS, MASK), found, strict=True):
         np.testing.assert_allclose(array(answer), expected, rtol=1e-3, atol=1e-5)
@@ -222,6 +224,10 @@ def test_stages_may_read_pictures():
         (lambda: Sluice(subspaces=0), "subspaces is a whole number"),
         (lambda: Sluice(subspaces=4, tasks=TASKS)(TOKENS, MASK), "part the width evenly"),
         (lambda: Sluice(two_dense(), tasks=TASKS)(TOKENS, MASK), "all give one shape"),
+        (lambda: CrossStitch(10**8), "at most 10000 are made"),
+        (lambda: CrossStitch(1, tasks=list(map(str, range(3000)))), "at most 10000 are made"),
+        (lambda: Sluice([layers.ReLU()], subspaces=10**8), "at most 10000 are made"),
+        (lambda: TaskRouting(width=10**8), "width is a whole number"),
         (lambda: LoRA(rank=0), "rank is a whole number"),
         (lambda: TaskRouting(share=0), "share is above 0"),
         (lambda: Adapters(bottleneck=0), "bottleneck is a whole number"),

@@ -321,7 +321,8 @@ def test_it_is_learnt_and_saved(crf, tmp_path):
     again = plait.Learner.load(tmp_path / "model.plait")
     assert again.predict(new).equals(answers)
     # Without the texts there is nothing to tag, and nothing breaks.
-    assert again.predict({"text": [None, "baling"]})["tags"].to_pylist()[0] is None
+    with pytest.warns(UserWarning, match="1 of 2 rows of .* have none of the features"):
+        assert again.predict({"text": [None, "baling"]})["tags"].to_pylist()[0] is None
 
 
 def test_rows_of_a_table_without_the_text_are_answered_with_null():

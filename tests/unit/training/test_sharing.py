@@ -6,11 +6,11 @@ import pytest
 
 from plait import sharing
 from plait.balancing import UPGrad
-from plait.errors import BalancingError
+from plait.errors import BalancingError, ConfigError
 from plait.inference import Predictor
 from plait.model import MultiTaskModel
 from plait.model._frontier import compared, find_cut
-from plait.sharing import TrunkSharing
+from plait.sharing import HardSharing, TrunkSharing
 from plait.table import Table
 from plait.tasks import Binary, Regression
 from tests.contracts.test_sharing import CASES
@@ -88,3 +88,78 @@ def test_a_balanced_step(name, level):
     trained = fitted(declared, balancing=UPGrad(level=level))
     (epoch,) = trained.history
     assert np.isfinite(list(epoch.logs.values())).all()
+
+
+class Mine(keras.layers.Layer):
+    """A user's own, which Keras does not know by name."""
+
+    def __init__(self, units=3, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, shape):
+        self.dense = keras.layers.Dense(self.units)
+        self.dense.build(shape)
+
+    def call(self, x):
+        return self.dense(x)
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        sharing.MMoE(2, Mine(5)),
+        sharing.CGC(1, 1, Mine(5)),
+        sharing.PLE(2, 1, 1, Mine(4)),
+        sharing.CrossStitch([Mine(5)]),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_a_layer_class_of_the_users_own_trains_and_is_loaded(own, tmp_path):
+    whole = Predictor.build(tiny.declaration(tasks=both(), sharing=own))
+    whole.save(tmp_path / "m.plait")
+    again = Predictor.load(tmp_path / "m.plait", {"Mine": Mine})
+    table = Table.read(tiny.columns())
+    for task, logits in whole.logits(table).items():
+        np.testing.assert_array_equal(again.logits(table)[task], logits)
+
+
+def test_layers_that_a_file_could_not_name_are_refused_when_it_is_written(tmp_path):
+    for layer, said in (
+        (keras.layers.BatchNormalization(), "BatchNormalization is none of the layers"),
+        (
+            keras.layers.Dense(4, kernel_regularizer=keras.regularizers.L2(0.1)),
+            "kernel_regularizer is an object",
+        ),
+        (keras.layers.Dense(4, trainable=False), "freeze parts in training"),
+    ):
+        made = Predictor.build(tiny.declaration(tasks=both(), sharing=sharing.MMoE(2, layer)))
+        with pytest.raises(ConfigError, match=said):
+            made.save(tmp_path / "m.plait")
+
+
+@pytest.mark.parametrize(
+    "own", [sharing.MMoE(40, keras.layers.ReLU()), sharing.SoftSharing([HardSharing(blocks=0)])]
+)
+def test_layers_without_weights_are_loaded_again(own, tmp_path):
+    Predictor.build(tiny.declaration(tasks=both(), sharing=own)).save(tmp_path / "m.plait")
+    assert set(Predictor.load(tmp_path / "m.plait").tasks) == set(both())
+
+
+@pytest.mark.parametrize("name", ["DSelectK", "Sluice", "SoftSharing"])
+def test_a_loss_of_weights_counts_once_however_many_sets_of_features_are_read(name):
+    """`price` reads two of the three features."""
+    totals = []
+    for tasks in (both(), {**both(), "price": Regression(features=("size", "kind"))}):
+        inputs, outputs = tiny.declaration(tasks=tasks, sharing=CASES[name]()).connect()
+        model = keras.Model(inputs, outputs)
+        rows = tiny.declaration(tasks=tasks).rows(Table.read(tiny.columns()))
+        model(rows.inputs(np.arange(4), 4), training=True)
+        totals.append(float(sum(model.losses)))
+    np.testing.assert_allclose(*totals, rtol=1e-4)
