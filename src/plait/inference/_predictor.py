@@ -162,7 +162,7 @@ class Predictor:
             yield Answers({t: np.asarray(given[t])[:count] for t in self.tasks}, presence)
 
     def _asked_for(self, rows: FeatureRows) -> Iterator[Answers]:
-        """The same for somebody who asked for answers, and is told of rows that have no feature."""
+        """The same for somebody who wants to be told of rows that have no feature."""
         start, nothing = 0, []
         for answers in self._answers(rows):
             nothing += rows.numbers[start + rows_of_nothing(answers.presence)].tolist()
@@ -180,8 +180,7 @@ class Predictor:
         Raises:
             DataError: no column of any feature, or a cell that cannot be read.
         """
-        rows = self.declaration.rows(self.declaration.table(table))
-        return joined(list(self._asked_for(rows))).logits
+        return self.answers(self.declaration.rows(self.declaration.table(table))).logits
 
     def predict(self, table: Any, key: str | None = None) -> pa.Table:
         """Answers in the user's terms, one row for each row of the table, in its order.

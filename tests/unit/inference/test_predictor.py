@@ -358,8 +358,9 @@ def test_rows_of_nothing_are_answered_and_told():
             columns[name][row] = None
     said = r"2 of 40 rows of .* have none of the features \(rows 4, 40\)"
     with pytest.warns(UserWarning, match=said):
-        answers = predictor.logits(columns)
-    for logits in answers.values():
+        answers = predictor.predict(columns)
+    assert answers.num_rows == tiny.ROWS
+    for logits in predictor.logits(columns).values():
         assert np.isfinite(logits).all()
         np.testing.assert_array_equal(logits[3], logits[39])
 
