@@ -105,6 +105,15 @@ def items_section_of(annotation: Any) -> types.ModuleType | None:
     return None
 
 
+def named_section_of(annotation: Any) -> types.ModuleType | None:
+    """The folder whose classes an argument takes in a mapping from names."""
+    for candidate in [annotation, *typing.get_args(annotation)]:
+        origin = typing.get_origin(candidate)
+        if inspect.isclass(origin) and issubclass(origin, Mapping):
+            return section_of(typing.get_args(candidate)[1])
+    return None
+
+
 def section_of(annotation: Any) -> types.ModuleType | None:
     """The folder whose classes an argument takes, from the abstract class that annotates it."""
     for candidate in [annotation, *typing.get_args(annotation)]:
@@ -177,6 +186,8 @@ def from_plain(
 
 def _built(value: Any, hint: Any, custom: Mapping[str, type] | None) -> Any:
     """An argument out of plain data, as its annotation says."""
+    if isinstance(value, Mapping) and (named := named_section_of(hint)) is not None:
+        return {name: from_plain(item, named, custom) for name, item in value.items()}
     if isinstance(value, list) and (items := items_section_of(hint)) is not None:
         return tuple(from_plain(item, items, custom) for item in value)
     nested = section_of(hint)

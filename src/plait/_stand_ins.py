@@ -26,6 +26,7 @@ _PRIVATE = {
     "plait._convolution": ("Conv2D",),
     "plait._dropout": ("Dropout",),
     "plait._attention_block": ("AttentionBlock",),
+    "plait.encoders._batch_ensemble": ("BatchEnsemble",),
     "plait.encoders._residual_block": ("ResidualBlock",),
     "plait.encoders._smooth_start": ("SmoothHeNormal",),
     "plait.encoders._steps": ("LastStep",),

@@ -63,6 +63,22 @@ def grams(rng, shape):
     return values
 
 
+def row_of_columns(rng, shape):
+    """An id, two numbers, an id; which of the three columns are there."""
+    rows = np.arange(shape[0])
+    numbers, there = rng.normal(size=(len(rows), 2)), rows != 2
+    return np.column_stack([rows % 4, numbers, rows % 3, there, rows != 3, there])
+
+
+def number_or_none(rng, shape):
+    return np.column_stack([rng.normal(size=shape[0]), np.arange(shape[0]) != 2])
+
+
+def ids_or_none(rng, shape):
+    rows = np.arange(shape[0])
+    return np.column_stack([rows % 3, rows % 4, rows != 2, rows != 3])
+
+
 CASES = {
     "AudioConv": [
         case_of(
@@ -95,6 +111,27 @@ CASES = {
     "NumberEmbedding": [
         case_of(encoders.NumberEmbedding, (1,), normal, bins=(-1.0, 0.0, 0.5), hidden=4),
         case_of(encoders.NumberEmbedding, (2,), normal, hidden=4),
+    ],
+    "Tabular": [
+        case_of(
+            encoders.Tabular,
+            (7,),
+            row_of_columns,
+            columns=({"ids": 4}, {"numbers": 2}, {"ids": 3}),
+            embedding_width=3,
+            frequencies=2,
+            hidden=8,
+            members=3,
+        ),
+        case_of(encoders.Tabular, (2,), number_or_none, columns=({"numbers": 1},), hidden=8),
+        case_of(
+            encoders.Tabular,
+            (4,),
+            ids_or_none,
+            columns=({"ids": 3}, {"ids": 4}),
+            hidden=8,
+            blocks=1,
+        ),
     ],
     "TextBag": [
         case_of(encoders.TextBag, (7, 2), grams, lengths=(7, 1, 3, 5, 6), vocabulary=9, hidden=4)

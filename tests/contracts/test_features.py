@@ -52,6 +52,7 @@ SETS = [["a", "b"], ["b"], None, [], ["c", "b", "a", "b"], ["a"]]
 DAYS = [date(2026, 1, 31), None, date(2024, 2, 29), date(2025, 12, 31), date(2026, 1, 1)]
 VECTORS = [[1.0, 2.0, 3.0], None, [0.5, 2.0, -1.0], [1e6, 2.0, 0.0]]
 SOUNDS = [sound(0), None, sound(1, 700), sound(2, 300), None, sound(3, 800)]
+MIXED = [{"a": 1.5, "b": "x"}, None, {"a": None, "b": "x"}, {"a": 3.0, "b": "y"}]
 SERIES = [[1.0, 2.0, None], None, [3.0, float("nan"), 5.0, 7.0], [2.0], [], [4.0, 4.5]]
 PAIRS = [{"a": [1, 2, 3], "b": [None, 0.5, 1]}, None, {"a": [4, 5, 7], "b": None}]
 TIMED = [
@@ -75,6 +76,20 @@ CASES = {
         Case(features.CategorySet(max_items=1), [[1, 2], [], None, [2, 3], [2]], [[3, 2]], (1, 2)),
         Case(features.CategorySet(), ["a|b", "b", "", None, "|", "a | b"], ["c|a", "b|b"], (1, 2)),
         Case(features.CategorySet(separator=" "), ["a b", "b", None], ["b a c"], ([[1]], [[2]])),
+    ],
+    "Columns": [
+        Case(
+            features.Columns(of={"a": features.Number(), "b": features.Category()}),
+            MIXED,
+            [{"a": 1e9, "b": "new"}, {"a": None, "b": "y"}, None],
+            (1, 2),
+        ),
+        Case(
+            features.Columns(of={"b": features.Category(), "when": features.Date()}),
+            [{"b": "x", "when": date(2026, 1, 31)}, None, {"b": "y", "when": date(2024, 2, 29)}],
+            [{"b": None, "when": date(1, 1, 1)}],
+            (1, 2),
+        ),
     ],
     "Date": [
         Case(features.Date(), DAYS, [date(1, 1, 1), None, date(9999, 12, 31)]),

@@ -29,6 +29,7 @@ def blocks_of(page):
         ("docs/sharing.md", 1),
         ("docs/tagging.md", 1),
         ("docs/vectors_dates_sets.md", 1),
+        ("docs/columns.md", 1),
     ],
 )
 def test_python_blocks_run(tmp_path, page, count):

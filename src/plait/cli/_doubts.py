@@ -5,13 +5,18 @@ import json
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plait.features import Category, Feature
+from plait.features import Category, Columns, Feature
 from plait.table import Column, markers
 from plait.tasks import Task
 
 
 def feature_doubts(name: str, feature: Feature, column: Column) -> list[str]:
     """Of a feature and its column in the training rows."""
+    if isinstance(feature, Columns):
+        parts = feature.apart(column).items()
+        return [
+            doubt for own, part in parts for doubt in feature_doubts(own, feature.of[own], part)
+        ]
     found = []
     if isinstance(feature, Category):
         found += _marked("feature", name, feature, column, "a category")

@@ -88,7 +88,7 @@ class FeatureRows:
         self._memory: dict[str, Recycled] = {}
         alike: dict[ArraySpec, dict[str, Column]] = {}
         for name, feature in self.features.items():
-            if not all(where in table for where in feature.reads(name)):
+            if not feature.is_in(name, table):
                 continue
             column = feature.cells(name, table)
             size = self.rows * row_bytes(feature)

@@ -8,6 +8,7 @@ from plait.encoders._image_conv import ImageConv
 from plait.encoders._number_embedding import NumberEmbedding
 from plait.encoders._series_conv import SeriesConv
 from plait.encoders._series_transformer import SeriesTransformer
+from plait.encoders._tabular import Tabular
 from plait.encoders._text_bag import TextBag
 from plait.encoders._text_rnn import TextRNN
 from plait.encoders._text_words import TextWords
@@ -22,6 +23,7 @@ __all__ = [
     "NumberEmbedding",
     "SeriesConv",
     "SeriesTransformer",
+    "Tabular",
     "TextBag",
     "TextRNN",
     "TextWords",

@@ -71,7 +71,7 @@ def _draw_row(figure: Any, predictor: Predictor, row: Table) -> None:
     """Its picture, if it has one, and what else the model reads of it."""
     lines, picture = [], None
     for name, feature in predictor.features.items():
-        if not all(column in row for column in feature.reads(name)):
+        if not feature.is_in(name, row):
             continue
         cells = feature.cells(name, row)
         if isinstance(feature, Image) and picture is None:

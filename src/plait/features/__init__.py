@@ -3,6 +3,7 @@
 from plait.features._audio import Audio
 from plait.features._category import Category
 from plait.features._category_set import CategorySet
+from plait.features._columns import Columns
 from plait.features._date import Date
 from plait.features._feature import ArraySpec, BrokenCell, Encoded, Feature
 from plait.features._image import Image
@@ -23,6 +24,7 @@ __all__ = [
     "BrokenCell",
     "Category",
     "CategorySet",
+    "Columns",
     "Date",
     "Encoded",
     "Feature",

@@ -108,6 +108,10 @@ class Feature(abc.ABC):
         """The columns that it reads of a table in which it is called so."""
         return (self.column or name,)
 
+    def is_in(self, name: str, table: Table) -> bool:
+        """Whether a table has what it reads."""
+        return all(column in table for column in self.reads(name))
+
     def cells(self, name: str, table: Table) -> Column:
         """What it reads of a table as one column, which `fit` and `encode` take.
 

@@ -210,8 +210,8 @@ class Declaration:
             DataError: no column of any feature, or a cell that cannot be read.
         """
         check_columns(self.read, table)
-        columns = {f.column or name for name, f in self.read.items()}
-        unread = {f.column or name for name, f in self.features.items()} - columns
+        columns = {column for name, f in self.read.items() for column in f.reads(name)}
+        unread = {c for name, f in self.features.items() for c in f.reads(name)} - columns
         table = table.without([column for column in unread if column in table])
         most = None if again else 0
         return FeatureRows(self.features, table, cache_bytes=most, disk=disk, room=room)

@@ -174,7 +174,7 @@ class DenseTask(Task):
 
 
 def _cells(feature: Feature, name: str, table: Table) -> Column:
-    if all(column in table for column in feature.reads(name)):
+    if feature.is_in(name, table):
         return feature.cells(name, table)
     nothing = pa.chunked_array([pa.nulls(len(table))])
     return Column(feature.column or name, nothing, table.rows, table.name, table.root)

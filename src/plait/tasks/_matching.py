@@ -137,7 +137,7 @@ class Matching(Task):
         return bound
 
     def is_in(self, name: str, table: Table) -> bool:
-        return all(c in table for n, feature in self._both.items() for c in feature.reads(n))
+        return all(feature.is_in(n, table) for n, feature in self._both.items())
 
     def column_in(self, name: str, table: Table) -> Column:
         cells = {n: feature.cells(n, table) for n, feature in self._both.items()}
