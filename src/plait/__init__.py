@@ -193,7 +193,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Distill",
     ),
     "plait.model": ("MultiTaskModel", "ModalityDropout"),
-    "plait.trackers": ("Tracker", "TensorBoard", "MLflow", "WandB"),
+    "plait.trackers": ("Tracker", "JSONLines", "TensorBoard", "MLflow", "WandB"),
     "plait.training": ("Training",),
     "plait.inference": ("Predictor",),
     "plait.evaluation": ("by_presence", "evaluate"),

@@ -1,13 +1,11 @@
 """How often something is done while a run trains."""
 
-import re
 from dataclasses import dataclass
 
+from plait._durations import seconds_in
 from plait.errors import ConfigError
 
 _DEFAULT = "5m"
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,11 @@ class Every:
         given = _DEFAULT if given is None else given
         if isinstance(given, int) and not isinstance(given, bool) and given > 0:
             return cls(steps=given)
-        time_ = _TIME.fullmatch(given.strip()) if isinstance(given, str) else None
-        if time_ is None or not float(time_[1]) > 0:
+        seconds = seconds_in(given)
+        if seconds is None:
             raise ConfigError(
                 "Training: checkpoint_every is a number of steps, or a time such as '30s', '5m' or "
                 f"'1h'. Received: {given!r}.",
                 ("checkpoint_every",),
             )
-        return cls(seconds=float(time_[1]) * _UNITS[time_[2]])
+        return cls(seconds=seconds)
