@@ -189,6 +189,89 @@ def rerun(
 
 
 @app.command()
+def compare(
+    config: ConfigArgument,
+    data: DataOption = None,
+    fusion: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Classes, as `describe fusion` lists.")
+    ] = None,
+    sharing: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Likewise; Hard is HardSharing.")
+    ] = None,
+    balancing: Annotated[str | None, typer.Option(metavar="A,B,...", help="Likewise.")] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="single|none", help="Each task alone, too.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Runs of each; 3, or 1 with --quick.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Of all runs together, as 30m or 2h.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Runs at once; else by the cores.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first look: a sample of rows, few epochs.")
+    ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", metavar="DIR", help="Else runs/<config>-compare; it goes on there."),
+    ] = None,
+    settings: SetOption = None,
+) -> None:
+    """Compare fusions, sharings, balancers and single tasks on the config's data."""
+    with lean_imports():
+        from plait.cli._compare import compare as run
+
+    sections = {"fusion": fusion, "sharing": sharing, "balancing": balancing}
+    run(
+        config,
+        data_dir=data,
+        asked={name: text for name, text in sections.items() if text is not None},
+        against=against,
+        seeds=seeds,
+        budget=budget,
+        workers=workers,
+        quick=quick,
+        folder=folder,
+        overrides=tuple(settings or ()),
+    )
+
+
+@app.command()
+def tune(
+    config: ConfigArgument,
+    data: DataOption = None,
+    trials: Annotated[int, typer.Option(metavar="N", help="Runs in all.")] = 20,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Of all runs together, as 30m or 2h.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Runs at once; else by the cores.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", metavar="DIR", help="Else runs/<config>-tune; it goes on there."),
+    ] = None,
+    settings: SetOption = None,
+) -> None:
+    """Search the values that the config leaves open, as `{search: [0.0001, 0.01, log]}`."""
+    with lean_imports():
+        from plait.cli._tune import tune as run
+
+    run(
+        config,
+        data_dir=data,
+        trials=trials,
+        budget=budget,
+        workers=workers,
+        folder=folder,
+        overrides=tuple(settings or ()),
+    )
+
+
+@app.command()
 def evaluate(
     run_folder: RunArgument,
     table: TableArgument,

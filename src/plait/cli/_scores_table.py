@@ -1,6 +1,6 @@
 """Scores as aligned columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 Scores = Mapping[str, Mapping[str, float]]
 
@@ -14,13 +14,15 @@ def scores_table(scores: Scores) -> str:
     )
 
 
-def aligned(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns under their heads; the first to the left, the others to the right."""
+def aligned(
+    head: Sequence[str], rows: Iterable[Sequence[str]], left: Collection[int] = (0,)
+) -> str:
+    """Columns under their heads; those at `left` to the left, the others to the right."""
     lines = [list(head), *map(list, rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
+            cell.ljust(width) if place in left else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines

@@ -2,6 +2,17 @@
 
 from plait.config._config import Config, DataSources, build_learner, load
 from plait.config._dump import dump
+from plait.config._search import Searched, searches
 from plait.config._sections import sections, summary
 
-__all__ = ["Config", "DataSources", "build_learner", "dump", "load", "sections", "summary"]
+__all__ = [
+    "Config",
+    "DataSources",
+    "Searched",
+    "build_learner",
+    "dump",
+    "load",
+    "searches",
+    "sections",
+    "summary",
+]

@@ -76,7 +76,7 @@ class Tabular(Encoder):
         columns: Sequence[Mapping[str, int]] | None = None,
         embedding_width: int = 16,
         frequencies: int = 16,
-        frequency_scale: float = 0.1,
+        frequency_scale: float = 0.5,
         hidden: int = 128,
         blocks: int = 2,
         members: int = 1,

@@ -8,7 +8,19 @@ import plait
 from plait.cli import _app, main
 from plait.errors import DataError
 
-VERBS = ("new", "check", "fit", "rerun", "evaluate", "predict", "draw", "describe", "demo")
+VERBS = (
+    "new",
+    "check",
+    "fit",
+    "rerun",
+    "compare",
+    "tune",
+    "evaluate",
+    "predict",
+    "draw",
+    "describe",
+    "demo",
+)
 
 
 def test_help_names_every_verb(capsys):

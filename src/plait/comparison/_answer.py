@@ -1,0 +1,185 @@
+"""What a comparison came to, in numbers and in words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from plait.comparison._candidates import Candidate
+from plait.comparison._compare import Alone, Compared
+from plait.comparison._statistics import Interval, difference, front, interval
+from plait.tasks import Task
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the tasks helped one of them.
+
+    Attributes:
+        task: which.
+        gained: its gain beside the others less its gain alone, seed by seed.
+        together: the mean of its main score beside the others.
+        alone: the same alone.
+    """
+
+    task: str
+    gained: Interval
+    together: float
+    alone: float
+
+    @property
+    def word(self) -> str:
+        """In a word."""
+        if self.gained.is_above_zero:
+            return "helped"
+        return "hurt" if self.gained.is_below_zero else "no difference shown"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a comparison came to.
+
+    Attributes:
+        compared: every way; the config as it is written is the first.
+        tasks: the main tasks.
+        seeds: that each way should have.
+        about: what was compared: rows, budget, and the like.
+    """
+
+    compared: Sequence[Compared]
+    tasks: Mapping[str, Task]
+    seeds: Sequence[int]
+    about: str = ""
+
+    @property
+    def candidates(self) -> list[Compared]:
+        """The ways to answer all tasks."""
+        return [one for one in self.compared if isinstance(one.way, Candidate)]
+
+    @property
+    def whole(self) -> list[Compared]:
+        """Those of them that have finished with every seed."""
+        return [one for one in self.candidates if len(one.finished) == len(self.seeds)]
+
+    @property
+    def own(self) -> Compared:
+        """The config as it is written."""
+        return self.candidates[0]
+
+    @property
+    def front(self) -> set[str]:
+        """Those that no other beats in mean gain at as little time."""
+        return front(
+            {o.way.name: (interval(_gains(o)).mean, o.mean("seconds")) for o in self.whole}
+        )
+
+    def over_own(self, one: Compared) -> Interval:
+        """Its mean gain less that of the config as it is written; wide enough for all at once."""
+        return difference(one.gains, self.own.gains, others=max(1, len(self.whole) - 1))
+
+    @cached_property
+    def winner(self) -> Compared:
+        """The best, if it is shown to be better than the config as it is written; else that."""
+        best = self._best
+        if best is not None and self.over_own(best).is_above_zero:
+            return best
+        return self.own
+
+    @property
+    def _best(self) -> Compared | None:
+        whole = [one for one in self.whole if not math.isnan(interval(_gains(one)).mean)]
+        return max(whole, key=lambda one: interval(_gains(one)).mean, default=None)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Of each task that was run alone, too, against the winner; wide enough for all at once."""
+        alone = {one.way.task: one for one in self.compared if isinstance(one.way, Alone)}
+        return [
+            Verdict(
+                task,
+                difference(
+                    self.winner.gains_of(task), alone[task].gains_of(task), others=len(alone)
+                ),
+                self.score(self.winner, task).mean,
+                self.score(alone[task], task).mean,
+            )
+            for task in self.tasks
+            if task in alone
+        ]
+
+    def score(self, one: Compared, task: str) -> Interval:
+        """A task's main score over the seeds."""
+        return interval(one.scores_of(task, self.tasks[task].main_score))
+
+    @property
+    def advice(self) -> str:
+        """In plain sentences."""
+        best, own = self._best, self.own
+        if best is None or not own.gains:
+            return "Nothing has come to its end that could be compared."
+        others = len(self.candidates) - 1
+        said = []
+        if others and self.winner is not own:
+            said.append(
+                f"Take {best.way.name}: its mean gain is {_between(self.over_own(best))} above that "
+                f"of {own.way.name}, as the config has it."
+            )
+        elif others and len(self.seeds) == 1:
+            said.append(
+                f"One seed tells no difference from chance: {best.way.name} was the best of "
+                f"{len(self.whole)}. Give --seeds 3 or more."
+            )
+        elif others:
+            near = "" if best is own else f"{best.way.name} came out highest, by "
+            by = "" if best is own else f"{_between(self.over_own(best))}. "
+            said.append(
+                f"{near}{by}Between {own.way.name}, as the config has it, and the others there is no "
+                "difference that this data can show in their favour: keep it."
+            )
+        if others:
+            said += self._cheaper()
+        for verdict in self.verdicts:
+            said.append(self._of_task(verdict))
+        return " ".join(said)
+
+    def _cheaper(self) -> list[str]:
+        """Whether as much can be had sooner."""
+        winner = self.winner
+        sooner = [
+            one
+            for one in self.whole
+            if one is not winner
+            and one.mean("seconds") < 0.8 * winner.mean("seconds")
+            and not difference(winner.gains, one.gains).is_above_zero
+        ]
+        if len(self.seeds) == 1 or not sooner:
+            return []
+        one = min(sooner, key=lambda o: o.mean("seconds"))
+        share = one.mean("seconds") / winner.mean("seconds")
+        return [f"{one.way.name} takes {share:.2f} of its time and is not shown to be worse."]
+
+    def _of_task(self, verdict: Verdict) -> str:
+        found = f"{_between(verdict.gained)} of gain"
+        if verdict.gained.count < 2:
+            return f"Whether the other tasks helped '{verdict.task}', one seed cannot tell."
+        if verdict.word == "no difference shown":
+            return (
+                f"Whether the other tasks helped '{verdict.task}' or hurt it, this data cannot show "
+                f"({found})."
+            )
+        return f"The other tasks {verdict.word} '{verdict.task}' ({found})."
+
+
+def _gains(one: Compared) -> list[float]:
+    return list(one.gains.values())
+
+
+def _between(found: Interval) -> str:
+    if math.isinf(found.half):
+        return _signed(found.mean)
+    return f"{_signed(found.mean)} ({_signed(found.low)} to {_signed(found.high)})"
+
+
+def _signed(value: float) -> str:
+    # Rounding leaves a -0.0, which would read as a difference.
+    return f"{round(value, 4) + 0.0:+.4f}"

@@ -1,0 +1,188 @@
+"""A comparison from its question to its answer, in a folder that it goes on in."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from plait._beside import written_beside
+from plait.comparison._answer import Answer
+from plait.comparison._candidates import Candidate, candidates
+from plait.comparison._compare import Alone, Comparing, Way, minutes_a_run
+from plait.comparison._page import page
+from plait.comparison._sample import sampled
+from plait.comparison._work import work, workers_for
+from plait.config import dump, load
+from plait.errors import ConfigError
+
+_QUICK = ("training.epochs=8", "training.max_minutes=1")
+_QUESTION = "comparison.json"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        config: the file.
+        place: what its paths are relative to.
+        asked: for `fusion`, `sharing` and `balancing`, those that are compared: classes with commas
+            between.
+        alone: whether each main task is trained alone, too.
+        seeds: how many.
+        minutes: that all of it may take; None for as long as the config's runs do.
+        workers: runs at once; by the cores if None.
+        quick: a sample of the rows, and few epochs.
+        settings: `KEY=VALUE` each, of all runs.
+    """
+
+    config: Path
+    place: Path
+    asked: Mapping[str, str]
+    alone: bool = False
+    seeds: int = 1
+    minutes: float | None = None
+    workers: int | None = None
+    quick: bool = False
+    settings: Sequence[str] = ()
+
+
+def ask(question: Question, folder: Path) -> Answer:
+    """Runs what is left of a comparison, and writes what came of it.
+
+    Args:
+        question: what is compared.
+        folder: new, or that of the same comparison, which goes on.
+
+    Returns:
+        The answer, which is in the folder, too: `index.html`, `answer.json`, and `winner.yaml`.
+
+    Raises:
+        ConfigError: the config or a candidate will not do; the folder is that of another comparison.
+        StoppedError: Ctrl-C.
+    """
+    settings = list(question.settings)
+    config = load(question.config, settings, question.place)
+    if question.quick:
+        settings += _QUICK if config.arguments.get("training") is None else _short(config)
+        settings += sampled(config, folder / "sample")
+        config = load(question.config, settings, question.place)
+    tasks = {name: task for name, task in config.arguments["tasks"].items() if not task.auxiliary}
+    ways: list[Way] = [*candidates(config, question.asked)]
+    if question.alone and len(tasks) > 1:
+        ways += [Alone(task) for task in tasks]
+    first = config.arguments.get("seed", 0)
+    seeds = [first + n for n in range(question.seeds)]
+    workers = workers_for(question.workers)
+    minutes = None
+    if question.minutes is not None:
+        minutes = minutes_a_run(question.minutes, len(ways) * len(seeds), workers)
+    minutes = _same(folder, config.document, minutes)
+    training = config.arguments.get("training")
+    plan = Comparing(
+        config,
+        question.place,
+        folder / "runs",
+        ways,
+        seeds,
+        minutes,
+        settings,
+        None if training is None else training.epochs,
+    )
+    work(plan, folder / "runs", workers, "The same command goes on with it.")
+    answer = Answer(plan.compared, tasks, seeds, _about(question, minutes, len(seeds)))
+    _write(folder, answer, question, config.name)
+    return answer
+
+
+def _short(config: Any) -> list[str]:
+    epochs = config.arguments["training"].epochs
+    return [s for s in _QUICK if not (s.startswith("training.epochs") and epochs and epochs < 8)]
+
+
+def _same(folder: Path, document: Mapping[str, Any], minutes: float | None) -> float | None:
+    """Keeps what the comparison is of, or demands that it is the same; returns the minutes a run."""
+    path = folder / _QUESTION
+    if path.is_file():
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if known["config"] != json.loads(json.dumps(document, default=str)):
+            raise ConfigError(
+                f"'{folder}' is of a config that was another. Choose a new folder by --dir, or remove "
+                "it."
+            )
+        # Further candidates have what the first ones had.
+        kept: float | None = known["minutes"]
+        return kept
+    with written_beside(path) as part:
+        said = {"config": document, "minutes": minutes}
+        part.write_text(json.dumps(said, default=str, ensure_ascii=False, indent=1), "utf-8")
+    return minutes
+
+
+def _about(question: Question, minutes: float | None, seeds: int) -> str:
+    parts = [f"{question.config.name}, {seeds} {'seed' if seeds == 1 else 'seeds'}"]
+    if minutes is not None:
+        parts.append(f"at most {minutes:.1f} minutes of training a run")
+    if question.quick:
+        parts.append("on a sample of the rows, in few epochs: a first look")
+    return "; ".join(parts) + "."
+
+
+def _write(folder: Path, answer: Answer, question: Question, name: str) -> None:
+    documents = {
+        "index.html": page(answer, f"{name}: what was compared"),
+        "answer.json": json.dumps(plain_answer(answer), ensure_ascii=False, indent=1) + "\n",
+        "winner.yaml": _winner(answer, question),
+    }
+    for file, text in documents.items():
+        with written_beside(folder / file) as part:
+            part.write_text(text, encoding="utf-8")
+
+
+def _winner(answer: Answer, question: Question) -> str:
+    """The config of the winner, for all rows and without what the comparison added."""
+    way = answer.winner.way
+    assert isinstance(way, Candidate)
+    won = load(question.config, [*question.settings, *way.settings], question.place)
+    head = (
+        f"{question.config.name} with {way.name}.\n"
+        f"Its paths are relative to {question.place.resolve()}."
+    )
+    return dump(won.document, head=head)
+
+
+def plain_answer(answer: Answer) -> dict[str, Any]:
+    """An answer as plain data."""
+    return {
+        "advice": answer.advice,
+        "winner": answer.winner.way.name,
+        "front": sorted(answer.front),
+        "ways": [
+            {
+                "name": one.way.name,
+                "runs": {
+                    str(seed): {k: _finite(v) for k, v in asdict(run).items()}
+                    for seed, run in sorted(one.runs.items())
+                },
+            }
+            for one in answer.compared
+        ],
+        "tasks": [
+            {
+                "task": verdict.task,
+                "verdict": verdict.word,
+                "gain": _finite(verdict.gained.mean),
+                "half_interval": _finite(verdict.gained.half),
+            }
+            for verdict in answer.verdicts
+        ],
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

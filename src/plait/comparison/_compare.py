@@ -1,0 +1,219 @@
+"""Which runs a comparison takes, which of them have no prospect, and what they came to."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from plait.comparison._candidates import Candidate
+from plait.comparison._jobs import Ended, Job, Kept, epochs_of, fit_arguments
+from plait.comparison._optuna import optuna
+from plait.comparison._say import say
+from plait.comparison._work import Plan
+from plait.config import Config
+from plait.errors import ConfigError
+
+_LEAST_MINUTES = 0.2
+_OVERHEAD = 0.25
+"""Minutes of a run that are no training: reading the table, and compiling."""
+
+
+@dataclass(frozen=True)
+class Alone:
+    """One task by itself, everything else as it is written."""
+
+    task: str
+
+    @property
+    def name(self) -> str:
+        """As messages and tables have it."""
+        return f"{self.task} alone"
+
+
+Way = Candidate | Alone
+
+
+@dataclass
+class Compared:
+    """One way, and how its runs ended.
+
+    Attributes:
+        way: what was run.
+        runs: by seed.
+    """
+
+    way: Way
+    runs: dict[int, Ended] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> dict[int, Ended]:
+        """Those that came to their end."""
+        return {seed: run for seed, run in sorted(self.runs.items()) if run.how == "finished"}
+
+    @property
+    def gains(self) -> dict[int, float]:
+        """Their mean gains."""
+        return {seed: run.gain for seed, run in self.finished.items()}
+
+    def gains_of(self, task: str) -> dict[int, float]:
+        """The gains of a task."""
+        return {s: run.gains[task] for s, run in self.finished.items() if task in run.gains}
+
+    def scores_of(self, task: str, metric: str) -> list[float]:
+        """The scores of a task."""
+        found = [run.scores.get(task, {}).get(metric) for run in self.finished.values()]
+        return [score for score in found if score is not None]
+
+    def mean(self, what: str) -> float:
+        """Of an attribute of `Ended`, over the runs that came to their end."""
+        values = [getattr(run, what) for run in self.finished.values()]
+        return sum(values) / len(values) if values else math.nan
+
+
+class Comparing(Plan):
+    """Every way with the first seed, in which those without prospect are stopped; then the others.
+
+    A run is stopped where its mean gain is not among the better half of those that came to the same
+    number of epochs (successive halving, as Optuna has it). The config as it is written, and a
+    task alone, are never stopped.
+
+    Args:
+        config: as it is written.
+        place: what the config's paths are relative to.
+        folder: of all runs.
+        ways: what is compared.
+        seeds: of each.
+        minutes: that a run may take; None as the config says.
+        settings: of all runs, `KEY=VALUE` each.
+        epochs: that a run has; None where that is not known.
+
+    References:
+        L. Li and others, "A System for Massively Parallel Hyperparameter Tuning", 2020.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        place: Path,
+        folder: Path,
+        ways: Sequence[Way],
+        seeds: Sequence[int],
+        minutes: float | None = None,
+        settings: Sequence[str] = (),
+        epochs: int | None = None,
+    ) -> None:
+        self.compared = [Compared(way) for way in ways]
+        self._config = config
+        self._place = place
+        self._folder = folder
+        self._seeds = seeds
+        self._minutes = minutes
+        self._settings = settings
+        self._kept = Kept(folder / "ended.json")
+        first = max(1, epochs // 4) if epochs else 4
+        self._study = optuna.create_study(
+            direction="maximize",
+            pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=2),
+        )
+        self._trials: dict[str, optuna.Trial] = {}
+        self._pending = [(one, seed) for seed in seeds for one in self.compared]
+        self._under_way: dict[str, tuple[Compared, int]] = {}
+        for one, seed in list(self._pending):
+            job = self._job(one, seed)
+            if (ended := self._kept.of(job, folder)) is not None:
+                self._replay(one, seed, job)
+                self._pending.remove((one, seed))
+                one.runs[seed] = ended
+
+    def next_job(self) -> Job | None:
+        for one, seed in list(self._pending):
+            first = one.runs.get(self._seeds[0])
+            if seed != self._seeds[0]:
+                if first is None:
+                    # Whether it has a prospect is not known yet.
+                    continue
+                if first.how != "finished":
+                    self._pending.remove((one, seed))
+                    continue
+            self._pending.remove((one, seed))
+            job = self._job(one, seed)
+            self._under_way[job.name] = (one, seed)
+            say(f"begins: {job.name}")
+            return job
+        return None
+
+    def epoch(self, job: Job, numbers: dict[str, Any]) -> bool:
+        one, seed = self._under_way[job.name]
+        hopeless = self._is_measured(one, seed) and self._measure(job, numbers)
+        return not hopeless or one.way.own  # type: ignore[union-attr]
+
+    def ended(self, job: Job, ended: Ended) -> None:
+        one, seed = self._under_way.pop(job.name)
+        one.runs[seed] = ended
+        self._kept.add(job, ended)
+        if ended.how in ("finished", "stopped"):
+            about = f"mean gain {ended.gain:.4f}, {ended.epochs} epochs, {ended.seconds:.0f} s"
+        else:
+            about = ended.said.splitlines()[-1] if ended.said else ""
+        say(f"{ended.how}: {job.name}: {about}")
+
+    def _is_measured(self, one: Compared, seed: int) -> bool:
+        return seed == self._seeds[0] and isinstance(one.way, Candidate)
+
+    def _measure(self, job: Job, numbers: Mapping[str, Any]) -> bool:
+        """Tells the pruner of an epoch; returns whether the run has no prospect."""
+        if "mean_gain" not in numbers:
+            return False
+        if job.name not in self._trials:
+            self._trials[job.name] = self._study.ask()
+        trial = self._trials[job.name]
+        trial.report(numbers["mean_gain"], numbers["epoch"])
+        return bool(trial.should_prune())
+
+    def _replay(self, one: Compared, seed: int, job: Job) -> None:
+        """Tells the pruner what a run had come to in an earlier call, for others to be measured by."""
+        if self._is_measured(one, seed):
+            for _, numbers in sorted(epochs_of(self._folder / job.name).items()):
+                self._measure(job, numbers)
+
+    def _job(self, one: Compared, seed: int) -> Job:
+        way, config = one.way, self._config
+        settings = [*self._settings]
+        without: list[str] = []
+        if isinstance(way, Candidate):
+            settings += way.settings
+            name = way.folder
+        else:
+            tasks, objectives = (config.document.get(k) or {} for k in ("tasks", "objectives"))
+            without = [other for other in (*tasks, *objectives) if other != way.task]
+            if getattr(config.arguments["tasks"][way.task], "after", ()):
+                settings.append(f"tasks.{way.task}.after=[]")
+            # One task has none to be weighed against, and none to share with.
+            settings += ["balancing=null", "sharing=HardSharing"]
+            name = f"alone-{way.task}"
+        if self._minutes is not None:
+            settings.append(f"training.max_minutes={self._minutes:.3f}")
+        arguments = fit_arguments(config.path, self._place, seed, settings, without)
+        return Job(f"{name}-seed{seed}", arguments)
+
+
+def minutes_a_run(budget: float, runs: int, workers: int) -> float:
+    """What each run may train, so that all of them together keep a budget.
+
+    Args:
+        budget: minutes.
+        runs: how many there are at most.
+        workers: how many go side by side.
+
+    Raises:
+        ConfigError: hardly any would be left.
+    """
+    each = budget / math.ceil(runs / workers) - _OVERHEAD
+    if each < _LEAST_MINUTES:
+        needed = math.ceil((_LEAST_MINUTES + _OVERHEAD) * math.ceil(runs / workers))
+        raise ConfigError(
+            f"--budget: {runs} runs, {workers} at once, leave {60 * max(each, 0):.0f} seconds of "
+            f"training to each. Allow {needed} minutes or more, or compare less."
+        )
+    return each

@@ -1,0 +1,86 @@
+"""Means over seeds with their intervals, differences in pairs, and who is at the front."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+_LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean, and how far it may be off.
+
+    Attributes:
+        mean: of the values; NaN of none.
+        half: half of the interval's width; infinite where one value tells of no spread.
+        count: how many values.
+    """
+
+    mean: float
+    half: float
+    count: int
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+        return self.mean - self.half
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        return self.mean + self.half
+
+    @property
+    def is_above_zero(self) -> bool:
+        """Whether all of it is."""
+        return self.low > 0
+
+    @property
+    def is_below_zero(self) -> bool:
+        """Whether all of it is."""
+        return self.high < 0
+
+
+def interval(values: Sequence[float], others: int = 1) -> Interval:
+    """Student's interval of a mean at 95 %.
+
+    Args:
+        values: one for each seed, taken as normal.
+        others: how many such intervals a claim rests on: each is as much wider that all of them hold
+            at once (C. Bonferroni, 1936).
+    """
+    count = len(values)
+    if not count:
+        return Interval(math.nan, math.inf, 0)
+    mean = float(np.mean(values))
+    if count == 1:
+        return Interval(mean, math.inf, 1)
+    deviation = float(np.std(values, ddof=1))
+    quantile = float(stats.t.ppf(1 - (1 - _LEVEL) / others / 2, count - 1))
+    return Interval(mean, quantile * deviation / math.sqrt(count), count)
+
+
+def difference(one: Mapping[int, float], other: Mapping[int, float], others: int = 1) -> Interval:
+    """Of the first less the second, seed by seed; seeds that only one of them has do not count."""
+    both = [seed for seed in one if seed in other]
+    return interval([one[seed] - other[seed] for seed in both], others)
+
+
+def front(points: Mapping[str, tuple[float, float]]) -> set[str]:
+    """Those that none is better than: no other has as high a quality at as low a cost.
+
+    Args:
+        points: `(quality, cost)` by name.
+    """
+    return {
+        name
+        for name, (quality, cost) in points.items()
+        if not math.isnan(quality)
+        and not any(
+            (q >= quality and c <= cost) and (q, c) != (quality, cost) for q, c in points.values()
+        )
+    }

@@ -1,0 +1,88 @@
+"""Several runs side by side, as a plan gives them out, on all cores."""
+
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from plait.comparison._jobs import Child, Ended, Job
+from plait.errors import StoppedError
+
+_PAUSE = 0.2
+_MOST_WORKERS = 4
+
+
+class Plan(ABC):
+    """Which runs there are, and what is made of their epochs."""
+
+    @abstractmethod
+    def next_job(self) -> Job | None:
+        """A run to begin now; None where there is none, or none before others have ended."""
+
+    @abstractmethod
+    def epoch(self, job: Job, numbers: dict[str, Any]) -> bool:
+        """An epoch of a run has ended; returns whether the run goes on."""
+
+    @abstractmethod
+    def ended(self, job: Job, ended: Ended) -> None:
+        """A run has ended."""
+
+
+def workers_for(asked: int | None) -> int:
+    """How many runs go side by side."""
+    return asked or max(1, min(_MOST_WORKERS, len(_cores())))
+
+
+def work(plan: Plan, folder: Path, workers: int, way_out: str) -> None:
+    """Runs all that a plan gives out.
+
+    Args:
+        plan: gives out the runs.
+        folder: where they are.
+        workers: how many at once; the cores are parted among them.
+        way_out: how it goes on after Ctrl-C.
+
+    Raises:
+        StoppedError: Ctrl-C; the runs have written their checkpoints.
+    """
+    cores = _cores()
+    shares = [cores[n::workers] or cores for n in range(workers)]
+    running: dict[int, Child] = {}
+    try:
+        while True:
+            for place in range(workers):
+                if place not in running and (job := plan.next_job()) is not None:
+                    running[place] = Child(job, folder, shares[place])
+            if not running:
+                return
+            time.sleep(_PAUSE)
+            for place, child in list(running.items()):
+                over = child.is_over
+                _tell(plan, child)
+                if over:
+                    del running[place]
+                    plan.ended(child.job, child.ended())
+    except KeyboardInterrupt:
+        raise StoppedError(2, way_out=way_out) from None
+    finally:
+        _each(running, Child.stop)
+        _each(running, Child.wait)
+
+
+def _tell(plan: Plan, child: Child) -> None:
+    for numbers in child.epochs():
+        if not child.stopping and not plan.epoch(child.job, numbers):
+            child.stop()
+
+
+def _each(running: dict[int, Child], call: Callable[[Child], None]) -> None:
+    for child in running.values():
+        call(child)
+
+
+def _cores() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))

@@ -1,0 +1,98 @@
+"""What a config leaves open, for `plait tune`: `learning_rate: {search: [1e-4, 1e-2, log]}`."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plait.config._override import override
+from plait.config._source import KeyPath, Source, read_source
+from plait.errors import ConfigError
+
+_KEY = "search"
+_LOG = "log"
+
+
+@dataclass(frozen=True)
+class Searched:
+    """An argument of which the best value is looked for.
+
+    Attributes:
+        key: as `--set` takes it.
+        low: the least number; None where there are choices.
+        high: the largest number, itself included.
+        log: whether numbers are drawn evenly in their logarithm.
+        whole: whether they are whole numbers.
+        choices: plain data, where it is no range of numbers.
+    """
+
+    key: str
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    whole: bool = False
+    choices: tuple[Any, ...] = ()
+
+    @property
+    def first(self) -> Any:
+        """A value that it may have."""
+        return self.choices[0] if self.choices else self.low
+
+    def setting(self, value: Any) -> str:
+        """`KEY=VALUE`."""
+        return f"{self.key}={json.dumps(value)}"
+
+
+def searches(path: str | Path, overrides: Iterable[str] = ()) -> list[Searched]:
+    """What a config leaves open, in its order.
+
+    Args:
+        path: the YAML file.
+        overrides: `KEY=VALUE` each.
+
+    Raises:
+        ConfigError: a `search` that is neither a range nor choices; with its place.
+    """
+    source = read_source(path)
+    for assignment in overrides:
+        source = override(source, assignment)
+    return [_searched(source, at, value) for at, value in _found(source.document, ())]
+
+
+def _found(node: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    if isinstance(node, dict):
+        if set(node) == {_KEY}:
+            yield path, node[_KEY]
+            return
+        for key, value in node.items():
+            yield from _found(value, (*path, key))
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            yield from _found(value, (*path, place))
+
+
+def _searched(source: Source, path: KeyPath, given: Any) -> Searched:
+    key = ".".join(map(str, path))
+    at = source.at_value(path)
+    if not isinstance(given, list) or len(given) < 2:
+        raise ConfigError(
+            f"{at}: search takes [low, high], [low, high, log], or choices such as [Concat, Gated]. "
+            f"Received: {given!r}."
+        )
+    *numbers, last = given
+    log = last == _LOG
+    ends = numbers if log else given
+    if len(ends) != 2 or not all(_is_number(end) for end in ends):
+        if log:
+            raise ConfigError(f"{at}: [low, high, log] are two numbers. Received: {given!r}.")
+        return Searched(key, choices=tuple(given))
+    low, high = ends
+    if not low < high or (log and low <= 0):
+        bounds = "0 < low < high" if log else "low < high"
+        raise ConfigError(f"{at}: search expects {bounds}. Received: {given!r}.")
+    return Searched(key, low, high, log, whole=isinstance(low, int) and isinstance(high, int))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,137 @@
+"""Runs that stand for those of `plait fit`: which begin, which are stopped, and how they go on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from plait.comparison import Question, ask
+from plait.comparison._compare import minutes_a_run
+from plait.errors import ConfigError, StoppedError
+
+
+def question(config, fusion, **more):
+    more = {"seeds": 2, "workers": 2, **more}
+    return Question(config, config.parent, {"fusion": fusion}, **more)
+
+
+def hows(answer):
+    return {one.way.name: [run.how for run in one.runs.values()] for one in answer.compared}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "compared"
+
+
+@pytest.mark.usefixtures("faked")
+class TestComparing:
+    def test_all_seeds_of_what_has_prospect_and_one_of_what_has_none(self, config, folder):
+        answer = ask(question(config, "Gated, Max, FiLM, Product", workers=1), folder)
+        assert hows(answer) == {
+            "Concat": ["finished", "finished"],
+            "Gated": ["finished", "finished"],
+            "Max": ["stopped"],
+            "FiLM": ["refused"],
+            "Product": ["failed"],
+        }
+        runs = {one.way.name: one.runs for one in answer.compared}
+        assert runs["FiLM"][0].said == "FiLM needs two features."
+        assert "out of luck" in runs["Product"][0].said
+        assert answer.winner.way.name == "Gated"
+        # A quarter of the eight epochs is the first that is looked at.
+        assert runs["Max"][0].epochs < 8
+
+    def test_what_is_written_is_never_stopped(self, config, folder):
+        config.write_text(config.read_text() + "fusion: Max\n")
+        answer = ask(question(config, "Gated, Concat", workers=1), folder)
+        assert hows(answer)["Max"] == ["finished", "finished"]
+
+    def test_each_task_alone_without_the_others_balancer_and_sharing(self, config, folder):
+        config.write_text(config.read_text() + "balancing: UPGrad\nsharing: MMoE\n")
+        answer = ask(Question(config, config.parent, {}, alone=True, seeds=1), folder)
+        assert [one.way.name for one in answer.compared] == ["as written", "y alone", "z alone"]
+        said = json.loads((folder / "runs" / "alone-y-seed0" / "command.json").read_text())
+        assert "z" in said
+        assert {"balancing=null", "sharing=HardSharing"} <= set(said)
+
+    def test_what_has_ended_is_not_run_again(self, config, folder):
+        ask(question(config, "Gated, Max, FiLM", workers=1), folder)
+        before = {p: p.stat().st_mtime_ns for p in (folder / "runs").rglob("*") if p.is_file()}
+        answer = ask(question(config, "Gated, Max, FiLM", workers=1), folder)
+        after = {p: p.stat().st_mtime_ns for p in (folder / "runs").rglob("*") if p.is_file()}
+        assert before == after
+        assert hows(answer)["Max"] == ["stopped"]
+
+    def test_a_further_candidate_is_measured_by_the_earlier_ones(self, config, folder):
+        ask(question(config, "Gated", workers=1), folder)
+        answer = ask(question(config, "Gated, Max", workers=1), folder)
+        assert hows(answer)["Max"] == ["stopped"]
+
+    def test_another_config_is_refused(self, config, folder):
+        ask(question(config, "Gated", seeds=1), folder)
+        config.write_text(config.read_text() + "width: 64\n")
+        with pytest.raises(ConfigError, match="is of a config that was another"):
+            ask(question(config, "Gated", seeds=1), folder)
+
+    def test_the_answer_is_in_the_folder(self, config, folder):
+        answer = ask(question(config, "Gated", seeds=3), folder)
+        assert answer.advice in json.loads((folder / "answer.json").read_text())["advice"]
+        assert "fusion: Gated" in (folder / "winner.yaml").read_text()
+        assert "trackers" not in (folder / "winner.yaml").read_text()
+        assert "Gated" in (folder / "index.html").read_text()
+
+    def test_ctrl_c_stops_the_runs_and_the_same_call_goes_on(self, config, folder):
+        asked = question(config, "Gated", seeds=1, settings=("name=slowly",))
+        timer = threading.Timer(5.0, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(StoppedError, match="The same command goes on with it"):
+            ask(asked, folder)
+        runs = [folder / "runs" / f"{name}-seed0" for name in ("Concat", "Gated")]
+        done = [len((run / "epochs.jsonl").read_text().splitlines()) for run in runs]
+        assert all(0 < count < 8 for count in done)
+        for run in runs:
+            # The rest in no time.
+            (run / "command.json").write_text(json.dumps(["fusion=Gated"]))
+        assert hows(ask(asked, folder)) == {"Concat": ["finished"], "Gated": ["finished"]}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel")
+def test_runs_stop_when_whoever_compares_is_killed(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from plait.comparison import _jobs\n"
+        "_jobs._FIT = 'import time, os, sys; print(os.getpid(), flush=True); time.sleep(600)'\n"
+        f"child = _jobs.Child(_jobs.Job('a', ('c',)), Path({str(tmp_path)!r}), [0])\n"
+        "time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    log, until = tmp_path / "a.log", time.monotonic() + 60
+    while not (log.is_file() and log.read_text().strip()) and time.monotonic() < until:
+        time.sleep(0.05)
+    child = int(log.read_text())
+    parent.kill()
+    parent.wait()
+    while _is_alive(child) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _is_alive(child)
+
+
+def _is_alive(process):
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_budget_is_parted_among_the_runs_that_follow_each_other():
+    assert minutes_a_run(30, 12, 2) == pytest.approx(30 / 6 - 0.25)
+    with pytest.raises(
+        ConfigError, match=r"12 runs, 2 at once, leave 0 seconds .* Allow 3 minutes"
+    ):
+        minutes_a_run(1, 12, 2)

@@ -1,0 +1,89 @@
+import pytest
+
+from plait.comparison import tune
+from plait.config import searches
+from plait.errors import ConfigError
+
+OPEN = """
+data: train.csv
+features: {a: Number, b: Number}
+tasks: {y: Binary, z: Binary}
+fusion: {search: [Max, Concat, {Gated: {width: 8}}]}
+training:
+  epochs: 8
+  batch_size: {search: [2, 64]}
+  learning_rate: {search: [1e-4, 1e-2, log]}
+"""
+
+
+@pytest.fixture
+def open_config(config):
+    config.write_text(OPEN)
+    return config
+
+
+def test_what_a_config_leaves_open(open_config):
+    fusion, size, rate = searches(open_config)
+    assert fusion.choices == ("Max", "Concat", {"Gated": {"width": 8}})
+    assert (size.key, size.low, size.high, size.whole, size.log) == (
+        "training.batch_size",
+        2,
+        64,
+        True,
+        False,
+    )
+    assert (rate.low, rate.high, rate.whole, rate.log) == (1e-4, 1e-2, False, True)
+    assert [one.key for one in searches(open_config, ["fusion=Mean"])] == [size.key, rate.key]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("[2]", r"plait.yaml:\d+:\d+: search takes"),
+        ("5", "search takes"),
+        ("[64, 2]", "low < high"),
+        ("[0, 1, log]", "0 < low < high"),
+        ("[a, b, log]", "two numbers"),
+    ],
+)
+def test_a_search_that_is_none_is_refused_with_its_place(open_config, wrong, said):
+    open_config.write_text(OPEN.replace("[2, 64]", wrong))
+    with pytest.raises(ConfigError, match=said):
+        searches(open_config)
+
+
+@pytest.mark.usefixtures("faked")
+def test_the_best_run_is_the_config_that_wins_and_a_second_call_goes_on(open_config, tmp_path):
+    found = tune(open_config, tmp_path, tmp_path / "t", trials=8, workers=2)
+    assert len(found.tried) == 8
+    assert found.tried[0].values["fusion"] == {"Gated": {"width": 8}}
+    assert found.tried[0].gain == pytest.approx(0.8)
+    text = found.config.read_text()
+    assert "Gated:" in text
+    assert "search" not in text
+    runs = {one.name for one in found.tried}
+    again = tune(open_config, tmp_path, tmp_path / "t", trials=10, workers=2)
+    assert len(again.tried) == 10
+    assert runs < {one.name for one in again.tried}
+    assert len({tuple(map(str, one.values.values())) for one in again.tried}) > 5
+
+
+@pytest.mark.usefixtures("faked")
+def test_runs_without_prospect_are_stopped(open_config, tmp_path):
+    found = tune(open_config, tmp_path, tmp_path / "t", trials=10, workers=1)
+    assert {one.how for one in found.tried} == {"finished", "stopped"}
+    stopped = [one.values["fusion"] for one in found.tried if one.how == "stopped"]
+    assert set(stopped) <= {"Max", "Concat"}
+
+
+@pytest.mark.usefixtures("faked")
+def test_another_search_in_the_folder_is_refused(open_config, tmp_path):
+    tune(open_config, tmp_path, tmp_path / "t", trials=1)
+    open_config.write_text(OPEN.replace("[2, 64]", "[2, 32]"))
+    with pytest.raises(ConfigError, match="is of a search for other values"):
+        tune(open_config, tmp_path, tmp_path / "t", trials=2)
+
+
+def test_nothing_open_is_refused(config, tmp_path):
+    with pytest.raises(ConfigError, match="leaves nothing open"):
+        tune(config, tmp_path, tmp_path / "t", trials=1)
