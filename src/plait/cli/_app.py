@@ -214,6 +214,9 @@ def compare(
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look: a sample of rows, few epochs.")
     ] = False,
+    no_pruning: Annotated[
+        bool, typer.Option("--no-pruning", help="Every candidate to its end, with every seed.")
+    ] = False,
     folder: Annotated[
         Path | None,
         typer.Option("--dir", metavar="DIR", help="Else runs/<config>-compare; it goes on there."),
@@ -234,6 +237,7 @@ def compare(
         budget=budget,
         workers=workers,
         quick=quick,
+        prune=not no_pruning,
         folder=folder,
         overrides=tuple(settings or ()),
     )

@@ -22,6 +22,7 @@ def compare(
     budget: str | None = None,
     workers: int | None = None,
     quick: bool = False,
+    prune: bool = True,
     folder: Path | None = None,
     overrides: tuple[str, ...] = (),
 ) -> None:
@@ -36,6 +37,7 @@ def compare(
         budget: all the time that it may take.
         workers: runs at once.
         quick: a sample of the rows, and few epochs.
+        prune: whether candidates without prospect are stopped.
         folder: of all that it writes, else `runs/<the config's name>-compare`.
         overrides: `KEY=VALUE` each.
 
@@ -63,6 +65,7 @@ def compare(
         minutes=minutes,
         workers=workers,
         quick=quick,
+        prune=prune,
         settings=overrides,
     )
     name = f"{config.stem}-compare{'-quick' if quick else ''}"

@@ -35,6 +35,7 @@ class Question:
         minutes: that all of it may take; None for as long as the config's runs do.
         workers: runs at once; by the cores if None.
         quick: a sample of the rows, and few epochs.
+        prune: whether candidates without prospect are stopped.
         settings: `KEY=VALUE` each, of all runs.
     """
 
@@ -46,6 +47,7 @@ class Question:
     minutes: float | None = None
     workers: int | None = None
     quick: bool = False
+    prune: bool = True
     settings: Sequence[str] = ()
 
 
@@ -90,6 +92,7 @@ def ask(question: Question, folder: Path) -> Answer:
         minutes,
         settings,
         None if training is None else training.epochs,
+        question.prune,
     )
     work(plan, folder / "runs", workers, "The same command goes on with it.")
     answer = Answer(plan.compared, tasks, seeds, _about(question, minutes, len(seeds)))

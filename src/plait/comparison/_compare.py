@@ -87,6 +87,7 @@ class Comparing(Plan):
         minutes: that a run may take; None as the config says.
         settings: of all runs, `KEY=VALUE` each.
         epochs: that a run has; None where that is not known.
+        prune: whether runs without prospect are stopped.
 
     References:
         L. Li and others, "A System for Massively Parallel Hyperparameter Tuning", 2020.
@@ -102,7 +103,9 @@ class Comparing(Plan):
         minutes: float | None = None,
         settings: Sequence[str] = (),
         epochs: int | None = None,
+        prune: bool = True,
     ) -> None:
+        self._prune = prune
         self.compared = [Compared(way) for way in ways]
         self._config = config
         self._place = place
@@ -159,7 +162,7 @@ class Comparing(Plan):
         say(f"{ended.how}: {job.name}: {about}")
 
     def _is_measured(self, one: Compared, seed: int) -> bool:
-        return seed == self._seeds[0] and isinstance(one.way, Candidate)
+        return self._prune and seed == self._seeds[0] and isinstance(one.way, Candidate)
 
     def _measure(self, job: Job, numbers: Mapping[str, Any]) -> bool:
         """Tells the pruner of an epoch; returns whether the run has no prospect."""

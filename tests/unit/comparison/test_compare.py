@@ -47,6 +47,10 @@ class TestComparing:
         # A quarter of the eight epochs is the first that is looked at.
         assert runs["Max"][0].epochs < 8
 
+    def test_without_pruning_all_run_to_their_end(self, config, folder):
+        answer = ask(question(config, "Gated, Max", workers=1, prune=False), folder)
+        assert set(map(tuple, hows(answer).values())) == {("finished", "finished")}
+
     def test_what_is_written_is_never_stopped(self, config, folder):
         config.write_text(config.read_text() + "fusion: Max\n")
         answer = ask(question(config, "Gated, Concat", workers=1), folder)
