@@ -11,7 +11,7 @@ demo: $(VENV)/.core
 	$(BIN)/plait demo
 
 test: $(VENV)/.test
-	$(BIN)/pytest -m "not long" -n 2
+	$(BIN)/pytest -m "not long" -n 2 --dist worksteal
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -22,15 +22,15 @@ check: $(VENV)/.test
 # The step, the masks and saving on torch and TensorFlow, and the comparison with TorchJD, which needs torch.
 # All else on them is for `make test-all`.
 test-backends: $(VENV)/.backends
-	KERAS_BACKEND=jax $(BIN)/pytest tests/unit/balancing/test_torchjd.py -n 2
-	KERAS_BACKEND=torch $(BIN)/pytest -m "backends and not long" -n 2
-	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "backends and not long" -n 2
+	KERAS_BACKEND=jax $(BIN)/pytest tests/unit/balancing/test_torchjd.py -n 2 --dist worksteal
+	KERAS_BACKEND=torch $(BIN)/pytest -m "backends and not long" -n 2 --dist worksteal
+	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "backends and not long" -n 2 --dist worksteal
 
 # The whole battery on every backend.
 test-all: $(VENV)/.backends
-	KERAS_BACKEND=jax $(BIN)/pytest -n 2
-	KERAS_BACKEND=torch $(BIN)/pytest -m "not long" -n 2
-	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not long" -n 2
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
+	KERAS_BACKEND=torch $(BIN)/pytest -m "not long" -n 2 --dist worksteal
+	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not long" -n 2 --dist worksteal
 
 test-long: $(VENV)/.test
 	$(BIN)/pytest -m long

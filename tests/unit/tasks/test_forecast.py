@@ -193,7 +193,6 @@ def test_the_head_knows_where_nothing_is():
     np.testing.assert_allclose(task.head().zero, [-3 / np.sqrt(8 / 3), -2])
 
 
-@pytest.mark.backends
 def test_without_a_correction_the_linear_path_learns_alone():
     table = Table.read(
         {"past": [[float(n), n + 1.0] for n in range(40)], "next": [[n + 2.0] for n in range(40)]}
