@@ -96,6 +96,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Sharing",
         "Sluice",
         "SoftSharing",
+        "TaskGroups",
         "TaskRouting",
         "TaskSharing",
         "TrunkSharing",

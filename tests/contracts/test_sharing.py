@@ -25,6 +25,7 @@ CASES = {
     "PLE": sharing.PLE,
     "Sluice": sharing.Sluice,
     "SoftSharing": sharing.SoftSharing,
+    "TaskGroups": sharing.TaskGroups,
     "TaskRouting": sharing.TaskRouting,
 }
 # Those that take layers of the user's own, and the argument that does.

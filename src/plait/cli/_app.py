@@ -128,6 +128,12 @@ def fit(
         str | None,
         typer.Option(metavar="COLUMN|K", help="One run of all folds: a column of folds, or K."),
     ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|N", help="Run once, then with a trunk for each group of tasks that help."
+        ),
+    ] = None,
     start: Annotated[
         Path | None,
         typer.Option("--from", metavar="RUN", help="Begin with what a run has learnt."),
@@ -170,6 +176,7 @@ def fit(
         without=tuple(without or ()),
         freeze_trunk=freeze_trunk,
         folds=folds,
+        group=group,
         resume=resume,
         quiet=quiet,
     )

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from plait.cli._fit_groups import fit_groups, most_groups
 from plait.cli._runs import Began
 from plait.cli._scores_table import scores_table
 from plait.config import build_learner, load
@@ -23,6 +24,7 @@ def fit(
     without: tuple[str, ...] = (),
     freeze_trunk: bool = False,
     folds: str | None = None,
+    group: str | None = None,
     resume: Path | None = None,
     quiet: bool = False,
 ) -> None:
@@ -38,6 +40,7 @@ def fit(
         freeze_trunk: whether all that it begins with stays as it is, beside what the config freezes.
         folds: a number of folds or a column of them, for one run of all folds on the training
             table.
+        group: "auto", or how many groups of tasks with a trunk of their own there may be.
         resume: the folder of a run that was killed or stopped, to go on with.
         quiet: no progress bar.
 
@@ -55,6 +58,7 @@ def fit(
             or without
             or freeze_trunk
             or folds is not None
+            or group is not None
             or seed is not None
         ):
             raise ConfigError(
@@ -69,6 +73,26 @@ def fit(
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
     loaded = load(began.config, overrides, began.data_dir, began.code_dir, without)
+    if group is not None:
+        if folds is not None:
+            raise ConfigError("--group and --folds: one at a time.")
+
+        def again(folder: Path | None, more: tuple[str, ...], goes_on: bool) -> None:
+            if goes_on:
+                fit(None, data_dir=data_dir, resume=folder, quiet=quiet)
+                return
+            fit(
+                config,
+                data_dir=data_dir,
+                run=folder,
+                overrides=(*overrides, *more),
+                without=without,
+                freeze_trunk=freeze_trunk,
+                quiet=quiet,
+            )
+
+        fit_groups(loaded, most_groups(group), run, again)
+        return
     if freeze_trunk:
         training = loaded.arguments.get("training") or Training()
         frozen = json.dumps([*training.freeze, START])

@@ -12,7 +12,7 @@ from plait.inference._initial_values import make_variables
 from plait.inference._layers import AbsentToken, Blank
 from plait.inference._parts import FUSION, HEADS, OBJECTIVES, names_of, parts_of
 from plait.inference._predictor import Predictor
-from plait.inference._relations import leaving
+from plait.inference._relations import leaving, sharing_tasks
 from plait.inference._scoring import (
     Scores,
     alike,
@@ -50,6 +50,7 @@ __all__ = [
     "parts_of",
     "row_weights",
     "score",
+    "sharing_tasks",
     "weights_of",
     "write_archive",
 ]

@@ -69,6 +69,7 @@ class Weighed:
             where that is not known; None where the parts are the weighed gradients.
         alone: what the features answered alone, for a balancer that weighs them.
         scales: `(features, 2)`, what the gradients of their encoders were multiplied by, or None.
+        affinity: what `affinity` returns, or None where it was not measured.
     """
 
     weights: Any
@@ -77,6 +78,7 @@ class Weighed:
     pulled: Any = None
     alone: Any = None
     scales: Any = None
+    affinity: Any = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Asked:
         held: the last weights, where the balancer does not weigh in every step.
         features: the features' names, for a balancer that weighs them.
         batch: scalar int32, batches so far: of a step that accumulates several each has its own.
+        rate: the learning rate, scalar, where the steps that look also measure the tasks' affinity.
     """
 
     balancer: Balancer
@@ -104,6 +107,7 @@ class Asked:
     held: Held | None = None
     features: tuple[str, ...] = ()
     batch: Any = 0
+    rate: Any = None
 
     @property
     def variables(self) -> list[keras.Variable]:

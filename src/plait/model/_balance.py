@@ -42,6 +42,7 @@ class Balance:
         features: the features' names, for a balancer that weighs them.
         alone: the metrics of what each feature answers alone, for such a balancer.
         turns: the batches in which gradients are compared; None for all, or none.
+        affinity: whether these also measure how much a step for one task lowers another's loss.
     """
 
     balancer: Balancer | None
@@ -53,6 +54,7 @@ class Balance:
     features: tuple[str, ...] = ()
     alone: FeatureLosses | None = None
     turns: Turns | None = None
+    affinity: bool = False
 
     @classmethod
     def plain(cls, tasks: tuple[str, ...]) -> "Balance":
@@ -70,6 +72,7 @@ class Balance:
         owner: Any,
         scored: Sequence[str] = (),
         observe_every: int = OBSERVE_EVERY,
+        affinity: bool = False,
     ) -> "Balance":
         """Builds the balancer for a model.
 
@@ -83,6 +86,7 @@ class Balance:
             scored: the tasks whose right class has a probability.
             observe_every: batches from one look at the gradients to the next, where the balancer asks
                 for none.
+            affinity: whether those looks also measure the tasks' affinity.
 
         Raises:
             BalancingError: a need that the model cannot meet.
@@ -107,16 +111,24 @@ class Balance:
         if isinstance(balancer, Aggregator) and balancer.level == "parameters":
             balancer.build_rows([tuple(v.shape) for v in shared_variables(network)])
         compares = network.found is not None
+        if affinity and (
+            balancer.level is not None or network.features is not None or not compares
+        ):
+            raise BalancingError(
+                "The tasks' affinity is measured where two tasks or more share what learns, and the "
+                f"balancer looks at losses alone, such as Equal(). {name} does not, or they do not."
+            )
         return cls(
             balancer,
             tasks,
             tuple(task in auxiliary for task in tasks),
-            Report(tasks, compares),
+            Report(tasks, compares, affinity),
             BalanceMonitor(tasks, compares, names if scales_encoders(balancer) else ()),
             Held(len(tasks)) if balancer.refresh_every > 1 else None,
             names,
             alone,
             _turns_of(balancer, compares, optimizer, observe_every),
+            affinity,
         )
 
     @property
@@ -139,7 +151,7 @@ class Balance:
         """The balancer's variables that the model's optimizer moves."""
         return self.balancer.trainable_variables if self.balancer else []
 
-    def asked(self, network: Network, step: Any, batch: Any) -> Asked:
+    def asked(self, network: Network, step: Any, batch: Any, rate: Any = None) -> Asked:
         """The balancer as one step asks it, with one of the batches that the step accumulates."""
         balancer = self.balancer or Equal()
         epoch = keras.ops.convert_to_tensor(self.report.epoch)
@@ -156,6 +168,7 @@ class Balance:
             self.held,
             self.features,
             batch,
+            rate if self.affinity else None,
         )
 
 

@@ -1,12 +1,13 @@
 """One step's gradients, provided by what the balancer needs and never by its name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 
 from plait.balancing import Update
+from plait.model._affinity import affinity
 from plait.model._asked import Asked, Weighed
 from plait.model._by_features import by_features
 from plait.model._cut_pass import CutPass, cut_pass
@@ -104,6 +105,9 @@ def compute_gradients(
         total, weighed = _at_parameters(network, asked, batch, some, metrics, scale)
     else:
         total, weighed = _at_representation(network, asked, batch, metrics, scale)
+    if asked.rate is not None and asked.looks:
+        found = affinity(network, batch, x, labels, state, asked.rate, scale)
+        weighed = replace(weighed, affinity=found)
     return Gradients(batch.forward, labels, in_order(total, network.trainable), weighed)
 
 

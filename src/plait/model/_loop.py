@@ -66,7 +66,8 @@ class Loop:
         x = self._without_holes(x, labels)
         # Of several batches that it accumulates, Keras counts each here and the steps there.
         batch = keras.ops.cast(inner_optimizer(optimizer)._iterations, "int32") + 0
-        asked = balance.asked(network, step, batch)
+        rate = keras.ops.convert_to_tensor(inner_optimizer(optimizer).learning_rate)
+        asked = balance.asked(network, step, batch, rate)
         shares = regime.pace(step) if regime.pace else {}
         done = take_step(network, asked, optimizer, x, labels, shares)
         if regime.average is not None:

@@ -95,6 +95,7 @@ class MultiTaskModel(keras.Model):
         balancing: Balancer | None = None,
         auxiliary: Sequence[str] = (),
         observe_every: int = OBSERVE_EVERY,
+        affinity: bool = False,
     ) -> None:
         """Configures training, as `keras.Model.compile` does.
 
@@ -115,6 +116,9 @@ class MultiTaskModel(keras.Model):
             observe_every: batches from one look at the tasks' gradients to the next, for the history,
                 where the balancer itself asks for none. Above 1 the steps that look and those that do
                 not are compiled apart; 1 looks in each and compiles once.
+            affinity: whether these looks also measure how much a step for one task alone lowers the
+                loss of each other, at the price of a trunk's backward and a forward a task:
+                `affinity_<a>_on_<b>` in the history. Needs a balancer that looks at losses alone.
 
         Raises:
             ConfigError: an `observe_every` that is no whole number from 1 on.
@@ -156,6 +160,7 @@ class MultiTaskModel(keras.Model):
                 "balancing": balancing,
                 "auxiliary": list(auxiliary),
                 "observe_every": observe_every,
+                **({"affinity": True} if affinity else {}),
             },
         )
         if balancing is None:
@@ -170,6 +175,7 @@ class MultiTaskModel(keras.Model):
             self,
             objective.scored,
             observe_every,
+            affinity,
         )
         self._keep(_balance=balance)
         if (balance.learnt or isinstance(balancing, TrialBalancer)) and not self.optimizer.built:

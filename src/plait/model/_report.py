@@ -24,9 +24,10 @@ class Report:
     Args:
         tasks: the tasks' names.
         compares: whether the steps compare gradients.
+        affinity: whether they measure how much a step for one task lowers the loss of another.
     """
 
-    def __init__(self, tasks: Sequence[str], compares: bool) -> None:
+    def __init__(self, tasks: Sequence[str], compares: bool, affinity: bool = False) -> None:
         self._tasks = tuple(tasks)
         self.epoch = keras.Variable(0, dtype="int32", trainable=False, name="epoch")
         # One more for the losses that layers and regularisers add.
@@ -41,11 +42,12 @@ class Report:
         count = len(self._tasks)
         self._cosines = Means(count * count, name="cosines") if compares else None
         self._shares = Means(count, name="shares") if compares else None
+        self._affinity = Means(count * count, name="affinity") if affinity else None
 
     @property
     def variables(self) -> list[keras.Variable]:
         """All of it."""
-        means = [m for m in (self._cosines, self._shares) if m is not None]
+        means = [m for m in self._means if m is not None]
         own = [self.epoch, self._bad, self._batches, self._where]
         return [*own, *(v for m in means for v in m.variables)]
 
@@ -55,9 +57,13 @@ class Report:
         self._bad.assign(np.full(self._bad.shape, -1))
         self._batches.assign(np.int32(0))
         self._where.assign(np.full(self._where.shape, -1))
-        for means in (self._cosines, self._shares):
+        for means in self._means:
             if means is not None:
                 means.reset_state()
+
+    @property
+    def _means(self) -> tuple[Means | None, ...]:
+        return self._cosines, self._shares, self._affinity
 
     def update(self, losses: TaskLosses, added: Any, weighed: Weighed, step: Any) -> None:
         """Takes one step."""
@@ -69,6 +75,9 @@ class Report:
         self._where.assign(ops.where(first, _where(batch, wrong, losses.wrong), where))
         self._bad.assign(ops.where(ops.logical_and(wrong, bad < 0), step, bad))
         self._batches.assign(batch + 1)
+        if self._affinity is not None and weighed.affinity is not None:
+            found, pairs = weighed.affinity
+            self._affinity.update_state(ops.reshape(found, (-1,)), ops.reshape(pairs, (-1,)))
         if self._cosines is None or self._shares is None or weighed.gramian is None:
             return
         present = ops.cast(losses.active, "float32")
@@ -90,8 +99,15 @@ class Report:
         A share is that of the squared length of the update of what the tasks share: with c_t what task
         t adds to it and d = sum_t c_t it is <c_t, d> / <d, d>, where c_t is the task's gradient times
         its weight, or what an `Aggregator` makes of it. They sum to 1; one below 0 was pulled against.
+
+        `affinity_<a>_on_<b>`, where it is measured: see `affinity`.
         """
         found: dict[str, float] = {}
+        if self._affinity is not None:
+            measured = self._affinity.on_host().reshape((len(self._tasks),) * 2)
+            for one, row in zip(self._tasks, measured, strict=True):
+                for other, share in zip(self._tasks, row, strict=True):
+                    found[f"affinity_{one}_on_{other}"] = float(share)
         if self._cosines is None or self._shares is None:
             return found
         cosines = self._cosines.on_host().reshape((len(self._tasks),) * 2)

@@ -12,6 +12,7 @@ from plait.sharing._routing import TaskRouting
 from plait.sharing._sharing import Sharing
 from plait.sharing._sluice import Sluice
 from plait.sharing._soft_sharing import SoftSharing
+from plait.sharing._task_groups import TaskGroups
 from plait.sharing._task_sharing import TaskSharing
 from plait.sharing._trunk_sharing import TrunkSharing
 
@@ -28,6 +29,7 @@ __all__ = [
     "Sharing",
     "Sluice",
     "SoftSharing",
+    "TaskGroups",
     "TaskRouting",
     "TaskSharing",
     "TrunkSharing",

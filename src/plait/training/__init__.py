@@ -7,6 +7,7 @@ from plait.training._demands import demand_parts
 from plait.training._environment import environment
 from plait.training._estimate import Estimate, Spent, estimate
 from plait.training._folds import check_folds, run_folds
+from plait.training._groups import affinity_in_words, groups_by_affinity, measured_affinity
 from plait.training._notes import batch_in_words, left_over, sampling_note, tell
 from plait.training._parts import counted_parts, counted_rows, parted
 from plait.training._prepared import Prepared
@@ -42,6 +43,7 @@ __all__ = [
     "Trained",
     "Training",
     "Validation",
+    "affinity_in_words",
     "batch_in_words",
     "batch_that_fits",
     "begin_documents",
@@ -54,11 +56,13 @@ __all__ = [
     "environment",
     "estimate",
     "folds_documents",
+    "groups_by_affinity",
     "held_run",
     "is_over",
     "label_coverage",
     "labelled_rows",
     "left_over",
+    "measured_affinity",
     "parted",
     "run_folds",
     "run_once",

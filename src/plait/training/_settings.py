@@ -90,6 +90,9 @@ class Training:
             as it is then, and its loss counts no more. What it shares goes on to learn from the
             others, so its answers may still change. Training is over when all are finished. None
             for never.
+        affinity: whether it also measures, in every so many batches, how much a step for one task alone
+            would lower the loss of each other: `affinity_<a>_on_<b>` in the history. Needs tasks that
+            share what learns, and a balancer that looks at losses alone.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
 
@@ -116,6 +119,7 @@ class Training:
     rates: Mapping[str, float] | None = None
     unlabelled: float | None = None
     task_patience: int | None = None
+    affinity: bool = False
     modality_dropout: float = 0.1
     max_minutes: float | None = None
     max_memory: str | None = None

@@ -219,6 +219,7 @@ def compile_model(
             name for name, one in learnt.items() if isinstance(one, Objective) or one.auxiliary
         ],
         observe_every=1 if run_steps <= _SHORT else OBSERVE_EVERY,
+        affinity=settings.affinity,
     )
 
 

@@ -24,7 +24,9 @@ TASKS = {
     "aid": Regression(column="price", auxiliary=True),
 }
 PARALLEL = {
-    n for n, c in CASES.items() if issubclass(c, (TrunkSharing, sharing.LoRA, sharing.TaskRouting))
+    n
+    for n, c in CASES.items()
+    if issubclass(c, (TrunkSharing, sharing.LoRA, sharing.TaskGroups, sharing.TaskRouting))
 }
 
 

@@ -1,0 +1,70 @@
+"""`plait fit --group`: two runs, the second by what the first has measured."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as csv
+import pytest
+
+from plait import Predictor
+from plait.cli import _fit_groups, main
+
+CONFIG = """
+data: train.csv
+features: {a: Number, b: Number}
+tasks: {one: Binary, same: Binary, other: Binary}
+width: 4
+training: {epochs: 2, batch_size: 32}
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 96))
+    table = {"a": a, "b": b, "one": a > 0, "same": a > 0, "other": b > 0}
+    csv.write_csv(
+        pa.table({k: np.asarray(v, float) for k, v in table.items()}), tmp_path / "train.csv"
+    )
+    (tmp_path / "plait.yaml").write_text(CONFIG)
+    return tmp_path / "plait.yaml"
+
+
+def test_a_trunk_for_each_group(config, tmp_path, capsys, monkeypatch):
+    measured = []
+
+    def found(affinity, tasks, most):
+        measured.append((affinity, tuple(tasks), most))
+        return [["one", "same"], ["other"]]
+
+    monkeypatch.setattr(_fit_groups, "groups_by_affinity", found)
+    run = tmp_path / "r"
+    assert main(["fit", str(config), "--group", "auto", "--run", str(run), "--quiet"]) == 0
+    ((affinity, tasks, most),) = measured
+    assert (tasks, most) == (("one", "same", "other"), 3)
+    # A step for one of two tasks with the same labels helps the other.
+    assert affinity[0, 1] > 0
+    assert affinity[1, 0] > 0
+    assert "2 groups: one, same; other" in capsys.readouterr().err
+    assert json.loads((run / "config.json").read_text())["sharing"] == {
+        "TaskGroups": {"groups": [["one", "same"], ["other"]]}
+    }
+    assert Predictor.load(run).declaration.sharing.groups == (("one", "same"), ("other",))
+    assert Predictor.load(tmp_path / "r-affinity").tasks.keys() == {"one", "same", "other"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--group", "1"], "--group is auto, or how many"),
+        (["--group", "many"], "--group is auto, or how many"),
+        (["--group", "auto", "--set", "sharing=MMoE"], "--group chooses the sharing"),
+        (["--group", "auto", "--without", "other"], "parts three tasks or more"),
+        (["--group", "auto", "--folds", "3"], "one at a time"),
+    ],
+)
+def test_what_cannot_be_grouped_is_refused(config, tmp_path, capsys, words, said):
+    assert main(["fit", str(config), *words, "--run", str(tmp_path / "r")]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "r-affinity").exists()
