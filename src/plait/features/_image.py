@@ -157,6 +157,15 @@ class Image(MediaFeature):
         )
 
     @property
+    def varies(self) -> bool:
+        return self.moving or self.jitter > 0
+
+    def varied(self, values: Any, row_key: Any, name: str) -> Any:
+        if self.moving:
+            values = self.moved(values, self.moves(row_key, name))
+        return self.relit(values, row_key, name)
+
+    @property
     def moving(self) -> bool:
         """Whether pictures are moved in training."""
         return self.flip is not None or self.shift > 0 or self.zoom > 0

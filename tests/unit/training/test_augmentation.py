@@ -17,7 +17,7 @@ from plait.tasks import Binary, Boxes, DenseTask, Segmentation, fit_tasks
 from plait.training import Training
 from plait.training._augmentation import (
     MovedLabels,
-    MovedPictures,
+    OtherViews,
     augmentation,
     moved_labels,
 )
@@ -64,7 +64,7 @@ def test_labels_move_with_the_picture_in_the_step_and_none_in_evaluation(togethe
     task = SimpleNamespace(of="photo", moved=lambda targets, moves: moves.of_maps(targets, 0.0))
     pictures = fitted(flip="both")
     follow = MovedLabels(pictures, {"mask": task}) if together else None
-    model.regime = Regime(augment=MovedPictures(pictures), follow=follow)
+    model.regime = Regime(augment=OtherViews(pictures), follow=follow)
     loss = model.fit(x, y, batch_size=8, shuffle=False, verbose=0).history["loss"][0]
     assert (loss < 1e-9) is together
     inputs = {name: values for name, values in x.items() if name != "row_key"}
@@ -93,7 +93,7 @@ def test_it_is_what_features_and_settings_ask_for():
             assert stage is None
             assert follow is None
             continue
-        assert (list(stage.pictures), list(follow.tasks)) == (["photo"], ["mask"])
+        assert (list(stage.features), list(follow.tasks)) == (["photo"], ["mask"])
         labels = {"mask": (pixels()[..., 0] // 255, None), "sold": (np.ones(ROWS), None)}
         key = keras.ops.convert_to_tensor(np.arange(2 * ROWS, dtype="int32").reshape(ROWS, 2))
         x = stage({"photo": keras.ops.convert_to_tensor(pixels())}, key)
@@ -141,7 +141,7 @@ def test_what_is_seen_in_another_light_alone_moves_no_label():
     declared = SimpleNamespace(
         features=fitted(jitter=0.3), tasks={"mask": Segmentation(of="photo")}
     )
-    assert list(augmentation(declared, Training()).pictures) == ["photo"]
+    assert list(augmentation(declared, Training()).features) == ["photo"]
     assert moved_labels(declared) is None
 
 
