@@ -9,12 +9,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from plait._hash import name_key, uniform
 from plait._moves import Moves
 from plait._ranges import demand_share
 from plait.encoders import Encoder, ImageConv
 from plait.errors import ConfigError
 from plait.features._feature import ArraySpec, BrokenCell
+from plait.features._light import relit
 from plait.features._media import MediaCells
 from plait.features._media_feature import MediaFeature, Medium
 from plait.features._picture import DECODERS, Picture, letterbox
@@ -25,7 +25,6 @@ _LONGEST_SIDE = 96
 _STEP = 16
 # Pictures that nearly all have one size are made for it: resampling would only blur them.
 _NEARLY_ALL = 0.9
-_BT601 = (0.299, 0.587, 0.114)
 _LONGEST_SHOWN = 800
 
 
@@ -49,6 +48,9 @@ class Image(MediaFeature):
             with the masks and boxes in it.
         zoom: in training each picture is enlarged or shrunk up to 1 + `zoom` times, along with the
             masks and boxes in it: it lies anywhere where it fills the frame, or the frame holds it.
+        crop: in training a part of each picture, of 1 - `crop` to 1 of its area and lying anywhere in
+            it, is enlarged to its size, along with the masks and boxes in it. The part has between
+            3 : 4 and 4 : 3 of the picture's proportions, as far as so large a part can.
         jitter: in training the brightness of each picture, its contrast and the saturation of its
             colours are each multiplied by a number between 1 - `jitter` and 1 + `jitter`.
         column, missing, encoder, tied, on_error: see `Feature`. Broken are: a file that does not
@@ -57,6 +59,10 @@ class Image(MediaFeature):
 
     Example:
         Image(size=64, on_error="absent")
+
+    References:
+        C. Szegedy et al., "Going Deeper with Convolutions" (2015), for `crop`; there a part that does
+        not fit is drawn again.
     """
 
     modality: ClassVar[str] = "image"
@@ -66,6 +72,7 @@ class Image(MediaFeature):
     flip: Flip | None = None
     shift: float = 0.0
     zoom: float = 0.0
+    crop: float = 0.0
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
@@ -73,7 +80,8 @@ class Image(MediaFeature):
         if self.flip not in (None, *get_args(Flip)):
             choices = ", ".join(map(repr, (None, *get_args(Flip))))
             raise ConfigError(f"Image: flip is one of {choices}. Received: {self.flip!r}.")
-        demand_share("Image", shift=self.shift, zoom=self.zoom, jitter=self.jitter)
+        demand_share("Image", shift=self.shift, zoom=self.zoom, crop=self.crop)
+        demand_share("Image", jitter=self.jitter)
         sides = (1, 1) if self.size is None else self.size
         both = tuple(sides) if isinstance(sides, list | tuple) else (sides, sides)
         if len(both) != 2 or not all(type(s) is int and 1 <= s <= 4096 for s in both):
@@ -163,12 +171,12 @@ class Image(MediaFeature):
     def varied(self, values: Any, row_key: Any, name: str) -> Any:
         if self.moving:
             values = self.moved(values, self.moves(row_key, name))
-        return self.relit(values, row_key, name)
+        return relit(values, self.jitter, row_key, name)
 
     @property
     def moving(self) -> bool:
         """Whether pictures are moved in training."""
-        return self.flip is not None or self.shift > 0 or self.zoom > 0
+        return self.flip is not None or max(self.shift, self.zoom, self.crop) > 0
 
     def moves(self, row_key: Any, name: str) -> Moves:
         """How each picture of a batch is moved.
@@ -179,43 +187,15 @@ class Image(MediaFeature):
         """
         height, width, _ = self.spec.shape
         flip = (self.flip in ("vertical", "both"), self.flip in ("horizontal", "both"))
-        return Moves.drawn(row_key, name, (height, width), flip, self.shift, self.zoom)
+        how = (flip, self.shift, self.zoom, self.crop)
+        return Moves.drawn(row_key, name, (height, width), *how)
 
     def moved(self, values: Any, moves: Moves) -> Any:
         """Pictures `(batch, height, width, channels)` uint8, moved over the ground."""
         return moves.of_maps(values, ops.convert_to_tensor(self._ground[: values.shape[-1]]))
 
-    def relit(self, values: Any, row_key: Any, name: str) -> Any:
-        """Pictures `(batch, height, width, channels)` uint8 in another light.
-
-        Args:
-            values: the pictures.
-            row_key: `(batch, 2)` int32; each row's light is a function of it.
-            name: the feature's.
-        """
-        if not self.jitter:
-            return values
-
-        def factor(what: str) -> Any:
-            drawn = uniform(row_key[:, 0], row_key[:, 1], name_key(f"{name}__{what}"))
-            return 1 + self.jitter * (2 * drawn[:, None, None, None] - 1)
-
-        x = ops.cast(values, "float32") * factor("brightness")
-        middle = ops.mean(_luminance(x), axis=(1, 2), keepdims=True)
-        x = middle + (x - middle) * factor("contrast")
-        grey = _luminance(x)
-        x = grey + (x - grey) * factor("saturation")
-        return ops.cast(ops.clip(ops.round(x), 0, 255), values.dtype)
-
     def default_encoder(self, width: int) -> Encoder:
         return ImageConv(width)
-
-
-def _luminance(x: Any) -> Any:
-    """`(batch, height, width, 1)`, by ITU-R BT.601."""
-    if x.shape[-1] != 3:
-        return x
-    return ops.sum(x * ops.convert_to_tensor(np.array(_BT601, "float32")), axis=-1, keepdims=True)
 
 
 def _size(data: bytes) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import pytest
 import plait
 from plait.errors import ConfigError
 from plait.features import Image, fit_features
+from plait.features._light import relit
 from plait.inference import check_names
 from plait.model import MultiTaskModel, Regime
 from plait.table import Table
@@ -84,7 +85,7 @@ def test_it_is_what_features_and_settings_ask_for():
         }
     )
     tasks = {"mask": Segmentation(of="photo"), "sold": Binary()}
-    for moves in ({}, {"flip": "horizontal"}, {"shift": 0.1}, {"zoom": 0.5}):
+    for moves in ({}, {"flip": "horizontal"}, {"shift": 0.1}, {"zoom": 0.5}, {"crop": 0.5}):
         features = fitted(**moves)
         known = fit_tasks(tasks, features, table)
         asked = SimpleNamespace(features=features, tasks=known)
@@ -106,12 +107,10 @@ def test_it_is_what_features_and_settings_ask_for():
 
 
 def lit(values, jitter=0.3, rows=400):
-    image = fitted(jitter=jitter)["photo"]
     key = np.stack([np.arange(rows), np.arange(rows) * 7], axis=1).astype("int32")
     given = np.broadcast_to(np.asarray(values, "uint8"), (rows, *np.shape(values)))
-    found = image.relit(
-        keras.ops.convert_to_tensor(given), keras.ops.convert_to_tensor(key), "photo"
-    )
+    tensor = keras.ops.convert_to_tensor
+    found = relit(tensor(given), jitter, tensor(key), "photo")
     return keras.ops.convert_to_numpy(found)
 
 
@@ -155,13 +154,13 @@ class Outline(Boxes):
 def test_what_cannot_be_moved_is_refused():
     task = Outline(of="photo")
     check_names({"photo": Image()}, {"outline": task})
-    for moving in ({"flip": "horizontal"}, {"shift": 0.1}, {"zoom": 0.1}):
+    for moving in ({"flip": "horizontal"}, {"shift": 0.1}, {"zoom": 0.1}, {"crop": 0.1}):
         with pytest.raises(
             ConfigError,
-            match=r"Outline does not say what becomes .* Leave flip, shift and zoom out",
+            match=r"Outline does not say what becomes .* Leave flip, shift, zoom and crop out",
         ):
             check_names({"photo": Image(**moving)}, {"outline": task})
     check_names({"photo": Image(jitter=0.3)}, {"outline": task})
-    for wrong in ({"flip": "left"}, {"shift": 1.0}, {"zoom": -0.1}, {"jitter": 1.0}):
+    for wrong in ({"flip": "left"}, {"shift": 1.0}, {"zoom": -0.1}, {"crop": 1.0}, {"jitter": 1.0}):
         with pytest.raises(ConfigError, match=f"Image: {next(iter(wrong))} .*Received"):
             plait.Image(**wrong)
