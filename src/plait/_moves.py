@@ -1,4 +1,4 @@
-"""Flips, shifts, zooms and crops of pictures, and of what lies in them: each row has its own."""
+"""Pictures that are moved, and what lies in them along with them: each row by a map of its own."""
 
 import math
 from typing import Any, NamedTuple
@@ -98,6 +98,20 @@ class Moves(NamedTuple):
         """`(batch, height, width)` int32, likewise across."""
         return self._sources(self.across)
 
+    def then(self, other: "Moves") -> "Moves":
+        """What is moved so, and then by others of the same frame."""
+        start, by_y, by_x = zip(other.down, other.across, strict=True)
+
+        def through(line: Line) -> Line:
+            own, y, x = line
+            return (
+                own + y * start[0] + x * start[1],
+                y * by_y[0] + x * by_y[1],
+                y * by_x[0] + x * by_x[1],
+            )
+
+        return Moves(through(self.down), through(self.across), self.frame)
+
     def of_maps(self, values: Any, ground: Any) -> Any:
         """Pictures or masks, moved.
 
@@ -122,6 +136,8 @@ class Moves(NamedTuple):
 
     def of_boxes(self, boxes: Any) -> Any:
         """Boxes, moved and cut to the frame; one of which little is left has a kind of 0.
+
+        A box that is turned or slanted becomes the upright one that holds it.
 
         Args:
             boxes: `(batch, boxes, 5)` float: x0, y0, x1, y1 and the kind; 0 for none.

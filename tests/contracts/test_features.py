@@ -105,7 +105,7 @@ CASES = {
         Case(features.Image(), PICTURES, [picture(4, 60, 200), None, picture(5, kind="JPEG")]),
         Case(features.Image(size=(9, 13)), PICTURES, [picture(6, 3, 400), picture(7, 13, 9)]),
         Case(
-            features.Image(flip="both", shift=0.2, crop=0.3, jitter=0.4),
+            features.Image(flip="both", crop=0.3, jitter=0.4, rand_augment=2),
             PICTURES,
             [picture(8), None],
         ),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 from plait._hash import name_key, uniform
@@ -38,4 +37,6 @@ def luminance(x: Any) -> Any:
     """`(batch, height, width, 1)`, by ITU-R BT.601."""
     if x.shape[-1] != 3:
         return x
-    return ops.sum(x * ops.convert_to_tensor(np.array(_BT601, "float32")), axis=-1, keepdims=True)
+    # Not a sum along the axis, which XLA's CPU does place by place.
+    red, green, blue = (share * x[..., n : n + 1] for n, share in enumerate(_BT601))
+    return red + green + blue

@@ -85,7 +85,13 @@ def test_it_is_what_features_and_settings_ask_for():
         }
     )
     tasks = {"mask": Segmentation(of="photo"), "sold": Binary()}
-    for moves in ({}, {"flip": "horizontal"}, {"shift": 0.1}, {"zoom": 0.5}, {"crop": 0.5}):
+    for moves in (
+        {},
+        {"flip": "horizontal"},
+        {"shift": 0.1},
+        {"zoom": 0.5},
+        {"crop": 0.5},
+    ):
         features = fitted(**moves)
         known = fit_tasks(tasks, features, table)
         asked = SimpleNamespace(features=features, tasks=known)
@@ -154,10 +160,16 @@ class Outline(Boxes):
 def test_what_cannot_be_moved_is_refused():
     task = Outline(of="photo")
     check_names({"photo": Image()}, {"outline": task})
-    for moving in ({"flip": "horizontal"}, {"shift": 0.1}, {"zoom": 0.1}, {"crop": 0.1}):
+    for moving in (
+        {"flip": "horizontal"},
+        {"shift": 0.1},
+        {"zoom": 0.1},
+        {"crop": 0.1},
+        {"rand_augment": 1},
+    ):
         with pytest.raises(
             ConfigError,
-            match=r"Outline does not say what becomes .* Leave flip, shift, zoom and crop out",
+            match=r"Outline does not say what .* Leave flip, .* and rand_augment out of 'photo'",
         ):
             check_names({"photo": Image(**moving)}, {"outline": task})
     check_names({"photo": Image(jitter=0.3)}, {"outline": task})
