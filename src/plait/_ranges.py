@@ -62,17 +62,19 @@ def demand_share(owner: str, *, all_too: bool = False, **values: Any) -> None:
             )
 
 
-def demand_number(owner: str, **values: Any) -> None:
-    """Refuses what is no finite number of 0 or more.
+def demand_number(owner: str, *, most: float | None = None, **values: Any) -> None:
+    """Refuses what is no finite number of 0 or more, or is more than `most`.
 
     Raises:
         ConfigError: names the first that is none.
     """
     for name, value in values.items():
         is_number = isinstance(value, Real) and not isinstance(value, bool)
-        if not (is_number and math.isfinite(value) and value >= 0):
+        fits = is_number and math.isfinite(value) and value >= 0
+        if not fits or (most is not None and value > most):
+            bounds = "0 or more" if most is None else f"from 0 to {most}"
             raise ConfigError(
-                f"{owner}: {name} is a number, 0 or more. Received: {_short(value)}.", (name,)
+                f"{owner}: {name} is a number, {bounds}. Received: {_short(value)}.", (name,)
             )
 
 

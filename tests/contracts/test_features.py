@@ -104,6 +104,11 @@ CASES = {
     "Image": [
         Case(features.Image(), PICTURES, [picture(4, 60, 200), None, picture(5, kind="JPEG")]),
         Case(features.Image(size=(9, 13)), PICTURES, [picture(6, 3, 400), picture(7, 13, 9)]),
+        Case(
+            features.Image(flip="both", crop=0.3, jitter=0.4, rand_augment=2),
+            PICTURES,
+            [picture(8), None],
+        ),
     ],
     "Number": [
         Case(features.Number(), [1.5, 2.0, None, -3.0, 1e9], [1e300, None, -7.0]),
@@ -155,6 +160,10 @@ CASES = {
             TEXTS,
             ["red " * 40, None, "green hat"],
             RECORDS,
+        ),
+        *(
+            Case(features.Text(encoder=encoder, token_dropout=0.4), TEXTS, ["red hat"], RECORDS)
+            for encoder in (None, encoders.TextRNN(6), encoders.TextWords(6))
         ),
     ],
 }
@@ -256,6 +265,29 @@ def test_a_cell_gives_the_same_array_whatever_the_other_rows_are(case):
         assert alone.present[0] == whole.present[row]
         if whole.lengths is not None:
             assert alone.lengths[0] == whole.lengths[row]
+
+
+def varied(feature, values, keys, name="cell"):
+    tensors = (keras.ops.convert_to_tensor(a) for a in (values, keys))
+    return keras.ops.convert_to_numpy(feature.varied(*tensors, name))
+
+
+@over({n: case for n, case in EVERY.items() if case.feature.varies or n.endswith(" 0")})
+def test_what_training_sees_of_a_cell_is_a_function_of_its_rows_key(case):
+    feature = fitted(case)
+    values = np.repeat(feature.encode(column_of(case.cells)).values, 8, axis=0)
+    rows = len(values)
+    keys = np.stack([np.arange(rows) * 5, np.arange(rows) % 7], axis=1).astype("int32")
+    seen = varied(feature, values, keys)
+    assert (seen.shape, seen.dtype) == (values.shape, values.dtype)
+    if not feature.varies:
+        np.testing.assert_array_equal(seen, values)
+        return
+    assert (seen != values).any()
+    some = np.random.default_rng(0).permutation(rows)[: rows // 3]
+    np.testing.assert_array_equal(varied(feature, values[some], keys[some]), seen[some])
+    assert (varied(feature, values, keys + 1) != seen).any()
+    assert (varied(feature, values, keys, "other") != seen).any()
 
 
 @every_case

@@ -141,6 +141,21 @@ class Feature(abc.ABC):
             DataError: a cell that cannot be read, where `on_error` is "raise".
         """
 
+    @property
+    def varies(self) -> bool:
+        """Whether its cells are seen otherwise in training, anew in each epoch."""
+        return False
+
+    def varied(self, values: Any, row_key: Any, name: str) -> Any:
+        """Cells as training sees them, where the feature `varies`; part of the compiled step.
+
+        Args:
+            values: `(batch, *shape)`.
+            row_key: `(batch, 2)` int32; what becomes of a row is a function of its own.
+            name: the feature's; others vary by themselves.
+        """
+        return values
+
     @abc.abstractmethod
     def scaling(self) -> keras.layers.Layer | None:
         """The layer between the raw array and the encoder (scaling by what `fit` learnt), if any."""

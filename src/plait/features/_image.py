@@ -9,23 +9,21 @@ import keras
 import numpy as np
 from keras import ops
 
-from plait._hash import name_key, uniform
 from plait._moves import Moves
-from plait._ranges import demand_share
+from plait._ranges import demand_number, demand_share, demand_whole
 from plait.encoders import Encoder, ImageConv
 from plait.errors import ConfigError
 from plait.features._feature import ArraySpec, BrokenCell
+from plait.features._light import relit
 from plait.features._media import MediaCells
 from plait.features._media_feature import MediaFeature, Medium
 from plait.features._picture import DECODERS, Picture, letterbox
+from plait.features._picture_statistics import in_colour, is_grey, moments, usual_size
+from plait.features._rand_augment import LARGEST, OPERATIONS, Drawn, drawn_operations, moved_by
+from plait.features._recoloured import recoloured
 from plait.table import Column
 
 Flip = Literal["horizontal", "vertical", "both"]
-_LONGEST_SIDE = 96
-_STEP = 16
-# Pictures that nearly all have one size are made for it: resampling would only blur them.
-_NEARLY_ALL = 0.9
-_BT601 = (0.299, 0.587, 0.114)
 _LONGEST_SHOWN = 800
 
 
@@ -49,14 +47,31 @@ class Image(MediaFeature):
             with the masks and boxes in it.
         zoom: in training each picture is enlarged or shrunk up to 1 + `zoom` times, along with the
             masks and boxes in it: it lies anywhere where it fills the frame, or the frame holds it.
+        crop: in training a part of each picture, of 1 - `crop` to 1 of its area and lying anywhere in
+            it, is enlarged to its size, along with the masks and boxes in it. The part has between
+            3 : 4 and 4 : 3 of the picture's proportions, as far as so large a part can.
         jitter: in training the brightness of each picture, its contrast and the saturation of its
             colours are each multiplied by a number between 1 - `jitter` and 1 + `jitter`.
+        rand_augment: in training so many operations are drawn for each picture, out of RandAugment's
+            fourteen, one of which leaves it as it is: shear and translation along x and y, rotation;
+            brightness, color, contrast, sharpness, posterize, solarize, autocontrast, equalize. Those
+            that move it come first and together, along with the masks and boxes in it; a box becomes
+            the upright one that holds what was in it.
+        magnitude: how far each of these goes, from 0 to 30, where 30 is a rotation by 30 degrees.
         column, missing, encoder, tied, on_error: see `Feature`. Broken are: a file that does not
             exist, is cut short or is no picture, a picture of 1 x 1, and one of more than 100
             million pixels. A path that leaves the folder is an error whatever `on_error` says.
 
     Example:
         Image(size=64, on_error="absent")
+
+    References:
+        C. Szegedy et al., "Going Deeper with Convolutions" (2015), for `crop`; there a part that does
+        not fit is drawn again.
+        E. D. Cubuk, B. Zoph, J. Shlens, Q. V. Le, "RandAugment: Practical Automated Data Augmentation
+        with a Reduced Search Space" (2020). There operations that move pictures come in the order in
+        which they are drawn, with the others, shear holds a corner in its place, and what comes in is
+        grey; here it holds the middle, and what comes in is of the mean colour.
     """
 
     modality: ClassVar[str] = "image"
@@ -66,14 +81,20 @@ class Image(MediaFeature):
     flip: Flip | None = None
     shift: float = 0.0
     zoom: float = 0.0
+    crop: float = 0.0
     jitter: float = 0.0
+    rand_augment: int = 0
+    magnitude: float = 9
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.flip not in (None, *get_args(Flip)):
             choices = ", ".join(map(repr, (None, *get_args(Flip))))
             raise ConfigError(f"Image: flip is one of {choices}. Received: {self.flip!r}.")
-        demand_share("Image", shift=self.shift, zoom=self.zoom, jitter=self.jitter)
+        demand_share("Image", shift=self.shift, zoom=self.zoom, crop=self.crop)
+        demand_share("Image", jitter=self.jitter)
+        demand_whole("Image", least=0, most=len(OPERATIONS), rand_augment=self.rand_augment)
+        demand_number("Image", most=LARGEST, magnitude=self.magnitude)
         sides = (1, 1) if self.size is None else self.size
         both = tuple(sides) if isinstance(sides, list | tuple) else (sides, sides)
         if len(both) != 2 or not all(type(s) is int and 1 <= s <= 4096 for s in both):
@@ -86,11 +107,11 @@ class Image(MediaFeature):
         cells = MediaCells(self, column, self.noun)
         size = self.size
         if size is None:
-            size = _usual_size(np.array(cells.sample(_size)))
+            size = usual_size(np.array(cells.sample(_size)))
         height, width = (size, size) if isinstance(size, int) else size
         pixels = cells.sample(lambda data: Picture.open(data).pixels((height, width)))
-        grey = all(_is_grey(p) for p in pixels)
-        mean, std = _moments([p[..., :1] if grey else _in_colour(p) for p in pixels])
+        grey = all(is_grey(p) for p in pixels)
+        mean, std = moments([p[..., :1] if grey else in_colour(p) for p in pixels])
         state = {
             "height": height,
             "width": width,
@@ -157,9 +178,19 @@ class Image(MediaFeature):
         )
 
     @property
+    def varies(self) -> bool:
+        return self.moving or self.jitter > 0
+
+    def varied(self, values: Any, row_key: Any, name: str) -> Any:
+        if self.moving:
+            values = self.moved(values, self.moves(row_key, name))
+        values = relit(values, self.jitter, row_key, name)
+        return recoloured(values, self._operations(row_key, name))
+
+    @property
     def moving(self) -> bool:
         """Whether pictures are moved in training."""
-        return self.flip is not None or self.shift > 0 or self.zoom > 0
+        return self.flip is not None or any((self.shift, self.zoom, self.crop, self.rand_augment))
 
     def moves(self, row_key: Any, name: str) -> Moves:
         """How each picture of a batch is moved.
@@ -170,43 +201,21 @@ class Image(MediaFeature):
         """
         height, width, _ = self.spec.shape
         flip = (self.flip in ("vertical", "both"), self.flip in ("horizontal", "both"))
-        return Moves.drawn(row_key, name, (height, width), flip, self.shift, self.zoom)
+        how = (flip, self.shift, self.zoom, self.crop)
+        moves = Moves.drawn(row_key, name, (height, width), *how)
+        for drawn in self._operations(row_key, name):
+            moves = moves.then(moved_by(drawn, moves.frame))
+        return moves
 
     def moved(self, values: Any, moves: Moves) -> Any:
         """Pictures `(batch, height, width, channels)` uint8, moved over the ground."""
         return moves.of_maps(values, ops.convert_to_tensor(self._ground[: values.shape[-1]]))
 
-    def relit(self, values: Any, row_key: Any, name: str) -> Any:
-        """Pictures `(batch, height, width, channels)` uint8 in another light.
-
-        Args:
-            values: the pictures.
-            row_key: `(batch, 2)` int32; each row's light is a function of it.
-            name: the feature's.
-        """
-        if not self.jitter:
-            return values
-
-        def factor(what: str) -> Any:
-            drawn = uniform(row_key[:, 0], row_key[:, 1], name_key(f"{name}__{what}"))
-            return 1 + self.jitter * (2 * drawn[:, None, None, None] - 1)
-
-        x = ops.cast(values, "float32") * factor("brightness")
-        middle = ops.mean(_luminance(x), axis=(1, 2), keepdims=True)
-        x = middle + (x - middle) * factor("contrast")
-        grey = _luminance(x)
-        x = grey + (x - grey) * factor("saturation")
-        return ops.cast(ops.clip(ops.round(x), 0, 255), values.dtype)
+    def _operations(self, row_key: Any, name: str) -> list[Drawn]:
+        return drawn_operations(row_key, name, self.rand_augment, self.magnitude)
 
     def default_encoder(self, width: int) -> Encoder:
         return ImageConv(width)
-
-
-def _luminance(x: Any) -> Any:
-    """`(batch, height, width, 1)`, by ITU-R BT.601."""
-    if x.shape[-1] != 3:
-        return x
-    return ops.sum(x * ops.convert_to_tensor(np.array(_BT601, "float32")), axis=-1, keepdims=True)
 
 
 def _size(data: bytes) -> tuple[int, int]:
@@ -217,30 +226,3 @@ def _size(data: bytes) -> tuple[int, int]:
 def _pixels(data: bytes, most: int) -> np.ndarray:
     picture = Picture.open(data)
     return picture.pixels((min(picture.height, most), min(picture.width, most)))
-
-
-def _usual_size(sizes: np.ndarray) -> tuple[int, int]:
-    """(height, width) for pictures of these sizes, `(pictures, 2)`."""
-    distinct, counts = np.unique(sizes, axis=0, return_counts=True)
-    most = distinct[counts.argmax()]
-    if counts.max() >= _NEARLY_ALL * len(sizes) and most.max() <= _LONGEST_SIDE:
-        return int(most[0]), int(most[1])
-    median = np.median(sizes, axis=0)
-    median = median * min(1.0, _LONGEST_SIDE / median.max())
-    height, width = np.maximum(_STEP * np.rint(median / _STEP), _STEP).astype(int)
-    return int(height), int(width)
-
-
-def _is_grey(pixels: np.ndarray) -> bool:
-    return bool((pixels == pixels[..., :1]).all())
-
-
-def _in_colour(pixels: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-
-
-def _moments(pictures: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each channel, in [0, 1], each picture counting alike."""
-    means = np.mean([p.mean((0, 1)) / 255 for p in pictures], axis=0)
-    squares = np.mean([((p / 255 - means) ** 2).mean((0, 1)) for p in pictures], axis=0)
-    return means, np.sqrt(squares)

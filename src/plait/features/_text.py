@@ -9,10 +9,12 @@ from typing import Any, ClassVar, Self
 import keras
 import numpy as np
 
+from plait._ranges import demand_share
 from plait.encoders import Encoder, TextBag
 from plait.errors import ConfigError, DataError
 from plait.features._cells import empty_column, plain
 from plait.features._feature import ArraySpec, Encoded, Feature
+from plait.features._hidden_tokens import drawn_tokens
 from plait.features._text_cells import Cell, read_cells, words_of
 from plait.features._text_forms import FORMS
 from plait.features._text_pieces import Sizes
@@ -59,6 +61,9 @@ class Text(Feature):
         max_tokens: the most n-grams or tokens of one row; the rest is cut: the lightest n-grams,
             the rarer ones among equals, or the last tokens. If the training rows' 99th percentile
             is lower, that is the limit.
+        token_dropout: in training each token of a row is hidden with this probability, anew in each
+            epoch: its id becomes that of an unknown one, and so do those of its characters, or an
+            n-gram leaves the row. The row keeps its length, and what is asked of a token its place.
         column, missing, encoder, tied, on_error: see `Feature`.
 
     Example:
@@ -72,6 +77,7 @@ class Text(Feature):
     characters: Sizes | None = None
     max_vocabulary: int = 50_000
     max_tokens: int = 512
+    token_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,6 +87,7 @@ class Text(Feature):
                 raise ConfigError(f"Text: {name} is from 1 to {most}. Received: {value!r}.")
         for name in ("words", "characters"):
             _check_sizes(name, getattr(self, name))
+        demand_share("Text", token_dropout=self.token_dropout)
         self._reads()
 
     def fit(self, column: Column) -> Self:
@@ -156,6 +163,14 @@ class Text(Feature):
         """Each row's own tokens, as `token_starts` counts them; none where the cell is empty."""
         cells, _ = self._cells(column)
         return [words_of(cell) for cell in cells]
+
+    @property
+    def varies(self) -> bool:
+        return self.token_dropout > 0
+
+    def varied(self, values: Any, row_key: Any, name: str) -> Any:
+        hidden = drawn_tokens(row_key, name, values.shape[1], self.token_dropout)
+        return FORMS[self.learnt["reads"]].hidden(values, hidden)
 
     def scaling(self) -> keras.layers.Layer | None:
         return None

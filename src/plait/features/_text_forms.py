@@ -9,11 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from plait.errors import PlaitError
+from plait.features._hidden_tokens import PADDING, UNKNOWN, hidden_grams, hidden_ids
 from plait.features._text_cells import Cell, text_of, words_of
 from plait.features._text_pieces import Grams, KnownGrams, plain_text, tokens
-
-PADDING = 0
-UNKNOWN = 1
 
 # Below this, a piece that one row alone holds may still be half of what there is to learn from.
 _ENOUGH_TO_DROP_SINGLE = 2_000
@@ -62,6 +60,16 @@ class TextForm(abc.ABC):
     def fill(self, texts: Sequence[Any], length: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows `(texts, length, *channels)`, cut and padded, and each one's uncut length."""
 
+    @staticmethod
+    @abc.abstractmethod
+    def hidden(values: Any, hidden: Any) -> Any:
+        """Rows `(batch, length, *channels)` without the tokens that are `hidden`, in `keras.ops`.
+
+        Args:
+            values: as `fill` gives them.
+            hidden: `(batch, length)` bool; what is padding stays.
+        """
+
     @abc.abstractmethod
     def starts(self, cell: Cell) -> np.ndarray:
         """Where each of the cell's own tokens begins in its row uncut; -1 for one without a piece.
@@ -82,6 +90,7 @@ class NgramForm(TextForm):
 
     first = PADDING + 1
     dtype = "float32"
+    hidden = staticmethod(hidden_grams)
 
     def __init__(self, state: Mapping[str, Any]) -> None:
         super().__init__(state)
@@ -135,6 +144,7 @@ class TokenForm(TextForm):
 
     first = UNKNOWN + 1
     dtype = "int32"
+    hidden = staticmethod(hidden_ids)
 
     @staticmethod
     def channels(state: Mapping[str, Any]) -> tuple[int, ...]:
@@ -184,6 +194,7 @@ class WordForm(TextForm):
 
     first = UNKNOWN + 1
     dtype = "int32"
+    hidden = staticmethod(hidden_ids)
 
     def __init__(self, state: Mapping[str, Any]) -> None:
         super().__init__(state)

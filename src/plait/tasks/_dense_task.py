@@ -89,7 +89,8 @@ class DenseTask(Task):
         if getattr(feature, "moving", False) and type(self).moved is DenseTask.moved:
             raise ConfigError(
                 f"{type(self).__name__} does not say what becomes of its targets where pictures are "
-                f"moved. Leave flip, shift and zoom out of '{self.of}', or define `moved`.",
+                f"moved. Leave flip, shift, zoom, crop and rand_augment out of '{self.of}', or define "
+                "`moved`.",
                 ("of",),
             )
 

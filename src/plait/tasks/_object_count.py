@@ -23,8 +23,9 @@ class ObjectCount(Count, PictureTask):
     apart. Where the things are need not be known; where it is, `Boxes` counts them, too, and
     `Consistency` has the two agree. A row without its picture is not labelled.
 
-    Pictures that are moved in training, by `flip`, `shift` or `zoom`, keep their label, though a thing
-    at the edge may have left: keep shift and zoom small.
+    Pictures that are moved in training, by `flip`, `shift`, `zoom`, `crop` or `rand_augment`, keep
+    their label, though a thing at the edge may have left: keep shift and zoom small, and leave crop and
+    rand_augment out.
 
     Args:
         of: the picture.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plait.features import Image
+from plait.features import Feature, Image
 from plait.inference import Declaration
 from plait.model import ModalityDropout
 from plait.tasks import DenseTask
@@ -15,28 +15,21 @@ Augment = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class MovedPictures:
-    """Pictures are moved and seen in another light, each row's by its key; then `after` follows.
+class OtherViews:
+    """Cells are seen otherwise than they are, each row's by its key; then `after` follows.
 
     Attributes:
-        pictures: the features whose pictures change in training, by name.
+        features: those that vary in training, by name.
         after: the next stage; None for none.
     """
 
-    pictures: Mapping[str, Image]
+    features: Mapping[str, Feature]
     after: Augment | None = None
 
     def __call__(self, x: Mapping[str, Any], row_key: Any) -> dict[str, Any]:
-        moved = {
-            name: image.relit(_moved(image, x[name], row_key, name), row_key, name)
-            for name, image in self.pictures.items()
-        }
-        x = {**x, **moved}
+        varied = {n: f.varied(x[n], row_key, n) for n, f in self.features.items()}
+        x = {**x, **varied}
         return x if self.after is None else self.after(x, row_key)
-
-
-def _moved(image: Image, values: Any, row_key: Any, name: str) -> Any:
-    return image.moved(values, image.moves(row_key, name)) if image.moving else values
 
 
 @dataclass(frozen=True)
@@ -68,24 +61,20 @@ def augmentation(declaration: Declaration, settings: Training) -> Augment | None
     # Of one feature alone none may leave.
     if settings.modality_dropout and len(declaration.features) > 1:
         dropout = ModalityDropout(list(declaration.features), settings.modality_dropout)
-    pictures = _pictures(declaration, lambda image: image.moving or image.jitter > 0)
-    return MovedPictures(pictures, dropout) if pictures else dropout
+    varying = {name: f for name, f in declaration.features.items() if f.varies}
+    return OtherViews(varying, dropout) if varying else dropout
 
 
 def moved_labels(declaration: Declaration) -> MovedLabels | None:
     """How labels go with the pictures; None where none does."""
-    pictures = _pictures(declaration, lambda image: image.moving)
+    pictures = {
+        name: feature
+        for name, feature in declaration.features.items()
+        if isinstance(feature, Image) and feature.moving
+    }
     tasks = {
         name: task
         for name, task in declaration.tasks.items()
         if isinstance(task, DenseTask) and task.of in pictures
     }
     return MovedLabels(pictures, tasks) if tasks else None
-
-
-def _pictures(declaration: Declaration, which: Callable[[Image], bool]) -> dict[str, Image]:
-    return {
-        name: feature
-        for name, feature in declaration.features.items()
-        if isinstance(feature, Image) and which(feature)
-    }

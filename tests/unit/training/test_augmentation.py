@@ -10,6 +10,7 @@ import pytest
 import plait
 from plait.errors import ConfigError
 from plait.features import Image, fit_features
+from plait.features._light import relit
 from plait.inference import check_names
 from plait.model import MultiTaskModel, Regime
 from plait.table import Table
@@ -17,7 +18,7 @@ from plait.tasks import Binary, Boxes, DenseTask, Segmentation, fit_tasks
 from plait.training import Training
 from plait.training._augmentation import (
     MovedLabels,
-    MovedPictures,
+    OtherViews,
     augmentation,
     moved_labels,
 )
@@ -64,7 +65,7 @@ def test_labels_move_with_the_picture_in_the_step_and_none_in_evaluation(togethe
     task = SimpleNamespace(of="photo", moved=lambda targets, moves: moves.of_maps(targets, 0.0))
     pictures = fitted(flip="both")
     follow = MovedLabels(pictures, {"mask": task}) if together else None
-    model.regime = Regime(augment=MovedPictures(pictures), follow=follow)
+    model.regime = Regime(augment=OtherViews(pictures), follow=follow)
     loss = model.fit(x, y, batch_size=8, shuffle=False, verbose=0).history["loss"][0]
     assert (loss < 1e-9) is together
     inputs = {name: values for name, values in x.items() if name != "row_key"}
@@ -84,7 +85,13 @@ def test_it_is_what_features_and_settings_ask_for():
         }
     )
     tasks = {"mask": Segmentation(of="photo"), "sold": Binary()}
-    for moves in ({}, {"flip": "horizontal"}, {"shift": 0.1}, {"zoom": 0.5}):
+    for moves in (
+        {},
+        {"flip": "horizontal"},
+        {"shift": 0.1},
+        {"zoom": 0.5},
+        {"crop": 0.5},
+    ):
         features = fitted(**moves)
         known = fit_tasks(tasks, features, table)
         asked = SimpleNamespace(features=features, tasks=known)
@@ -93,7 +100,7 @@ def test_it_is_what_features_and_settings_ask_for():
             assert stage is None
             assert follow is None
             continue
-        assert (list(stage.pictures), list(follow.tasks)) == (["photo"], ["mask"])
+        assert (list(stage.features), list(follow.tasks)) == (["photo"], ["mask"])
         labels = {"mask": (pixels()[..., 0] // 255, None), "sold": (np.ones(ROWS), None)}
         key = keras.ops.convert_to_tensor(np.arange(2 * ROWS, dtype="int32").reshape(ROWS, 2))
         x = stage({"photo": keras.ops.convert_to_tensor(pixels())}, key)
@@ -106,12 +113,10 @@ def test_it_is_what_features_and_settings_ask_for():
 
 
 def lit(values, jitter=0.3, rows=400):
-    image = fitted(jitter=jitter)["photo"]
     key = np.stack([np.arange(rows), np.arange(rows) * 7], axis=1).astype("int32")
     given = np.broadcast_to(np.asarray(values, "uint8"), (rows, *np.shape(values)))
-    found = image.relit(
-        keras.ops.convert_to_tensor(given), keras.ops.convert_to_tensor(key), "photo"
-    )
+    tensor = keras.ops.convert_to_tensor
+    found = relit(tensor(given), jitter, tensor(key), "photo")
     return keras.ops.convert_to_numpy(found)
 
 
@@ -141,7 +146,7 @@ def test_what_is_seen_in_another_light_alone_moves_no_label():
     declared = SimpleNamespace(
         features=fitted(jitter=0.3), tasks={"mask": Segmentation(of="photo")}
     )
-    assert list(augmentation(declared, Training()).pictures) == ["photo"]
+    assert list(augmentation(declared, Training()).features) == ["photo"]
     assert moved_labels(declared) is None
 
 
@@ -155,13 +160,19 @@ class Outline(Boxes):
 def test_what_cannot_be_moved_is_refused():
     task = Outline(of="photo")
     check_names({"photo": Image()}, {"outline": task})
-    for moving in ({"flip": "horizontal"}, {"shift": 0.1}, {"zoom": 0.1}):
+    for moving in (
+        {"flip": "horizontal"},
+        {"shift": 0.1},
+        {"zoom": 0.1},
+        {"crop": 0.1},
+        {"rand_augment": 1},
+    ):
         with pytest.raises(
             ConfigError,
-            match=r"Outline does not say what becomes .* Leave flip, shift and zoom out",
+            match=r"Outline does not say what .* Leave flip, .* and rand_augment out of 'photo'",
         ):
             check_names({"photo": Image(**moving)}, {"outline": task})
     check_names({"photo": Image(jitter=0.3)}, {"outline": task})
-    for wrong in ({"flip": "left"}, {"shift": 1.0}, {"zoom": -0.1}, {"jitter": 1.0}):
+    for wrong in ({"flip": "left"}, {"shift": 1.0}, {"zoom": -0.1}, {"crop": 1.0}, {"jitter": 1.0}):
         with pytest.raises(ConfigError, match=f"Image: {next(iter(wrong))} .*Received"):
             plait.Image(**wrong)
