@@ -54,6 +54,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Tabular",
         "TextBag",
         "TextRNN",
+        "TextTransformer",
         "TextWords",
         "SeriesConv",
         "SeriesTransformer",

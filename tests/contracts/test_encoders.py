@@ -184,6 +184,28 @@ CASES = {
             causal=True,
         ),
     ],
+    "TextTransformer": [
+        case_of(
+            encoders.TextTransformer,
+            (7,),
+            ids,
+            "int32",
+            lengths=(7, 1, 3, 5, 6),
+            vocabulary=9,
+            heads=2,
+        ),
+        case_of(
+            encoders.TextTransformer,
+            (4,),
+            ids,
+            "int32",
+            (4, 1, 3, 2, 4),
+            vocabulary=9,
+            blocks=1,
+            heads=1,
+            hidden=5,
+        ),
+    ],
     "TextWords": [
         case_of(
             encoders.TextWords,

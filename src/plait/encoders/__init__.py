@@ -11,6 +11,7 @@ from plait.encoders._series_transformer import SeriesTransformer
 from plait.encoders._tabular import Tabular
 from plait.encoders._text_bag import TextBag
 from plait.encoders._text_rnn import TextRNN
+from plait.encoders._text_transformer import TextTransformer
 from plait.encoders._text_words import TextWords
 from plait.encoders._vector_embedding import VectorEmbedding
 
@@ -26,6 +27,7 @@ __all__ = [
     "Tabular",
     "TextBag",
     "TextRNN",
+    "TextTransformer",
     "TextWords",
     "VectorEmbedding",
 ]
