@@ -46,6 +46,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "plait.encoders": (
         "Encoder",
         "ImageConv",
+        "ImagePatches",
         "AudioConv",
         "NumberEmbedding",
         "CategoryEmbedding",

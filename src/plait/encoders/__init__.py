@@ -5,6 +5,7 @@ from plait.encoders._category_bag import CategoryBag
 from plait.encoders._category_embedding import CategoryEmbedding
 from plait.encoders._encoder import Encoder
 from plait.encoders._image_conv import ImageConv
+from plait.encoders._image_patches import ImagePatches
 from plait.encoders._number_embedding import NumberEmbedding
 from plait.encoders._series_conv import SeriesConv
 from plait.encoders._series_transformer import SeriesTransformer
@@ -21,6 +22,7 @@ __all__ = [
     "CategoryEmbedding",
     "Encoder",
     "ImageConv",
+    "ImagePatches",
     "NumberEmbedding",
     "SeriesConv",
     "SeriesTransformer",
