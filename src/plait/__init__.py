@@ -47,6 +47,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Encoder",
         "ImageConv",
         "ImagePatches",
+        "ResNet",
         "AudioConv",
         "NumberEmbedding",
         "CategoryEmbedding",

@@ -27,6 +27,8 @@ _PRIVATE = {
     "plait._dropout": ("Dropout",),
     "plait._attention_block": ("AttentionBlock",),
     "plait.encoders._batch_ensemble": ("BatchEnsemble",),
+    "plait.encoders._basic_block": ("BasicBlock",),
+    "plait.encoders._map_tokens": ("MapTokens",),
     "plait.encoders._residual_block": ("ResidualBlock",),
     "plait.encoders._smooth_start": ("SmoothHeNormal",),
     "plait.encoders._steps": ("LastStep",),

@@ -112,6 +112,10 @@ CASES = {
         case_of(encoders.ImagePatches, (12, 9, 3), normal, patch=4, heads=2, blocks=1),
         case_of(encoders.ImagePatches, (28, 28, 1), normal, heads=3, hidden=5, blocks=2),
     ],
+    "ResNet": [
+        case_of(encoders.ResNet, (12, 9, 3), normal, channels=(16, 5), blocks=1),
+        case_of(encoders.ResNet, (28, 28, 1), normal, channels=(8,)),
+    ],
     "NumberEmbedding": [
         case_of(encoders.NumberEmbedding, (1,), normal, bins=(-1.0, 0.0, 0.5), hidden=4),
         case_of(encoders.NumberEmbedding, (2,), normal, hidden=4),

@@ -7,6 +7,7 @@ from plait.encoders._encoder import Encoder
 from plait.encoders._image_conv import ImageConv
 from plait.encoders._image_patches import ImagePatches
 from plait.encoders._number_embedding import NumberEmbedding
+from plait.encoders._resnet import ResNet
 from plait.encoders._series_conv import SeriesConv
 from plait.encoders._series_transformer import SeriesTransformer
 from plait.encoders._tabular import Tabular
@@ -24,6 +25,7 @@ __all__ = [
     "ImageConv",
     "ImagePatches",
     "NumberEmbedding",
+    "ResNet",
     "SeriesConv",
     "SeriesTransformer",
     "Tabular",
