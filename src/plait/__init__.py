@@ -48,6 +48,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "ImageConv",
         "ImagePatches",
         "ResNet",
+        "ConvNeXt",
         "AudioConv",
         "NumberEmbedding",
         "CategoryEmbedding",

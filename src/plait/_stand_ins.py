@@ -28,6 +28,7 @@ _PRIVATE = {
     "plait._attention_block": ("AttentionBlock",),
     "plait.encoders._batch_ensemble": ("BatchEnsemble",),
     "plait.encoders._basic_block": ("BasicBlock",),
+    "plait.encoders._inverted_block": ("InvertedBlock",),
     "plait.encoders._map_tokens": ("MapTokens",),
     "plait.encoders._residual_block": ("ResidualBlock",),
     "plait.encoders._smooth_start": ("SmoothHeNormal",),

@@ -116,6 +116,10 @@ CASES = {
         case_of(encoders.ResNet, (12, 9, 3), normal, channels=(16, 5), blocks=1),
         case_of(encoders.ResNet, (28, 28, 1), normal, channels=(8,)),
     ],
+    "ConvNeXt": [
+        case_of(encoders.ConvNeXt, (12, 9, 3), normal, channels=(4, 5), blocks=1),
+        case_of(encoders.ConvNeXt, (28, 28, 1), normal, channels=(8,), stochastic_depth=0.3),
+    ],
     "NumberEmbedding": [
         case_of(encoders.NumberEmbedding, (1,), normal, bins=(-1.0, 0.0, 0.5), hidden=4),
         case_of(encoders.NumberEmbedding, (2,), normal, hidden=4),

@@ -3,6 +3,7 @@
 from plait.encoders._audio_conv import AudioConv
 from plait.encoders._category_bag import CategoryBag
 from plait.encoders._category_embedding import CategoryEmbedding
+from plait.encoders._convnext import ConvNeXt
 from plait.encoders._encoder import Encoder
 from plait.encoders._image_conv import ImageConv
 from plait.encoders._image_patches import ImagePatches
@@ -21,6 +22,7 @@ __all__ = [
     "AudioConv",
     "CategoryBag",
     "CategoryEmbedding",
+    "ConvNeXt",
     "Encoder",
     "ImageConv",
     "ImagePatches",
