@@ -46,6 +46,9 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "plait.encoders": (
         "Encoder",
         "ImageConv",
+        "ImagePatches",
+        "ResNet",
+        "ConvNeXt",
         "AudioConv",
         "NumberEmbedding",
         "CategoryEmbedding",
@@ -54,6 +57,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "Tabular",
         "TextBag",
         "TextRNN",
+        "TextTransformer",
         "TextWords",
         "SeriesConv",
         "SeriesTransformer",

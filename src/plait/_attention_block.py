@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from plait._dropout import Dropout
+from plait._rotary import turned
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -23,9 +24,16 @@ class AttentionBlock(keras.layers.Layer):
         at: `(batch, looked at, width)`, the tokens that are looked at, normed as those of `x` are; if
             None, those of `x`.
         training: whether dropout is on.
+        angles: `(tokens, half the width of a head)`, by which queries and keys are turned, so that a
+            token knows how far another is (see `plait._rotary`); None where there is no order. Not
+            beside `at`.
 
     Returns:
         The shape of `x`.
+
+    References:
+        J. Su, Y. Lu, S. Pan, A. Murtadha, B. Wen, Y. Liu, "RoFormer: Enhanced Transformer with Rotary
+        Position Embedding", 2021, for the turning.
     """
 
     def __init__(self, heads: int, hidden: int, dropout: float = 0.0, **kwargs: Any) -> None:
@@ -61,18 +69,22 @@ class AttentionBlock(keras.layers.Layer):
         dense.build(shape)
         return dense
 
-    def call(self, x: Any, seen: Any, at: Any = None, training: bool | None = None) -> Any:
+    def call(
+        self, x: Any, seen: Any, at: Any = None, training: bool | None = None, angles: Any = None
+    ) -> Any:
         own = self.norm(x)
-        found = self._attended(own, own if at is None else self.norm(at), seen)
+        found = self._attended(own, own if at is None else self.norm(at), seen, angles)
         x = x + self.drop(found, training=training)
         y = self.fall(self.rise(self.second_norm(x)))
         return x + self.drop(y, training=training)
 
-    def _attended(self, x: Any, at: Any, seen: Any) -> Any:
+    def _attended(self, x: Any, at: Any, seen: Any, angles: Any) -> Any:
         value = self.value(at)
         if not self.chooses:
             return self.joined(value + ops.zeros_like(x))
         query, key = self._parted(self.query(x)), self._parted(self.key(at))
+        if angles is not None:
+            query, key = turned(query, angles), turned(key, angles)
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
         scores = ops.cast(scores, "float32") / query.shape[-1] ** 0.5
         shares = ops.softmax(ops.where(seen, scores, -1e9), axis=-1)

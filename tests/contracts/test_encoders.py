@@ -108,6 +108,18 @@ CASES = {
         case_of(encoders.ImageConv, (12, 9, 3), normal, channels=(4, 5)),
         case_of(encoders.ImageConv, (28, 28, 1), normal, blocks=0),
     ],
+    "ImagePatches": [
+        case_of(encoders.ImagePatches, (12, 9, 3), normal, patch=4, heads=2, blocks=1),
+        case_of(encoders.ImagePatches, (28, 28, 1), normal, heads=3, hidden=5, blocks=2),
+    ],
+    "ResNet": [
+        case_of(encoders.ResNet, (12, 9, 3), normal, channels=(16, 5), blocks=1),
+        case_of(encoders.ResNet, (28, 28, 1), normal, channels=(8,)),
+    ],
+    "ConvNeXt": [
+        case_of(encoders.ConvNeXt, (12, 9, 3), normal, channels=(4, 5), blocks=1),
+        case_of(encoders.ConvNeXt, (28, 28, 1), normal, channels=(8,), stochastic_depth=0.3),
+    ],
     "NumberEmbedding": [
         case_of(encoders.NumberEmbedding, (1,), normal, bins=(-1.0, 0.0, 0.5), hidden=4),
         case_of(encoders.NumberEmbedding, (2,), normal, hidden=4),
@@ -182,6 +194,28 @@ CASES = {
             heads=3,
             hidden=4,
             causal=True,
+        ),
+    ],
+    "TextTransformer": [
+        case_of(
+            encoders.TextTransformer,
+            (7,),
+            ids,
+            "int32",
+            lengths=(7, 1, 3, 5, 6),
+            vocabulary=9,
+            heads=2,
+        ),
+        case_of(
+            encoders.TextTransformer,
+            (4,),
+            ids,
+            "int32",
+            (4, 1, 3, 2, 4),
+            vocabulary=9,
+            blocks=1,
+            heads=1,
+            hidden=5,
         ),
     ],
     "TextWords": [

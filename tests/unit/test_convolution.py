@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from plait._convolution import Conv2D
-from plait.backend import vjp
+from plait.backend import depthwise, vjp
 from plait.encoders import ImageConv
 
 
@@ -125,3 +125,39 @@ def test_the_encoder_computes_in_its_precision():
     full.set_weights(encoder.get_weights())
     wanted = ops.convert_to_numpy(full(x)["maps"][-1])
     np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(found, "float32")), wanted, atol=0.05)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((3, 9, 12, 5), (7, 7)),
+        ((2, 2, 1, 3), (7, 7)),
+        ((2, 6, 5, 4), (1, 3)),
+        ((1, 8, 8, 1), (5, 3)),
+    ],
+)
+def test_each_channel_by_itself_is_what_it_says(shape, size):
+    rng = np.random.default_rng(0)
+    x, kernel = (rng.normal(size=s).astype("float32") for s in (shape, (*size, shape[-1])))
+    y, pullback, _ = vjp(
+        lambda x, kernel: (depthwise(x, kernel), None),
+        ops.convert_to_tensor(x),
+        ops.convert_to_tensor(kernel),
+    )
+    cotangent = rng.normal(size=shape).astype("float32")
+    found = [ops.convert_to_numpy(g) for g in (y, *pullback(ops.convert_to_tensor(cotangent)))]
+    _, height, width, _ = shape
+    above, left = size[0] // 2, size[1] // 2
+    pads = ((0, 0), (above, above), (left, left), (0, 0))
+    padded, of_padded = np.pad(x, pads), np.zeros_like(np.pad(x, pads))
+    wanted, of_kernel = np.zeros_like(x), np.zeros_like(kernel)
+    for i in range(size[0]):
+        for j in range(size[1]):
+            seen = np.s_[:, i : i + height, j : j + width]
+            wanted += padded[seen] * kernel[i, j]
+            of_padded[seen] += cotangent * kernel[i, j]
+            of_kernel[i, j] = (padded[seen] * cotangent).sum((0, 1, 2))
+    of_x = of_padded[:, above : above + height, left : left + width]
+    for ours, theirs in zip(found, (wanted, of_x, of_kernel), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)

@@ -30,9 +30,11 @@ if keras.backend.backend() == "jax":
         vjp,
     )
     from plait.backend._jax_convolution import convolved
+    from plait.backend._jax_depthwise import depthwise
     from plait.backend._jax_turns import in_turns
 elif keras.backend.backend() == "torch":
     from plait.backend._convolution import convolved
+    from plait.backend._depthwise import depthwise
     from plait.backend._torch import (
         NO_SECOND_DERIVATIVE,
         answering,
@@ -60,6 +62,7 @@ elif keras.backend.backend() == "torch":
     )
 elif keras.backend.backend() == "tensorflow":
     from plait.backend._convolution import convolved
+    from plait.backend._depthwise import depthwise
     from plait.backend._tensorflow import (
         NO_SECOND_DERIVATIVE,
         answering,
@@ -97,6 +100,7 @@ __all__ = [
     "apply_gradients",
     "cholesky",
     "convolved",
+    "depthwise",
     "device_count",
     "device_memory",
     "draws",

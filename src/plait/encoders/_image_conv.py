@@ -10,13 +10,11 @@ from plait._convolution import Conv2D
 from plait._dropout import Dropout
 from plait._ranges import demand_channels, demand_share, demand_whole
 from plait.encoders._encoder import Encoder
+from plait.encoders._picture_steps import first_step, stages
 from plait.encoders._residual_block import built_block
 from plait.encoders._smooth_start import SmoothHeNormal
 
-# By the picture's shorter side: the size of the patches that the first convolution steps by.
-_FINE_SIDE = 40
 _CHANNELS = (32, 64, 128, 192)
-_COARSEST = 6
 
 
 @keras.saving.register_keras_serializable(package="plait")
@@ -76,8 +74,8 @@ class ImageConv(Encoder):
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
         _, height, width, _ = values_shape
-        step = self.stride or (2 if min(height, width) <= _FINE_SIDE else 4)
-        channels = self.channels or _stages(min(height, width), step)
+        step = self.stride or first_step(height, width)
+        channels = self.channels or stages(height, width, step, _CHANNELS)
         shape = tuple(values_shape)
         self.steps, self.stages = [], []
         for stage, count in enumerate(channels):
@@ -139,11 +137,3 @@ class ImageConv(Encoder):
             "dropout": self.dropout,
             "stride": self.stride,
         }
-
-
-def _stages(side: int, step: int) -> tuple[int, ...]:
-    """The channels of as many stages as bring a side of so many pixels to the coarsest map."""
-    count, side = 1, -(-side // step)
-    while side > _COARSEST and count < len(_CHANNELS):
-        count, side = count + 1, -(-side // 2)
-    return _CHANNELS[:count]

@@ -41,8 +41,9 @@ class Text(Feature):
 
     For an encoder that reads n-grams (`TextBag`), a row is its known n-grams, the heaviest first,
     each with a weight that grows with how often the row holds it. For one that reads tokens
-    (`TextRNN`), a row is ids in order. For one that reads words (`TextWords`), a row is the cell's own
-    tokens in order, what stands between blanks or in its list, each an id and those of its characters.
+    (`TextRNN`, `TextTransformer`), a row is ids in order. For one that reads words (`TextWords`), a row
+    is the cell's own tokens in order, what stands between blanks or in its list, each an id and those
+    of its characters.
 
     Where the training rows hold natural text, tokens are words and marks, and n-grams are of one
     and two words, beside n-grams of three to five characters within words if the texts are short. Where
@@ -196,7 +197,7 @@ class Text(Feature):
             raise ConfigError(
                 f"Text: {type(encoder).__name__} is no encoder of texts: its class has to say "
                 f"whether it reads {' or '.join(map(repr, FORMS))}. Received: reads={reads!r}. Use "
-                "TextBag, TextRNN or TextWords, or give your class that attribute."
+                "TextBag, TextRNN, TextTransformer or TextWords, or give your class that attribute."
             )
         return reads
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from plait.encoders import CategoryEmbedding, TextBag, TextRNN, TextWords
+from plait.encoders import CategoryEmbedding, TextBag, TextRNN, TextTransformer, TextWords
 from plait.errors import ConfigError, DataError, PlaitError
 from plait.features import Text, _text_forms
 from plait.table import Table
@@ -93,8 +93,9 @@ def test_a_row_does_not_depend_on_the_others(encoder):
         )
 
 
-def test_tokens_keep_their_order_and_what_is_new_is_1():
-    feature = fitted(["a b b, c", "a b", "A"], encoder=TextRNN(8))
+@pytest.mark.parametrize("encoder", [TextRNN(8), TextTransformer(8)])
+def test_tokens_keep_their_order_and_what_is_new_is_1(encoder):
+    feature = fitted(["a b b, c", "a b", "A"], encoder=encoder)
     assert feature.state["vocabulary"] == ["a", "b", ",", "c"]
     assert feature.spec.shape == (16,)
     encoded = feature.encode(column(["c new A", None]))

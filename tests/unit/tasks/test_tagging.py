@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import plait
-from plait.encoders import TextBag, TextRNN, TextWords
+from plait.encoders import TextBag, TextRNN, TextTransformer, TextWords
 from plait.errors import ConfigError, DataError
 from plait.features import Image, Text, fit_features
 from plait.heads import TagHead
@@ -123,9 +123,10 @@ def test_lists_and_strings_say_the_same():
     )
 
 
-def test_of_a_token_in_pieces_the_first_one_is_tagged():
-    """TextRNN reads words and marks: `u . s .` and `won ' t` are more pieces than tokens."""
-    asked = Asked(feature=Text(encoder=TextRNN(4)))
+@pytest.mark.parametrize("encoder", [TextRNN(4), TextTransformer(8)])
+def test_of_a_token_in_pieces_the_first_one_is_tagged(encoder):
+    """Both read words and marks: `u . s .` and `won ' t` are more pieces than tokens."""
+    asked = Asked(feature=Text(encoder=encoder))
     targets = asked.targets(["play U.S. jazz"], ["O B-track B-genre"])
     assert targets.values[0].tolist() == [3, 1, -1, -1, -1, 0, *[-1] * 10]
     logits = asked.logits("O B-track I-track O O B-genre")
