@@ -23,6 +23,7 @@ def blocks_of(page):
         ("README.md", 3),
         ("docs/auxiliary.md", 1),
         ("docs/balancing.md", 4),
+        ("docs/encoders.md", 1),
         ("docs/matching.md", 1),
         ("docs/ordered_and_counted.md", 1),
         ("docs/segmentation.md", 1),
