@@ -122,7 +122,7 @@ class Learner:
             windows=windows,
         )
         if training is not None:
-            training.check(tasks, objectives or {})
+            training.check(features, tasks, objectives or {})
         self.features = features_for(features, tasks, width)
         self.tasks = dict(tasks)
         self.objectives = dict(objectives or {})

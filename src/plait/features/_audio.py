@@ -44,6 +44,7 @@ class Audio(MediaFeature):
 
     modality: ClassVar[str] = "audio"
     noun: ClassVar[str] = "sound"
+    mixes: ClassVar[bool] = True
 
     rate: int | None = None
     seconds: float | None = None

@@ -87,6 +87,8 @@ class Feature(abc.ABC):
     modality: ClassVar[str]
     lazy: ClassVar[bool] = False
     """Whether rows are encoded batch by batch (media) or the whole column at once."""
+    mixes: ClassVar[bool] = False
+    """Whether a mixture of two cells' arrays is a cell, too, as of pictures and unlike of words."""
 
     column: str | None = None
     missing: tuple[str, ...] = ()

@@ -76,6 +76,7 @@ class Image(MediaFeature):
 
     modality: ClassVar[str] = "image"
     noun: ClassVar[str] = "picture"
+    mixes: ClassVar[bool] = True
 
     size: int | tuple[int, int] | None = None
     flip: Flip | None = None

@@ -45,6 +45,7 @@ class Number(Feature):
     """
 
     modality: ClassVar[str] = "number"
+    mixes: ClassVar[bool] = True
 
     transform: Transform | None = None
 

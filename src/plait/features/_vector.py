@@ -36,6 +36,7 @@ class Vector(Feature):
     """
 
     modality: ClassVar[str] = "vector"
+    mixes: ClassVar[bool] = True
 
     def fit(self, column: Column) -> Self:
         there = np.flatnonzero(~plain(column).is_missing(self.missing))

@@ -17,6 +17,7 @@ from plait import backend
 from plait.errors import BalancingError
 from plait.model._frontier import calls_behind, run, trainable
 from plait.model._losses import spread
+from plait.model._mixed import each_pair
 from plait.model._network import Network, State, TaskLosses, entries, values_of
 
 _PRESENT = "__present"
@@ -177,13 +178,14 @@ def _of_rows(labels: Any, present: Any) -> dict[str, tuple[Any, Any]]:
     """The labels, with weight 0 for the rows that do not have a feature."""
     there = keras.ops.reshape(keras.ops.cast(present, "float32"), (-1,))
 
-    def seen(weights: Any) -> Any:
+    def seen(labels: tuple[Any, Any]) -> tuple[Any, Any]:
+        targets, weights = labels
         if weights is None:
-            return there
+            return targets, there
         weights = keras.ops.cast(weights, "float32")
-        return weights * spread(there, len(weights.shape))
+        return targets, weights * spread(there, len(weights.shape))
 
-    return {name: (targets, seen(weights)) for name, (targets, weights) in labels.items()}
+    return {name: each_pair(seen, given) for name, given in labels.items()}
 
 
 def _owners(inputs: Sequence[Any], names: Sequence[str]) -> dict[int, frozenset[str | None]]:

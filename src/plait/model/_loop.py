@@ -1,6 +1,7 @@
 """What Keras' loops do with a batch: a training step or an evaluation, told to the metrics."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -11,11 +12,12 @@ from plait.model._balance import Balance
 from plait.model._class_weight import ByOutput, weigh_classes
 from plait.model._fade import faded
 from plait.model._metrics import TaskMetrics
+from plait.model._mixed import each_pair
 from plait.model._network import TaskLosses
 from plait.model._objective import Objective, labelled_while, unlabelled, without_holes
 from plait.model._outputs import Outputs
 from plait.model._regime import Regime
-from plait.model._row_key import augmented, followed, without_row_key
+from plait.model._row_key import augmented, followed, mixed, without_row_key
 from plait.model._step import take_step
 
 
@@ -60,9 +62,11 @@ class Loop:
                 labels[name] = labelled_while(labels[name], on)
             network = faded(network, left)
         labels = followed(labels, x, regime.follow)
-        x = augmented(x, regime.augment)
+        before, x = x, augmented(x, regime.augment)
+        x, labels = mixed(x, before, labels, network.labelled, regime.mix)
         for name in (name for name in regime.needs if name in labels):
-            labels[name] = labelled_while(labels[name], x[regime.needs[name]])
+            there = partial(labelled_while, on=x[regime.needs[name]])
+            labels[name] = each_pair(there, labels[name])
         x = self._without_holes(x, labels)
         # Of several batches that it accumulates, Keras counts each here and the steps there.
         batch = keras.ops.cast(inner_optimizer(optimizer)._iterations, "int32") + 0

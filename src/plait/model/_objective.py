@@ -19,6 +19,7 @@ from plait.model._losses import (
     takes_rows,
     task_loss,
 )
+from plait.model._mixed import joined_rows, pairs_of
 from plait.model._network import TaskLosses
 
 
@@ -76,9 +77,14 @@ class Objective:
     def labels(
         self, predictions: Mapping[str, Any], given: Mapping[str, tuple[Any, Any]]
     ) -> dict[str, Labels]:
-        """The labels of each output that has targets, with constants in the missing places."""
+        """The labels of each output that has targets, with constants in the missing places.
+
+        Of rows that are made of two, those of the larger part.
+        """
         return {
-            name: self._read(name, labels, predictions[name], mask_of(predictions[name]))
+            name: self._read(
+                name, pairs_of(labels)[0], predictions[name], mask_of(predictions[name])
+            )
             for name, labels in given.items()
         }
 
@@ -86,7 +92,11 @@ class Objective:
         self, outputs: Mapping[str, Any], given: Mapping[str, tuple[Any, Any]]
     ) -> Any:
         """`(batch,)` bool: the rows that have a label of any output; only shapes of `outputs` count."""
-        found = [self._read(name, labels, outputs[name]).rows > 0 for name, labels in given.items()]
+        found = [
+            self._read(name, pair, outputs[name]).rows > 0
+            for name, labels in given.items()
+            for pair in pairs_of(labels)
+        ]
         labelled = found[0]
         for more in found[1:]:
             labelled = keras.ops.logical_or(labelled, more)
@@ -103,10 +113,9 @@ class Objective:
         self, predictions: Mapping[str, Any], given: Mapping[str, tuple[Any, Any]]
     ) -> TaskLosses:
         """Each task's mean loss over the weights of its labelled rows, times its loss weight."""
-        labels = self.labels(predictions, given)
         plain, totals, wrong = [], [], []
         for task in self.tasks:
-            rows = row_losses(self._functions[task], labels[task], predictions[task])
+            rows = self._rows(task, self._functions[task], predictions[task], given[task])
             value, total = task_loss(*rows)
             plain.append(value)
             totals.append(total)
@@ -132,16 +141,21 @@ class Objective:
 
         0 for a task without labels, or whose loss does not say it.
         """
-        labels = self.labels(predictions, given)
         scores = []
         for task in self.tasks:
             share = self._shares[task]
             if share is None:
                 scores.append(keras.ops.zeros(()))
             else:
-                rows = row_losses(share, labels[task], predictions[task])
+                rows = self._rows(task, share, predictions[task], given[task])
                 scores.append(task_loss(*rows)[0])
         return keras.ops.stack(scores)
+
+    def _rows(self, task: str, loss: Callable, prediction: Any, given: Any) -> tuple[Any, Any]:
+        """Each row's loss and its weight; of a mixed row, of both of its labels."""
+        mask = mask_of(prediction)
+        known = [self._read(task, pair, prediction, mask) for pair in pairs_of(given)]
+        return joined_rows([row_losses(loss, labels, prediction) for labels in known])
 
     def _spread(self, given: Any, what: str, one_for_all: bool = False) -> dict[str, Any]:
         if given is None:

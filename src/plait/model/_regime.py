@@ -16,6 +16,8 @@ class Regime:
         augment: what becomes of a batch's inputs, from them and the key of each row.
         follow: what becomes of the labels by output along with them, from the labels and the key of
             each row.
+        mix: from a batch's inputs, those before they were augmented, the labels, which rows have some,
+            and the key of each row to the inputs and labels of rows that are made of two.
         average: of the weights.
         pace: from the step to the share of it that each weight takes, by the variable's id; all of it
             where it says nothing.
@@ -27,6 +29,7 @@ class Regime:
 
     augment: Callable[[Any, Any], Any] | None = None
     follow: Callable[[Any, Any], Any] | None = None
+    mix: Callable[[Any, Any, Any, Any, Any], tuple[Any, Any]] | None = None
     average: WeightAverage | None = None
     pace: Callable[[Any], Mapping[int, Any]] | None = None
     resting: frozenset[str] = frozenset()

@@ -33,6 +33,24 @@ def followed(labels: Any, x: Any, follow: Callable[[Any, Any], Any] | None) -> A
     return follow(labels, x[ROW_KEY])
 
 
+def mixed(
+    x: Any, before: Any, labels: Any, labelled: Callable[[Any], Any], mix: Any
+) -> tuple[Any, Any]:
+    """The inputs, and the labels, as `Regime.mix` changes them, where there are keys, which stay.
+
+    Args:
+        x: the inputs, augmented.
+        before: those that came.
+        labels: by output.
+        labelled: from these to `(batch,)` bool.
+        mix: as `Regime` says; None for none.
+    """
+    if mix is None or not _has_key(x):
+        return x, labels
+    found, labels = mix(without_row_key(x), before, labels, labelled(labels), x[ROW_KEY])
+    return {**found, ROW_KEY: x[ROW_KEY]}, labels
+
+
 def by_row(run: Callable[Concatenate[Any, Any, P], R]) -> Callable[Concatenate[Any, Any, P], R]:
     """A pass `run(network, x, ...)` whose layers may draw by the keys that come with its rows."""
 

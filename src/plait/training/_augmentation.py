@@ -6,7 +6,7 @@ from typing import Any
 
 from plait.features import Feature, Image
 from plait.inference import Declaration
-from plait.model import ModalityDropout
+from plait.model import MixUp, ModalityDropout
 from plait.tasks import DenseTask
 from plait.training._settings import Training
 
@@ -63,6 +63,11 @@ def augmentation(declaration: Declaration, settings: Training) -> Augment | None
         dropout = ModalityDropout(list(declaration.features), settings.modality_dropout)
     varying = {name: f for name, f in declaration.features.items() if f.varies}
     return OtherViews(varying, dropout) if varying else dropout
+
+
+def mixture(declaration: Declaration, settings: Training) -> MixUp | None:
+    """How rows are mixed; None if they are not."""
+    return None if settings.mixup is None else MixUp(list(declaration.features), settings.mixup)
 
 
 def moved_labels(declaration: Declaration) -> MovedLabels | None:

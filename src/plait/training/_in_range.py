@@ -27,6 +27,7 @@ _MAY_BE_OPEN = (
     "ema",
     "swa_from",
     "unlabelled",
+    "mixup",
     "max_minutes",
 )
 _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
@@ -36,6 +37,7 @@ _RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "clip_norm": (lambda x: x > 0, "above 0, or None"),
     "warmup": (lambda x: 0 <= x < 1, "in [0, 1)"),
     "modality_dropout": (lambda x: 0 <= x < 1, "in [0, 1)"),
+    "mixup": (lambda x: x > 0, "above 0, or None"),
     "unlabelled": (lambda x: 0 < x < 1, "in (0, 1)"),
     "ema": (lambda x: 0 < x < 1, "in (0, 1)"),
     "swa_from": (lambda x: 0 <= x < 1, "in [0, 1)"),

@@ -10,6 +10,7 @@ import numpy as np
 from plait._cache import cache_folder
 from plait._disk_cache import DiskCache
 from plait.errors import ConfigError
+from plait.features import Feature
 from plait.inference import Precision
 from plait.objectives import Objective
 from plait.table import Table
@@ -18,6 +19,7 @@ from plait.trackers import Tracker
 from plait.training._bytes import read_bytes
 from plait.training._devices import Devices, counted, shared
 from plait.training._in_range import Schedule, demand_in_range
+from plait.training._mixes import check_mixes
 from plait.training._sampling import Sampling
 
 # Optimizer steps to aim at, whatever the number of rows, and the bounds on epochs around it.
@@ -93,6 +95,9 @@ class Training:
         affinity: whether it also measures, in every so many batches, how much a step for one task alone
             would lower the loss of each other: `affinity_<a>_on_<b>` in the history. Needs tasks that
             share what learns, and a balancer that looks at losses alone.
+        mixup: above 0, such as 0.2: each row is mixed with another of its batch, in every feature and
+            in the loss of every task, by a share that Beta(`mixup`, `mixup`) draws. For tables whose
+            features are pictures, sounds, numbers and vectors; see `docs/training.md`. None for none.
         modality_dropout: the share of present cells that leave in training, so that each feature's
             absent token is learnt; never all of a row, and none with one feature.
 
@@ -120,6 +125,7 @@ class Training:
     unlabelled: float | None = None
     task_patience: int | None = None
     affinity: bool = False
+    mixup: float | None = None
     modality_dropout: float = 0.1
     max_minutes: float | None = None
     max_memory: str | None = None
@@ -131,7 +137,12 @@ class Training:
     def __post_init__(self) -> None:
         demand_in_range(vars(self))
 
-    def check(self, tasks: Mapping[str, Task], objectives: Mapping[str, Objective]) -> None:
+    def check(
+        self,
+        features: Mapping[str, Feature],
+        tasks: Mapping[str, Task],
+        objectives: Mapping[str, Objective],
+    ) -> None:
         """Refuses settings that speak of what is not there, or is of another kind.
 
         Raises:
@@ -145,6 +156,8 @@ class Training:
                 "`objectives`, or leave unlabelled out.",
                 ("training", "unlabelled"),
             )
+        if self.mixup is not None:
+            check_mixes(features, tasks, objectives)
 
     def times(self, table: Table, tasks: Mapping[str, Task]) -> np.ndarray | None:
         """How often each row is drawn in an epoch; see `Sampling.times`. None has each come once."""

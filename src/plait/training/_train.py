@@ -13,7 +13,7 @@ from plait.inference import Declaration, Predictor
 from plait.model import OBSERVE_EVERY, Fade, MultiTaskModel, Regime, WeightAverage
 from plait.objectives import Objective
 from plait.tasks import DenseTask, Task
-from plait.training._augmentation import augmentation, moved_labels
+from plait.training._augmentation import augmentation, mixture, moved_labels
 from plait.training._goes_on import GoesOn, fit_through, rows_of
 from plait.training._learning import Learning
 from plait.training._schedules import learning_rate
@@ -172,6 +172,7 @@ def built(
     model.regime = Regime(
         augment=augmentation(declaration, settings),
         follow=moved_labels(declaration),
+        mix=mixture(declaration, settings),
         average=average_of(model, settings, steps),
         pace=learning.pace(),
         needs=needs_of(declaration.tasks),
