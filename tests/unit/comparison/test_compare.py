@@ -29,6 +29,14 @@ def folder(tmp_path):
     return tmp_path / "compared"
 
 
+@pytest.fixture
+def interruptible():
+    """As at a terminal; a shell has what runs in its background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.usefixtures("faked")
 class TestComparing:
     def test_all_seeds_of_what_has_prospect_and_one_of_what_has_none(self, config, folder):
@@ -90,6 +98,7 @@ class TestComparing:
         assert "trackers" not in (folder / "winner.yaml").read_text()
         assert "Gated" in (folder / "index.html").read_text()
 
+    @pytest.mark.usefixtures("interruptible")
     def test_ctrl_c_stops_the_runs_and_the_same_call_goes_on(self, config, folder):
         asked = question(config, "Gated", seeds=1, settings=("name=slowly",))
         timer = threading.Timer(5.0, os.kill, (os.getpid(), signal.SIGINT))
