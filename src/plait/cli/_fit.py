@@ -27,7 +27,7 @@ def fit(
     group: str | None = None,
     resume: Path | None = None,
     quiet: bool = False,
-) -> None:
+) -> Path:
     """Trains, and prints where the run is.
 
     Args:
@@ -43,6 +43,9 @@ def fit(
         group: "auto", or how many groups of tasks with a trunk of their own there may be.
         resume: the folder of a run that was killed or stopped, to go on with.
         quiet: no progress bar.
+
+    Returns:
+        The run's folder.
 
     Raises:
         PlaitError: the config or the data will not do; nothing is written then.
@@ -77,11 +80,8 @@ def fit(
         if folds is not None:
             raise ConfigError("--group and --folds: one at a time.")
 
-        def again(folder: Path | None, more: tuple[str, ...], goes_on: bool) -> None:
-            if goes_on:
-                fit(None, data_dir=data_dir, resume=folder, quiet=quiet)
-                return
-            fit(
+        def again(folder: Path | None, more: tuple[str, ...]) -> Path:
+            return fit(
                 config,
                 data_dir=data_dir,
                 run=folder,
@@ -91,8 +91,7 @@ def fit(
                 quiet=quiet,
             )
 
-        fit_groups(loaded, most_groups(group), run, again)
-        return
+        return fit_groups(loaded, most_groups(group), run, again)
     if freeze_trunk:
         training = loaded.arguments.get("training") or Training()
         frozen = json.dumps([*training.freeze, START])
@@ -124,3 +123,4 @@ def fit(
             print(f"fold {name}\n{scores_table(scores)}")
         print(f"mean\n{scores_table(found['mean'])}")
     print(held.folder)
+    return held.folder

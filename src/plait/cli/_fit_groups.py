@@ -9,10 +9,8 @@ from plait.config import Config
 from plait.errors import ConfigError
 from plait.inference import sharing_tasks
 from plait.training import (
-    RUNS,
     affinity_in_words,
     groups_by_affinity,
-    is_over,
     measured_affinity,
 )
 
@@ -39,15 +37,18 @@ def fit_groups(
     config: Config,
     most: int,
     run: Path | None,
-    fit: Callable[[Path | None, tuple[str, ...], bool], None],
-) -> None:
+    fit: Callable[[Path | None, tuple[str, ...]], Path],
+) -> Path:
     """Trains with one trunk, groups the tasks by what it shows, and trains with a trunk for each group.
 
     Args:
         config: as it is.
         most: groups.
         run: a new folder; that of the config's name if None.
-        fit: trains, in a folder, with further settings, going on with a run or not.
+        fit: trains, in a new folder or in one of the config's name, with further settings; returns it.
+
+    Returns:
+        The folder of the run to take.
 
     Raises:
         ConfigError: a sharing is chosen already, or there are fewer than three tasks.
@@ -60,9 +61,9 @@ def fit_groups(
         )
     if len(tasks) < 3:
         raise ConfigError(f"--group parts three tasks or more. There is: {', '.join(tasks)}.")
-    first = (run or RUNS / config.name).with_name(f"{(run or Path(config.name)).name}-affinity")
-    if not is_over(first):
-        fit(first, ("training.affinity=true",), first.exists())
+    name = json.dumps(f"{config.name}-affinity")
+    place = None if run is None else run.with_name(f"{run.name}-affinity")
+    first = fit(place, ("training.affinity=true", f"name={name}"))
     affinity = measured_affinity(first, tasks)
     for task, line in affinity_in_words(affinity, tasks).items():
         print(
@@ -70,10 +71,12 @@ def fit_groups(
         )
     groups = groups_by_affinity(affinity, tasks, most)
     if len(groups) == 1:
-        print("one trunk for all tasks: no other grouping is better", file=sys.stderr)
-        print(first)
-        return
+        print(
+            f"one trunk for all tasks: no other grouping is better. {first} is that run.",
+            file=sys.stderr,
+        )
+        return first
     said = "; ".join(", ".join(group) for group in groups)
     print(f"{len(groups)} groups: {said}", file=sys.stderr)
     sharing = json.dumps({"TaskGroups": {"groups": groups}})
-    fit(run, (f"sharing={sharing}",), False)
+    return fit(run, (f"sharing={sharing}",))

@@ -20,12 +20,14 @@ class Verdict:
         gained: its gain beside the others less its gain alone, seed by seed.
         together: the mean of its main score beside the others.
         alone: the same alone.
+        said: why there is no run alone.
     """
 
     task: str
     gained: Interval
     together: float
     alone: float
+    said: str = ""
 
     @property
     def word(self) -> str:
@@ -75,13 +77,15 @@ class Answer:
 
     def over_own(self, one: Compared) -> Interval:
         """Its mean gain less that of the config as it is written; wide enough for all at once."""
-        return difference(one.gains, self.own.gains, others=max(1, len(self.whole) - 1))
+        return difference(one.gains, self.own.gains, others=max(1, len(self.candidates) - 1))
 
     @cached_property
     def winner(self) -> Compared:
-        """The best, if it is shown to be better than the config as it is written; else that."""
+        """The best, if it is shown to be better than the config as it is written, or that did not come
+        to its end; else that.
+        """
         best = self._best
-        if best is not None and self.over_own(best).is_above_zero:
+        if best is not None and (not self.own.gains or self.over_own(best).is_above_zero):
             return best
         return self.own
 
@@ -92,16 +96,17 @@ class Answer:
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """Of each task that was run alone, too, against the winner; wide enough for all at once."""
+        """Of each task that was run alone, too, against the config as it is written, of which alone has
+        the encoders and the fusion; wide enough for all at once.
+        """
         alone = {one.way.task: one for one in self.compared if isinstance(one.way, Alone)}
         return [
             Verdict(
                 task,
-                difference(
-                    self.winner.gains_of(task), alone[task].gains_of(task), others=len(alone)
-                ),
-                self.score(self.winner, task).mean,
+                difference(self.own.gains_of(task), alone[task].gains_of(task), others=len(alone)),
+                self.score(self.own, task).mean,
                 self.score(alone[task], task).mean,
+                alone[task].why_not,
             )
             for task in self.tasks
             if task in alone
@@ -114,33 +119,41 @@ class Answer:
     @property
     def advice(self) -> str:
         """In plain sentences."""
+        said = self._of_candidates() if len(self.candidates) > 1 else []
+        if len(self.candidates) == 1 and not self.own.gains:
+            said = [f"The config as it is written did not come to its end: {self.own.why_not}"]
+        return " ".join([*said, *map(self._of_task, self.verdicts)])
+
+    def _of_candidates(self) -> list[str]:
         best, own = self._best, self.own
-        if best is None or not own.gains:
-            return "Nothing has come to its end that could be compared."
-        others = len(self.candidates) - 1
-        said = []
-        if others and self.winner is not own:
-            said.append(
+        if best is None:
+            return [f"No candidate has come to its end with every seed. {own.why_not}".strip()]
+        if not own.gains:
+            return [
+                f"{own.way.name}, as the config has it, did not come to its end: {own.why_not} Of the "
+                f"others {best.way.name} was the best."
+            ]
+        if self.winner is not own:
+            return [
                 f"Take {best.way.name}: its mean gain is {_between(self.over_own(best))} above that "
-                f"of {own.way.name}, as the config has it."
-            )
-        elif others and len(self.seeds) == 1:
-            said.append(
+                f"of {own.way.name}, as the config has it.",
+                *self._cheaper(),
+            ]
+        if self.whole == [own]:
+            return [f"None but {own.way.name}, as the config has it, has come to its end: keep it."]
+        if len(self.seeds) == 1:
+            return [
                 f"One seed tells no difference from chance: {best.way.name} was the best of "
                 f"{len(self.whole)}. Give --seeds 3 or more."
-            )
-        elif others:
-            near = "" if best is own else f"{best.way.name} came out highest, by "
-            by = "" if best is own else f"{_between(self.over_own(best))}. "
-            said.append(
-                f"{near}{by}Between {own.way.name}, as the config has it, and the others there is no "
-                "difference that this data can show in their favour: keep it."
-            )
-        if others:
-            said += self._cheaper()
-        for verdict in self.verdicts:
-            said.append(self._of_task(verdict))
-        return " ".join(said)
+            ]
+        higher = ""
+        if best is not own:
+            higher = f"{best.way.name} came out highest, by {_between(self.over_own(best))}. "
+        return [
+            f"{higher}Between {own.way.name}, as the config has it, and the others there is no "
+            "difference that this data can show in their favour: keep it.",
+            *self._cheaper(),
+        ]
 
     def _cheaper(self) -> list[str]:
         """Whether as much can be had sooner."""
@@ -160,7 +173,10 @@ class Answer:
 
     def _of_task(self, verdict: Verdict) -> str:
         found = f"{_between(verdict.gained)} of gain"
-        if verdict.gained.count < 2:
+        if not verdict.gained.count:
+            why = verdict.said or self.own.why_not
+            return f"Whether the other tasks helped '{verdict.task}' is not known: {why}"
+        if verdict.gained.count == 1:
             return f"Whether the other tasks helped '{verdict.task}', one seed cannot tell."
         if verdict.word == "no difference shown":
             return (

@@ -11,14 +11,16 @@ from plait._beside import written_beside
 from plait.comparison._answer import Answer
 from plait.comparison._candidates import Candidate, candidates
 from plait.comparison._compare import Alone, Comparing, Way, minutes_a_run
-from plait.comparison._page import page
+from plait.comparison._known import known
+from plait.comparison._page import drawing, page
 from plait.comparison._sample import sampled
+from plait.comparison._say import say
 from plait.comparison._work import work, workers_for
-from plait.config import dump, load
+from plait.config import build_learner, dump, load
 from plait.errors import ConfigError
+from plait.table import document_without_passwords
 
-_QUICK = ("training.epochs=8", "training.max_minutes=1")
-_QUESTION = "comparison.json"
+_QUICK_EPOCHS = 8
 
 
 @dataclass(frozen=True)
@@ -65,24 +67,39 @@ def ask(question: Question, folder: Path) -> Answer:
         ConfigError: the config or a candidate will not do; the folder is that of another comparison.
         StoppedError: Ctrl-C.
     """
+    drawing()
     settings = list(question.settings)
     config = load(question.config, settings, question.place)
-    if question.quick:
-        settings += _QUICK if config.arguments.get("training") is None else _short(config)
-        settings += sampled(config, folder / "sample")
-        config = load(question.config, settings, question.place)
+    build_learner(config)
     tasks = {name: task for name, task in config.arguments["tasks"].items() if not task.auxiliary}
     ways: list[Way] = [*candidates(config, question.asked)]
     if question.alone and len(tasks) > 1:
         ways += [Alone(task) for task in tasks]
+    if len(ways) == 1:
+        raise ConfigError(
+            "There is nothing beside the config as it is written to compare it with. Name others by "
+            "--fusion, --sharing or --balancing; --against single needs two tasks."
+        )
     first = config.arguments.get("seed", 0)
     seeds = [first + n for n in range(question.seeds)]
     workers = workers_for(question.workers)
     minutes = None
     if question.minutes is not None:
         minutes = minutes_a_run(question.minutes, len(ways) * len(seeds), workers)
-    minutes = _same(folder, config.document, minutes)
+    kept = known(
+        folder, config, question.place, {"quick": question.quick}, keep={"minutes": minutes}
+    )["minutes"]
+    if kept != minutes:
+        whole = "as long as it takes" if kept is None else f"{kept:.1f} minutes at most"
+        say(f"each run trains {whole}, as in the first call: all are to have the same")
+    minutes = kept
     training = config.arguments.get("training")
+    epochs = None if training is None else training.epochs
+    if question.quick:
+        short = min(_QUICK_EPOCHS, epochs or _QUICK_EPOCHS)
+        epochs = short
+        settings += [f"training.epochs={short}", *sampled(config, folder / "sample")]
+        config = load(question.config, settings, question.place)
     plan = Comparing(
         config,
         question.place,
@@ -91,37 +108,13 @@ def ask(question: Question, folder: Path) -> Answer:
         seeds,
         minutes,
         settings,
-        None if training is None else training.epochs,
+        epochs,
         question.prune,
     )
     work(plan, folder / "runs", workers, "The same command goes on with it.")
     answer = Answer(plan.compared, tasks, seeds, _about(question, minutes, len(seeds)))
     _write(folder, answer, question, config.name)
     return answer
-
-
-def _short(config: Any) -> list[str]:
-    epochs = config.arguments["training"].epochs
-    return [s for s in _QUICK if not (s.startswith("training.epochs") and epochs and epochs < 8)]
-
-
-def _same(folder: Path, document: Mapping[str, Any], minutes: float | None) -> float | None:
-    """Keeps what the comparison is of, or demands that it is the same; returns the minutes a run."""
-    path = folder / _QUESTION
-    if path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if known["config"] != json.loads(json.dumps(document, default=str)):
-            raise ConfigError(
-                f"'{folder}' is of a config that was another. Choose a new folder by --dir, or remove "
-                "it."
-            )
-        # Further candidates have what the first ones had.
-        kept: float | None = known["minutes"]
-        return kept
-    with written_beside(path) as part:
-        said = {"config": document, "minutes": minutes}
-        part.write_text(json.dumps(said, default=str, ensure_ascii=False, indent=1), "utf-8")
-    return minutes
 
 
 def _about(question: Question, minutes: float | None, seeds: int) -> str:
@@ -153,7 +146,7 @@ def _winner(answer: Answer, question: Question) -> str:
         f"{question.config.name} with {way.name}.\n"
         f"Its paths are relative to {question.place.resolve()}."
     )
-    return dump(won.document, head=head)
+    return dump(document_without_passwords(won.document), head=head)
 
 
 def plain_answer(answer: Answer) -> dict[str, Any]:

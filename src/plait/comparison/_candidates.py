@@ -1,5 +1,6 @@
 """What is compared: ways to join, to share and to balance, one of each."""
 
+import hashlib
 import importlib
 import itertools
 import json
@@ -40,8 +41,12 @@ class Candidate:
 
     @property
     def folder(self) -> str:
-        """The same as part of a folder's name."""
-        return re.sub(r"[^0-9A-Za-z.]+", "-", self.name).strip("-")
+        """The same as part of a folder's name; of classes with arguments a hash tells them apart."""
+        name = re.sub(r"[^0-9A-Za-z.]+", "-", self.name).strip("-")
+        if all(isinstance(part, str) for part in self.parts.values()):
+            return name
+        said = json.dumps(self.parts, sort_keys=True).encode()
+        return f"{name[:60]}-{hashlib.blake2b(said, digest_size=4).hexdigest()}"
 
     @property
     def settings(self) -> list[str]:
@@ -66,9 +71,6 @@ def candidates(config: Config, asked: Mapping[str, str]) -> list[Candidate]:
         one = Candidate(dict(zip(choices, parts, strict=True)))
         if one.parts != written and one not in found:
             found.append(one)
-    folders = [one.folder for one in found]
-    if len(set(folders)) < len(folders):
-        raise ConfigError("Two of the candidates would have the same folder. Compare them apart.")
     return found
 
 

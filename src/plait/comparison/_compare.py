@@ -1,5 +1,6 @@
 """Which runs a comparison takes, which of them have no prospect, and what they came to."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from plait.comparison._say import say
 from plait.comparison._work import Plan
 from plait.config import Config
 from plait.errors import ConfigError
+from plait.sharing import HardSharing, Sharing
 
 _LEAST_MINUTES = 0.2
 _OVERHEAD = 0.25
@@ -54,16 +56,27 @@ class Compared:
     @property
     def gains(self) -> dict[int, float]:
         """Their mean gains."""
-        return {seed: run.gain for seed, run in self.finished.items()}
+        found = {seed: run.gain for seed, run in self.finished.items()}
+        return {seed: gain for seed, gain in found.items() if not math.isnan(gain)}
 
     def gains_of(self, task: str) -> dict[int, float]:
         """The gains of a task."""
-        return {s: run.gains[task] for s, run in self.finished.items() if task in run.gains}
+        found = {seed: run.gains.get(task) for seed, run in self.finished.items()}
+        return {seed: gain for seed, gain in found.items() if gain is not None}
 
     def scores_of(self, task: str, metric: str) -> list[float]:
         """The scores of a task."""
         found = [run.scores.get(task, {}).get(metric) for run in self.finished.values()]
         return [score for score in found if score is not None]
+
+    @property
+    def why_not(self) -> str:
+        """Why some run did not come to its end; empty if all did."""
+        for run in self.runs.values():
+            if run.how != "finished":
+                last = run.said.splitlines()[-1] if run.said else ""
+                return f"{self.way.name} was {run.how}. {last}".strip()
+        return ""
 
     def mean(self, what: str) -> float:
         """Of an attribute of `Ended`, over the runs that came to their end."""
@@ -113,7 +126,7 @@ class Comparing(Plan):
         self._seeds = seeds
         self._minutes = minutes
         self._settings = settings
-        self._kept = Kept(folder / "ended.json")
+        self._kept = Kept(folder / "stopped.json", prune)
         first = max(1, epochs // 4) if epochs else 4
         self._study = optuna.create_study(
             direction="maximize",
@@ -154,7 +167,8 @@ class Comparing(Plan):
     def ended(self, job: Job, ended: Ended) -> None:
         one, seed = self._under_way.pop(job.name)
         one.runs[seed] = ended
-        self._kept.add(job, ended)
+        if ended.how == "stopped":
+            self._kept.add(job)
         if ended.how in ("finished", "stopped"):
             about = f"mean gain {ended.gain:.4f}, {ended.epochs} epochs, {ended.seconds:.0f} s"
         else:
@@ -193,11 +207,13 @@ class Comparing(Plan):
             if getattr(config.arguments["tasks"][way.task], "after", ()):
                 settings.append(f"tasks.{way.task}.after=[]")
             # One task has none to be weighed against, and none to share with.
-            settings += ["balancing=null", "sharing=HardSharing"]
+            settings += ["balancing=null", *_one_trunk(config.arguments.get("sharing"))]
             name = f"alone-{way.task}"
         if self._minutes is not None:
-            settings.append(f"training.max_minutes={self._minutes:.3f}")
-        arguments = fit_arguments(config.path, self._place, seed, settings, without)
+            training = config.arguments.get("training")
+            own = math.inf if training is None else training.max_minutes or math.inf
+            settings.append(f"training.max_minutes={min(self._minutes, own):.3f}")
+        arguments = fit_arguments(config, self._place, seed, settings, without)
         return Job(f"{name}-seed{seed}", arguments)
 
 
@@ -220,3 +236,11 @@ def minutes_a_run(budget: float, runs: int, workers: int) -> float:
             f"training to each. Allow {needed} minutes or more, or compare less."
         )
     return each
+
+
+def _one_trunk(sharing: Sharing | None) -> list[str]:
+    """The setting of a trunk for one task, as deep and as wide as that of a sharing."""
+    if sharing is None or type(sharing) is HardSharing:
+        return []
+    alike = {n: getattr(sharing, n) for n in ("blocks", "width", "dropout") if hasattr(sharing, n)}
+    return [f"sharing={json.dumps({'HardSharing': alike})}"]

@@ -1,6 +1,5 @@
 """Runs of `plait fit` in processes of their own, and what came of each."""
 
-import ctypes
 import json
 import os
 import signal
@@ -15,9 +14,21 @@ from typing import Any, Literal
 import pyarrow.parquet as pq
 
 from plait._beside import written_beside
+from plait.config import Config
 
 EPOCHS = "epochs.jsonl"
+_WATCHED: Mapping[str, Any] = {"JSONLines": {}}
 _FIT = "import sys; from plait.cli import main; sys.exit(main(sys.argv[1:]))"
+# Its cores, and that it stops if the parent is killed, or was before it could be asked.
+_PREPARE = """
+import ctypes, os, signal, sys
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {cores})
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() != {parent}:
+    sys.exit(143)
+"""
 _REFUSED = 2
 _MODEL = "model.plait"
 
@@ -78,20 +89,19 @@ class Child:
         self._log = folder / f"{job.name}.log"
         self._read = 0
         self._told = 0
-        self._cores = cores
         place = ["--resume" if _began(self.run) else "--run", str(self.run)]
         # What it began with is in the run.
         given = _resumed(job.arguments) if _began(self.run) else job.arguments
         folder.mkdir(parents=True, exist_ok=True)
+        prepare = _PREPARE.format(cores=set(cores), parent=os.getpid())
         with self._log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _FIT, "fit", *given, *place, "--quiet"],
+                [sys.executable, "-c", prepare + _FIT, "fit", *given, *place, "--quiet"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 # Ctrl-C reaches the parent alone, which stops its runs.
                 start_new_session=True,
-                preexec_fn=self._prepare,  # noqa: PLW1509
             )
 
     def epochs(self) -> list[dict[str, Any]]:
@@ -138,30 +148,36 @@ class Child:
             return Ended("refused", (reasons or lines or [said])[-1].removeprefix("plait: "))
         return Ended("failed", said[-2000:])
 
-    def _prepare(self) -> None:
-        """In the child, before it is a run: its cores, and that it stops if the parent is killed."""
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, self._cores)
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
 
 def fit_arguments(
-    config: Path, place: Path, seed: int, settings: Sequence[str], without: Sequence[str] = ()
+    config: Config,
+    place: Path,
+    seed: int | None,
+    settings: Sequence[str],
+    without: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Of `plait fit` for a run that can be watched.
 
     Args:
-        config: the file.
+        config: as it is, with its own trackers.
         place: what its paths are relative to.
-        seed: of the run.
+        seed: of the run; None where the settings have one.
         settings: `KEY=VALUE` each.
         without: tasks and objectives to leave out.
     """
-    pairs = [("--data", str(place)), ("--seed", str(seed))]
+    trackers = json.dumps([*_trackers(config), _WATCHED])
+    pairs = [("--data", str(place))]
+    pairs += [] if seed is None else [("--seed", str(seed))]
     pairs += [("--without", other) for other in without]
-    pairs += [("--set", setting) for setting in settings]
-    return (str(config), *(word for pair in pairs for word in pair))
+    pairs += [("--set", setting) for setting in (*settings, f"training.trackers={trackers}")]
+    return (str(config.path), *(word for pair in pairs for word in pair))
+
+
+def _trackers(config: Config) -> list[Any]:
+    """Those of the config itself, as plain data."""
+    training: Mapping[str, Any] = config.document.get("training") or {}
+    asked = (training.get("Training") or training).get("trackers") or []
+    return asked if isinstance(asked, list) else [asked]
 
 
 def result(run: Path) -> Ended | None:
@@ -197,33 +213,34 @@ def epochs_of(run: Path) -> dict[int, dict[str, Any]]:
 
 
 class Kept:
-    """How runs ended that left no model: a file, so that they are not begun again.
+    """Which runs had no prospect: a file, so that they are not begun again.
+
+    One that was refused, or failed, may do better the next time.
 
     Args:
         path: of the file.
+        prune: whether a run that was stopped has ended; else it goes on.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prune: bool = True) -> None:
         self._path = path
-        self._known: dict[str, list[str]] = {}
+        self._prune = prune
+        self._stopped: list[str] = []
         if path.is_file():
-            self._known = json.loads(path.read_text(encoding="utf-8"))
+            self._stopped = json.loads(path.read_text(encoding="utf-8"))
 
     def of(self, job: Job, folder: Path) -> Ended | None:
         """How a run ended; None for one that has not."""
         done = result(folder / job.name)
-        if done is not None or job.name not in self._known:
-            return done
-        how, said = self._known[job.name]
-        return _so_far(folder / job.name) if how == "stopped" else Ended(how, said)  # type: ignore[arg-type]
+        if done is None and self._prune and job.name in self._stopped:
+            return _so_far(folder / job.name)
+        return done
 
-    def add(self, job: Job, ended: Ended) -> None:
-        """Keeps it, unless the run itself tells, or may do better the next time."""
-        if ended.how not in ("stopped", "refused"):
-            return
-        self._known[job.name] = [ended.how, ended.said]
+    def add(self, job: Job) -> None:
+        """Keeps a run that was stopped."""
+        self._stopped.append(job.name)
         with written_beside(self._path) as part:
-            part.write_text(json.dumps(self._known, indent=1, ensure_ascii=False), encoding="utf-8")
+            part.write_text(json.dumps(self._stopped, indent=1, ensure_ascii=False), "utf-8")
 
 
 def _so_far(run: Path) -> Ended:

@@ -36,10 +36,10 @@ def page(answer: Answer, title: str) -> str:
         [
             v.task,
             v.word,
-            f"{v.gained.mean:+.4f}",
+            "" if not v.gained.count else f"{v.gained.mean:+.4f}",
             "" if math.isinf(v.gained.half) else f"{v.gained.low:+.4f} to {v.gained.high:+.4f}",
-            f"{v.together:.4f}",
-            f"{v.alone:.4f}",
+            "" if math.isnan(v.together) else f"{v.together:.4f}",
+            "" if math.isnan(v.alone) else f"{v.alone:.4f}",
         ]
         for v in answer.verdicts
     ]
@@ -51,8 +51,8 @@ def page(answer: Answer, title: str) -> str:
         _table(head(answer), list(lines(answer))),
         "<p>Scores are of the validation rows in the epoch that was kept, which they chose: a "
         "little flattering, to all alike. After ± is half of Student's 95 % interval over the "
-        "seeds. Seconds are of training and validation. <i>Front</i>: no other has as high a mean "
-        "gain in as little time.</p>",
+        "seeds. Seconds are of training and validation, compiling included, beside the other "
+        "runs. <i>Front</i>: no other has as high a mean gain in as little time.</p>",
     ]
     if verdicts:
         names = ("task", "by the others", "gain", "95 % interval", "together", "alone")

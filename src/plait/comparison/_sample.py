@@ -1,10 +1,12 @@
 """A sample of a config's rows, for an answer within minutes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from plait._beside import written_beside
 from plait.comparison._say import say
 from plait.config import Config
 from plait.table import Table
@@ -16,24 +18,25 @@ ROWS = {"train": 2000, "validation": 1000, "test": 200}
 def sampled(config: Config, folder: Path, seed: int = 0) -> list[str]:
     """Writes rows drawn at random, and returns the settings that read them in the place of all.
 
-    A long table is left whole: single steps of its series would be none.
+    A long table is left whole: single steps of its series would be none. A sample that is there stays.
     """
     if config.arguments.get("windows") is not None:
         return []
     tables = config.data.tables()
     parts = tables if isinstance(tables, dict) else {"train": tables}
     rng = np.random.default_rng(seed)
-    settings = []
+    places, roots = {}, []
     for part, place in parts.items():
         table = Table.read(place, config.root)
         most = ROWS[part] if len(parts) > 1 else sum(ROWS.values())
         chosen = np.sort(rng.permutation(table.num_rows)[:most])
         path = folder / f"{part}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table.take(chosen).arrow, path)
+        if not path.is_file():
+            with written_beside(path) as written:
+                pq.write_table(table.take(chosen).arrow, written)
         say(f"{part}: {len(chosen)} of {table.num_rows} rows of {table.name}, at random")
-        settings.append(f"data.{part}={path.resolve()}")
-        if table.root is not None and not settings[0].startswith("root="):
-            root = table.root if isinstance(table.root, str) else table.root.resolve()
-            settings.insert(0, f"root={root}")
-    return settings
+        places[part] = str(path.resolve())
+        if table.root is not None:
+            roots.append(table.root if isinstance(table.root, str) else str(table.root.resolve()))
+    settings = [f"data={json.dumps(places)}"]
+    return settings if not roots else [f"root={json.dumps(roots[0])}", *settings]

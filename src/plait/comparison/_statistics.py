@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 _LEVEL = 0.95
+_NO_SPREAD = 1e-9
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Interval:
 
     Attributes:
         mean: of the values; NaN of none.
-        half: half of the interval's width; infinite where one value tells of no spread.
+        half: half of the interval's width; infinite where the values tell of no spread.
         count: how many values.
     """
 
@@ -60,6 +61,9 @@ def interval(values: Sequence[float], others: int = 1) -> Interval:
     if count == 1:
         return Interval(mean, math.inf, 1)
     deviation = float(np.std(values, ddof=1))
+    if deviation <= _NO_SPREAD * abs(mean):
+        # Scores that are few, such as shares of few rows: as much as nothing is known of the spread.
+        return Interval(mean, math.inf if mean else 0.0, count)
     quantile = float(stats.t.ppf(1 - (1 - _LEVEL) / others / 2, count - 1))
     return Interval(mean, quantile * deviation / math.sqrt(count), count)
 

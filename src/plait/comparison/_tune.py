@@ -10,11 +10,13 @@ from typing import Any
 
 from plait._beside import written_beside
 from plait.comparison._jobs import Ended, Job, fit_arguments
+from plait.comparison._known import known
 from plait.comparison._optuna import optuna
 from plait.comparison._say import say
 from plait.comparison._work import Plan, work, workers_for
-from plait.config import Searched, dump, load, searches
+from plait.config import Config, Searched, build_learner, dump, load, searches
 from plait.errors import ConfigError
+from plait.table import document_without_passwords
 
 _STUDY = "study.db"
 _RUN = "run"
@@ -76,7 +78,7 @@ class Tuning(Plan):
 
     def __init__(
         self,
-        config: Path,
+        config: Config,
         place: Path,
         folder: Path,
         open_: Sequence[Searched],
@@ -99,12 +101,13 @@ class Tuning(Plan):
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=1),
         )
         self._spaces = {one.key: _distribution(one) for one in open_}
-        self._check_same(folder)
         self._under_way: dict[str, optuna.Trial] = {}
         # Those that were under way when an earlier call was killed, or stopped, go on in their folders.
         for left in self.study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
             self.study.tell(left.number, state=optuna.trial.TrialState.FAIL)
-            self.study.enqueue_trial(left.params, user_attrs={_RUN: left.user_attrs[_RUN]})
+            # Killed before it had a folder.
+            if _RUN in left.user_attrs:
+                self.study.enqueue_trial(left.params, user_attrs={_RUN: left.user_attrs[_RUN]})
 
     def next_job(self) -> Job | None:
         begun = [t for t in self.study.get_trials() if t.state is not optuna.trial.TrialState.FAIL]
@@ -118,13 +121,11 @@ class Tuning(Plan):
         trial.set_user_attr(_RUN, name)
         values = self._values(trial.params)
         settings = [*self._settings, *(one.setting(values[one.key]) for one in self._open)]
-        if self._deadline is not None:
-            minutes = max(0.05, (self._deadline - time.monotonic()) / 60)
-            settings.append(f"training.max_minutes={minutes:.3f}")
         self._under_way[name] = trial
         said = ", ".join(f"{key} {value}" for key, value in values.items())
         say(f"begins: {name}: {said}")
-        return Job(name, fit_arguments(self._config, self._place, self._seed, settings))
+        seed = None if "seed" in values else self._seed
+        return Job(name, fit_arguments(self._config, self._place, seed, settings))
 
     def epoch(self, job: Job, numbers: dict[str, Any]) -> bool:
         if "mean_gain" not in numbers:
@@ -166,14 +167,6 @@ class Tuning(Plan):
             for one in self._open
         }
 
-    def _check_same(self, folder: Path) -> None:
-        for trial in self.study.get_trials():
-            if trial.distributions and trial.distributions != self._spaces:
-                raise ConfigError(
-                    f"'{folder}' is of a search for other values: {', '.join(trial.distributions)}, "
-                    "in its ranges. Choose a new folder by --dir, or remove it."
-                )
-
 
 def tune(
     config: Path,
@@ -192,7 +185,7 @@ def tune(
         place: what its paths are relative to.
         folder: of all that it writes.
         trials: how many runs.
-        minutes: that it may take; runs that are under way then end. None for no end.
+        minutes: that it may take; runs that are under way then are stopped. None for no end.
         workers: runs at once; by the cores if None.
         settings: of all runs, `KEY=VALUE` each.
 
@@ -209,9 +202,13 @@ def tune(
     first = [one.setting(one.first) for one in open_]
     loaded = load(config, [*settings, *first], place)
     seed = loaded.arguments.get("seed", 0)
+    build_learner(loaded)
+    ranges = {one.key: [one.low, one.high, one.log, list(one.choices)] for one in open_}
+    known(folder, loaded, place, {"search": ranges}, keep={})
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
-    plan = Tuning(config, place, folder, open_, trials, deadline, settings, seed)
-    work(plan, folder / "runs", workers_for(workers), "The same command goes on with it.")
+    plan = Tuning(loaded, place, folder, open_, trials, deadline, settings, seed)
+    way_out = "The same command goes on with it."
+    work(plan, folder / "runs", workers_for(workers), way_out, deadline)
     tried = plan.tried()
     best = next((one for one in tried if one.how == "finished"), None)
     if best is None:
@@ -221,9 +218,10 @@ def tune(
         f"{config.name} with the values of {best.name}.\n"
         f"Its paths are relative to {place.resolve()}."
     )
+    document = document_without_passwords(load(config, won, place).document)
     path = folder / "winner.yaml"
     with written_beside(path) as part:
-        part.write_text(dump(load(config, won, place).document, head=head), encoding="utf-8")
+        part.write_text(dump(document, head=head), encoding="utf-8")
     return Tuned(tried, path)
 
 

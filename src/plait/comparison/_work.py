@@ -35,7 +35,9 @@ def workers_for(asked: int | None) -> int:
     return asked or max(1, min(_MOST_WORKERS, len(_cores())))
 
 
-def work(plan: Plan, folder: Path, workers: int, way_out: str) -> None:
+def work(
+    plan: Plan, folder: Path, workers: int, way_out: str, deadline: float | None = None
+) -> None:
     """Runs all that a plan gives out.
 
     Args:
@@ -43,6 +45,7 @@ def work(plan: Plan, folder: Path, workers: int, way_out: str) -> None:
         folder: where they are.
         workers: how many at once; the cores are parted among them.
         way_out: how it goes on after Ctrl-C.
+        deadline: when those that are under way are stopped, by `time.monotonic`; None for never.
 
     Raises:
         StoppedError: Ctrl-C; the runs have written their checkpoints.
@@ -58,7 +61,10 @@ def work(plan: Plan, folder: Path, workers: int, way_out: str) -> None:
             if not running:
                 return
             time.sleep(_PAUSE)
+            late = deadline is not None and time.monotonic() >= deadline
             for place, child in list(running.items()):
+                if late and not child.stopping:
+                    child.stop()
                 over = child.is_over
                 _tell(plan, child)
                 if over:

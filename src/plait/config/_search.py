@@ -1,6 +1,7 @@
 """What a config leaves open, for `plait tune`: `learning_rate: {search: [1e-4, 1e-2, log]}`."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from plait.errors import ConfigError
 
 _KEY = "search"
 _LOG = "log"
+_CHOICES = "choices"
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,17 @@ def _found(node: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
 def _searched(source: Source, path: KeyPath, given: Any) -> Searched:
     key = ".".join(map(str, path))
     at = source.at_value(path)
+    if isinstance(given, dict) and set(given) == {_CHOICES}:
+        if isinstance(given[_CHOICES], list) and len(given[_CHOICES]) > 1:
+            return Searched(key, choices=tuple(given[_CHOICES]))
+        given = given[_CHOICES]
     if not isinstance(given, list) or len(given) < 2:
         raise ConfigError(
-            f"{at}: search takes [low, high], [low, high, log], or choices such as [Concat, Gated]. "
-            f"Received: {given!r}."
+            f"{at}: search takes [low, high], [low, high, log], choices such as [Concat, Gated], or "
+            f"{{choices: [16, 64]}}. Received: {given!r}."
         )
     *numbers, last = given
-    log = last == _LOG
+    log = last == _LOG and len(given) > 2
     ends = numbers if log else given
     if len(ends) != 2 or not all(_is_number(end) for end in ends):
         if log:
@@ -95,4 +101,5 @@ def _searched(source: Source, path: KeyPath, given: Any) -> Searched:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)

@@ -56,6 +56,7 @@ def groups_by_affinity(affinity: np.ndarray, tasks: Sequence[str], most: int) ->
         Multi-Task Learning", NeurIPS 2021. There groups may overlap, and no task is alone in one.
     """
     count = len(tasks)
+    most = min(most, count)
     if most**count <= _MOST_TRIED * most:
         best = max(
             _partitions(count, most), key=lambda p: (round(_score(affinity, p), 12), -max(p))

@@ -41,6 +41,8 @@ def test_compare_from_config_to_page(config, tmp_path, capsys):
         (run,) = one["runs"].values()
         assert (run["how"], run["epochs"]) == ("finished", 2), run["said"]
         assert 0 <= run["scores"]["y"]["auc"] <= 1
+    # What was watched, so that a run without prospect could have been stopped.
+    assert len(list(folder.glob("runs/*/epochs.jsonl"))) == 2
     # The winner is a config of all rows.
     assert "train.csv" in (folder / "winner.yaml").read_text()
     assert main(["check", str(folder / "winner.yaml"), "--data", str(tmp_path), "--quick"]) == 0

@@ -94,6 +94,36 @@ def test_whether_the_tasks_helped_each_other(gains, word, said):
     assert said in found.advice
 
 
+def test_a_task_alone_is_measured_by_what_it_shares_all_else_with():
+    found = answer(OWN, way("Gated", [0.80, 0.901, 1.0]), alone("y", [0.51, 0.59, 0.70]))
+    assert found.winner.way.name == "Gated"
+    (verdict,) = found.verdicts
+    assert verdict.word == "no difference shown"
+    assert verdict.gained.mean == pytest.approx(0.0)
+
+
+def failed(name, how="failed", own=False):
+    return Compared(Candidate({"fusion": name}, own), {0: Ended(how, "out of luck.")})
+
+
+def test_what_did_not_come_to_its_end_is_said():
+    assert answer(OWN, failed("Gated")).advice == (
+        "None but Concat, as the config has it, has come to its end: keep it."
+    )
+    found = answer(failed("Concat", own=True), way("Gated", [0.5, 0.6, 0.7]))
+    assert found.winner.way.name == "Gated"
+    assert found.advice == (
+        "Concat, as the config has it, did not come to its end: Concat was failed. out of luck. Of "
+        "the others Gated was the best."
+    )
+    nothing = answer(failed("Concat", own=True), failed("Gated"))
+    assert "No candidate has come to its end" in nothing.advice
+    refused = Compared(Alone("y"), {0: Ended("refused", "there is no task 'z'.")})
+    found = answer(OWN, way("Gated", [0.4, 0.5, 0.6]), refused)
+    assert "Whether the other tasks helped 'y' is not known: y alone was refused." in found.advice
+    assert "nan" not in page(found, "t").replace("noneand", "")
+
+
 def test_runs_without_an_end_are_told_and_count_nowhere():
     stopped = Compared(
         Candidate({"fusion": "Max"}), {0: Ended("stopped", gain=0.9, epochs=2, seconds=3.0)}

@@ -36,7 +36,16 @@ def test_arguments_and_their_defaults(config):
     # Four experts are the default: one candidate.
     assert [way.name for way in ways] == ["HardSharing", "MMoE", "MMoE(experts 8)"]
     assert ways[2].settings == ['sharing={"MMoE": {"experts": 8}}']
-    assert ways[2].folder == "MMoE-experts-8"
+    assert ways[2].folder.startswith("MMoE-experts-8-")
+
+
+def test_candidates_that_are_spelt_alike_have_folders_of_their_own(config):
+    one, other = (
+        f"{{TaskGroups: {{groups: {groups}}}}}" for groups in ("[[y], [z, w]]", "[[y, z], [w]]")
+    )
+    ways = found(config, sharing=f"{one}, {other}")
+    assert len({way.folder for way in ways}) == 3
+    assert ways[1].folder == found(config, sharing=one)[1].folder
 
 
 @pytest.mark.parametrize(

@@ -70,12 +70,13 @@ class TestComparing:
         assert [one.way.name for one in answer.compared] == ["as written", "y alone", "z alone"]
         said = json.loads((folder / "runs" / "alone-y-seed0" / "command.json").read_text())
         assert "z" in said
-        assert {"balancing=null", "sharing=HardSharing"} <= set(said)
+        alike = 'sharing={"HardSharing": {}}'
+        assert {"balancing=null", alike} <= set(said)
 
     def test_what_has_ended_is_not_run_again(self, config, folder):
-        ask(question(config, "Gated, Max, FiLM", workers=1), folder)
+        ask(question(config, "Gated, Max", workers=1), folder)
         before = {p: p.stat().st_mtime_ns for p in (folder / "runs").rglob("*") if p.is_file()}
-        answer = ask(question(config, "Gated, Max, FiLM", workers=1), folder)
+        answer = ask(question(config, "Gated, Max", workers=1), folder)
         after = {p: p.stat().st_mtime_ns for p in (folder / "runs").rglob("*") if p.is_file()}
         assert before == after
         assert hows(answer)["Max"] == ["stopped"]
@@ -88,8 +89,56 @@ class TestComparing:
     def test_another_config_is_refused(self, config, folder):
         ask(question(config, "Gated", seeds=1), folder)
         config.write_text(config.read_text() + "width: 64\n")
-        with pytest.raises(ConfigError, match="is of a config that was another"):
+        with pytest.raises(ConfigError, match="is of another config"):
             ask(question(config, "Gated", seeds=1), folder)
+
+    def test_other_data_are_refused(self, config, folder, tmp_path):
+        ask(question(config, "Gated", seeds=1), folder)
+        table = tmp_path / "train.csv"
+        table.write_text(table.read_text() + "3,4,1,1\n")
+        with pytest.raises(ConfigError, match="is of another data"):
+            ask(question(config, "Gated", seeds=1), folder)
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "train.csv").write_text("a,b,y,z\n1,2,0,1\n")
+        with pytest.raises(ConfigError, match="is of another place, data"):
+            ask(Question(config, other, {"fusion": "Gated"}, seeds=1), folder)
+
+    def test_what_was_refused_is_tried_again(self, config, folder):
+        ask(question(config, "FiLM", seeds=1), folder)
+        run = folder / "runs" / "FiLM-seed0"
+        assert not (run / "again").exists()
+        # Refused before there was a checkpoint: it begins anew.
+        (run / "command.json").write_text(json.dumps(["fusion=Mean", "JSONLines"]))
+        assert hows(ask(question(config, "FiLM", seeds=1), folder))["FiLM"] == ["finished"]
+
+    def test_what_was_stopped_goes_on_without_pruning(self, config, folder):
+        ask(question(config, "Gated, Max", workers=1), folder)
+        answer = ask(question(config, "Gated, Max", workers=1, prune=False), folder)
+        assert hows(answer)["Max"] == ["finished", "finished"]
+
+    def test_a_trunk_for_one_task_is_as_deep_as_that_of_all(self, config, folder):
+        config.write_text(config.read_text() + "sharing: {HardSharing: {blocks: 6}}\n")
+        ask(Question(config, config.parent, {}, alone=True, seeds=1), folder)
+        said = json.loads((folder / "runs" / "alone-y-seed0" / "command.json").read_text())
+        assert not [s for s in said if s.startswith("sharing")]
+
+    def test_a_budget_never_lengthens_a_run(self, config, folder):
+        config.write_text(config.read_text().replace("epochs: 8", "epochs: 8, max_minutes: 0.5"))
+        ask(question(config, "Gated", seeds=1, minutes=60.0), folder)
+        said = json.loads((folder / "runs" / "Gated-seed0" / "command.json").read_text())
+        assert "training.max_minutes=0.500" in said
+
+    def test_passwords_stay_where_they_were(self, config, folder):
+        sql = '{SQL: {uri: "postgresql://me:hidden@host/db", query: select 1}}'
+        config.write_text(config.read_text().replace("data: train.csv", f"data: {sql}"))
+        ask(question(config, "Gated", seeds=1), folder)
+        written = [p for p in folder.glob("*.*") if "hidden" in p.read_text()]
+        assert not written
+
+    def test_nothing_beside_the_config_is_refused(self, config, folder):
+        with pytest.raises(ConfigError, match="nothing beside the config"):
+            ask(question(config, "Concat"), folder)
 
     def test_the_answer_is_in_the_folder(self, config, folder):
         answer = ask(question(config, "Gated", seeds=3), folder)

@@ -26,12 +26,17 @@ def test_one_value_has_no_spread_and_none_no_mean():
     assert math.isnan(interval([]).mean)
 
 
+def test_values_that_are_all_the_same_tell_nothing_of_their_spread():
+    assert interval([0.1, 0.1, 0.1]).half == math.inf
+    assert interval([0.0, 0.0]).half == 0
+
+
 def test_differences_are_of_the_same_seeds():
-    one = {0: 0.9, 1: 0.5, 2: 0.7, 7: 0.0}
+    one = {0: 0.9, 1: 0.501, 2: 0.7, 7: 0.0}
     other = {0: 0.8, 1: 0.4, 2: 0.6, 8: 9.0}
     found = difference(one, other)
     assert found.count == 3
-    # The seeds differ widely, the pairs not at all.
+    # The seeds differ widely, the pairs hardly.
     assert found.is_above_zero
     assert difference(other, one).is_below_zero
 

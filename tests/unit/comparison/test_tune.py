@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from plait.comparison import tune
@@ -57,7 +59,7 @@ def test_the_best_run_is_the_config_that_wins_and_a_second_call_goes_on(open_con
     found = tune(open_config, tmp_path, tmp_path / "t", trials=8, workers=2)
     assert len(found.tried) == 8
     assert found.tried[0].values["fusion"] == {"Gated": {"width": 8}}
-    assert found.tried[0].gain == pytest.approx(0.8)
+    assert found.tried[0].gain == pytest.approx(0.8, abs=0.01)
     text = found.config.read_text()
     assert "Gated:" in text
     assert "search" not in text
@@ -80,8 +82,44 @@ def test_runs_without_prospect_are_stopped(open_config, tmp_path):
 def test_another_search_in_the_folder_is_refused(open_config, tmp_path):
     tune(open_config, tmp_path, tmp_path / "t", trials=1)
     open_config.write_text(OPEN.replace("[2, 64]", "[2, 32]"))
-    with pytest.raises(ConfigError, match="is of a search for other values"):
+    with pytest.raises(ConfigError, match="is of another search"):
         tune(open_config, tmp_path, tmp_path / "t", trials=2)
+
+
+@pytest.mark.usefixtures("faked")
+def test_another_config_or_table_in_the_folder_is_refused(open_config, tmp_path):
+    tune(open_config, tmp_path, tmp_path / "t", trials=1)
+    open_config.write_text(OPEN.replace("epochs: 8", "epochs: 9"))
+    with pytest.raises(ConfigError, match="is of another config"):
+        tune(open_config, tmp_path, tmp_path / "t", trials=2)
+    open_config.write_text(OPEN)
+    (tmp_path / "train.csv").write_text("a,b,y,z\n1,2,0,1\n")
+    with pytest.raises(ConfigError, match="is of another data"):
+        tune(open_config, tmp_path, tmp_path / "t", trials=2)
+
+
+@pytest.mark.usefixtures("faked")
+def test_a_seed_that_is_searched_is_the_seed_of_the_run(config, tmp_path):
+    config.write_text(config.read_text() + "seed: {search: [3, 5]}\n")
+    (one,) = tune(config, tmp_path, tmp_path / "t", trials=1).tried
+    said = json.loads((tmp_path / "t" / "runs" / one.name / "command.json").read_text())
+    assert f"seed={one.values['seed']}" in said
+    assert one.values["seed"] in (3, 4, 5)
+
+
+@pytest.mark.usefixtures("faked")
+def test_when_the_time_is_over_runs_are_stopped_and_no_others_begin(open_config, tmp_path):
+    slow = ["name=slowly"]
+    found = tune(
+        open_config, tmp_path, tmp_path / "t", trials=9, minutes=0.05, workers=2, settings=slow
+    )
+    assert [one.how for one in found.tried] == ["stopped", "stopped"]
+    assert found.config is None
+
+
+def test_two_numbers_may_be_choices(open_config):
+    open_config.write_text(OPEN.replace("[2, 64]", "{choices: [2, 64]}"))
+    assert searches(open_config)[1].choices == (2, 64)
 
 
 def test_nothing_open_is_refused(config, tmp_path):

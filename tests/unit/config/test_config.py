@@ -157,7 +157,7 @@ def test_the_sections_are_those_that_the_constructors_take():
     assert {"tasks", "fusion", "sharing", "balancing", "training", "table"} <= set(found)
     assert list(found["training"][1]) == ["Training"]
     assert list(found["table"][1]) == ["Split", "Windows"]
-    assert set(found["trackers"][1]) == {"TensorBoard", "MLflow", "WandB"}
+    assert set(found["trackers"][1]) == {"TensorBoard", "JSONLines", "MLflow", "WandB"}
     assert "Balancer" not in found["balancing"][1]
 
 
