@@ -205,11 +205,11 @@ class Tabular(Encoder):
         if not len(self._ids):
             return []
         ids = ops.cast(ops.take(values, self._ids, axis=1), "int32")
-        ids = known_ids(ids, self._counts, _UNKNOWN)
+        ids = known_ids(ids, ops.convert_to_tensor(self._counts), _UNKNOWN)
         if training and self.forget:
             gone = uniform(ops.shape(ids), self._draws) < self.forget
             ids = ops.where(gone, _UNKNOWN, ids)
-        return [self._cast(ops.take(self.table, ids + self._starts, axis=0))]
+        return [self._cast(ops.take(self.table, ids + ops.convert_to_tensor(self._starts), axis=0))]
 
     def _cast(self, values: Any) -> Any:
         return ops.cast(values, self.compute_dtype)
