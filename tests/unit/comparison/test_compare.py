@@ -150,11 +150,16 @@ class TestComparing:
     @pytest.mark.usefixtures("interruptible")
     def test_ctrl_c_stops_the_runs_and_the_same_call_goes_on(self, config, folder):
         asked = question(config, "Gated", seeds=1, settings=("name=slowly",))
-        timer = threading.Timer(5.0, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
+        runs = [folder / "runs" / f"{name}-seed0" for name in ("Concat", "Gated")]
+
+        def interrupt():
+            while not all((run / "epochs.jsonl").is_file() for run in runs):
+                time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
         with pytest.raises(StoppedError, match="The same command goes on with it"):
             ask(asked, folder)
-        runs = [folder / "runs" / f"{name}-seed0" for name in ("Concat", "Gated")]
         done = [len((run / "epochs.jsonl").read_text().splitlines()) for run in runs]
         assert all(0 < count < 8 for count in done)
         for run in runs:
