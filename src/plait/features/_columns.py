@@ -23,8 +23,8 @@ _READABLE = ("number", "category", "date", "vector")
 class Columns(Feature):
     """Several columns of numbers, categories, dates and vectors, read by one encoder together.
 
-    A table with many such columns learns better, and much faster, where one layer sees all of them
-    than where each is a feature with an encoder of its own. To tasks, fusion and modality dropout
+    One layer sees how they belong together, where each could also be a feature with an encoder of its
+    own. To tasks, fusion and modality dropout
     they are one feature, which is absent where every one of its cells is empty; an empty cell among
     others is known to the encoder as empty.
 
