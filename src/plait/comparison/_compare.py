@@ -88,8 +88,8 @@ class Comparing(Plan):
     """Every way with the first seed, in which those without prospect are stopped; then the others.
 
     A run is stopped where its mean gain is not among the better half of those that came to the same
-    number of epochs (successive halving, as Optuna has it). The config as it is written, and a
-    task alone, are never stopped.
+    number of epochs (successive halving, as Optuna has it). The config as it is written, a task
+    alone, and a run that has its last epoch behind it are never stopped.
 
     Args:
         config: as it is written.
@@ -126,6 +126,7 @@ class Comparing(Plan):
         self._seeds = seeds
         self._minutes = minutes
         self._settings = settings
+        self._epochs = math.inf if epochs is None else epochs
         self._kept = Kept(folder / "stopped.json", prune)
         first = max(1, epochs // 4) if epochs else 4
         self._study = optuna.create_study(
@@ -162,7 +163,8 @@ class Comparing(Plan):
     def epoch(self, job: Job, numbers: dict[str, Any]) -> bool:
         one, seed = self._under_way[job.name]
         hopeless = self._is_measured(one, seed) and self._measure(job, numbers)
-        return not hopeless or one.way.own  # type: ignore[union-attr]
+        paid = numbers["epoch"] >= self._epochs
+        return not hopeless or paid or one.way.own  # type: ignore[union-attr]
 
     def ended(self, job: Job, ended: Ended) -> None:
         one, seed = self._under_way.pop(job.name)

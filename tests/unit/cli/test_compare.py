@@ -39,6 +39,10 @@ def test_compare_from_config_to_page(config, tmp_path, capsys):
     answer = json.loads((folder / "answer.json").read_text())
     for one in answer["ways"]:
         (run,) = one["runs"].values()
+        if run["how"] == "stopped" and one["way"] != "Concat":
+            # Which of the two the first epoch is better with is chance.
+            assert run["epochs"] == 1
+            continue
         assert (run["how"], run["epochs"]) == ("finished", 2), run["said"]
         assert 0 <= run["scores"]["y"]["auc"] <= 1
     # What was watched, so that a run without prospect could have been stopped.

@@ -11,7 +11,9 @@ import time
 import pytest
 
 from plait.comparison import Question, ask
-from plait.comparison._compare import minutes_a_run
+from plait.comparison._candidates import candidates
+from plait.comparison._compare import Comparing, minutes_a_run
+from plait.config import load
 from plait.errors import ConfigError, StoppedError
 
 
@@ -58,6 +60,19 @@ class TestComparing:
     def test_without_pruning_all_run_to_their_end(self, config, folder):
         answer = ask(question(config, "Gated, Max", workers=1, prune=False), folder)
         assert set(map(tuple, hows(answer).values())) == {("finished", "finished")}
+
+    @pytest.mark.parametrize(("epochs", "goes_on"), [(2, True), (3, False)])
+    def test_what_has_its_last_epoch_behind_it_is_not_stopped(
+        self, config, folder, epochs, goes_on
+    ):
+        loaded = load(config, [], config.parent)
+        ways = candidates(loaded, {"fusion": "Max"})
+        plan = Comparing(loaded, config.parent, folder, ways, [0], epochs=epochs)
+        own, other = plan.next_job(), plan.next_job()
+        for epoch in (1, 2):
+            assert plan.epoch(own, {"epoch": epoch, "mean_gain": 0.1 * epoch})
+        assert plan.epoch(other, {"epoch": 1, "mean_gain": 0.2})
+        assert plan.epoch(other, {"epoch": 2, "mean_gain": 0.1}) is goes_on
 
     def test_what_is_written_is_never_stopped(self, config, folder):
         config.write_text(config.read_text() + "fusion: Max\n")
