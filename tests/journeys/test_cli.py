@@ -85,6 +85,14 @@ def test_evaluate_by_presence_has_a_line_for_each_set_of_inputs(shop, plait):
     assert sum(line["rows"] for line in lines[1:]) == lines[0]["rows"] == 48
 
 
+def test_a_model_without_gates_says_where_there_are_some(shop, plait):
+    said = plait("evaluate", shop.folder / "run", shop.table, "--gates")
+    assert (said.code, said.out) == (2, "")
+    assert "Concat and HardSharing weigh nothing. There are gates in" in said.err
+    both = plait("evaluate", shop.folder / "run", shop.table, "--gates", "--by-presence")
+    assert (both.code, "two answers" in both.err) == (2, True)
+
+
 def test_evaluate_without_a_column_is_as_though_it_were_empty(shop, plait):
     run, emptied = shop.folder / "run", shop.folder / "emptied.csv"
     rows = pa_csv.read_csv(shop.table)

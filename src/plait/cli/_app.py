@@ -292,6 +292,12 @@ def evaluate(
     presence: Annotated[
         bool, typer.Option("--by-presence", help="Main scores by which inputs a row had.")
     ] = False,
+    gates: Annotated[
+        bool,
+        typer.Option(
+            "--gates", help="What each task takes of each feature and expert; no scores, no labels."
+        ),
+    ] = False,
     where: WhereOption = None,
     without: Annotated[
         list[str] | None,
@@ -308,6 +314,7 @@ def evaluate(
         table,
         as_json=as_json,
         presence=presence,
+        gates=gates,
         where=where,
         without=tuple(without or ()),
         root=root,

@@ -10,6 +10,7 @@ import numpy as np
 
 from plait.cli._rows import rows_where
 from plait.cli._scores_table import aligned, scores_table
+from plait.errors import ConfigError
 from plait.evaluation import by_presence
 from plait.evaluation import evaluate as evaluate_predictor
 from plait.inference import Predictor
@@ -23,6 +24,7 @@ def evaluate(
     *,
     as_json: bool = False,
     presence: bool = False,
+    gates: bool = False,
     where: str | None = None,
     without: tuple[str, ...] = (),
     root: Path | None = None,
@@ -34,19 +36,28 @@ def evaluate(
         table: what `Table.read` takes.
         as_json: print `{task: {metric: value}}` as JSON.
         presence: print main scores by which inputs a row had; as JSON, a list of lines.
+        gates: print how fusion and sharing weigh their parts instead, which needs no labels; as JSON,
+            a list of lines.
         where: `COLUMN=VALUE`, the rows to score.
         without: columns to score without, as though they were empty.
         root: the folder that media paths are relative to.
 
     Raises:
-        PlaitError: the model or the table will not do.
+        PlaitError: the model or the table will not do; `gates` and `presence` at once, or gates of a
+            model that has none.
     """
+    if gates and presence:
+        raise ConfigError("--gates and --by-presence are two answers. Ask for one at a time.")
     predictor = Predictor.load(run)
     if predictor.declaration.served_by:
         names = ", ".join(predictor.declaration.served_by)
         print(f"auxiliary, and no part of the model: {names}", file=sys.stderr)
     whole = predictor.declaration.table(table, root)
     rows = rows_where(whole, where)
+    if gates:
+        lines = _gates(predictor, rows.emptied(without))
+        print(json.dumps(lines, indent=1) if as_json else _lines(lines))
+        return
     _warn_of_trained_rows(run, whole, rows)
     rows = rows.emptied(without)
     if presence:
@@ -55,6 +66,18 @@ def evaluate(
         return
     scores = evaluate_predictor(predictor, rows)
     print(json.dumps(scores, indent=1) if as_json else scores_table(scores))
+
+
+def _gates(predictor: Predictor, rows: Table) -> list[dict[str, Any]]:
+    lines = predictor.gates(rows).to_pylist()
+    if not lines:
+        declared = predictor.declaration
+        raise ConfigError(
+            f"{type(declared.fusion).__name__} and {type(declared.sharing).__name__} weigh nothing. "
+            "There are gates in the fusions Weighted, Gated and SubsetExperts, and in the sharings "
+            "MMoE, CGC, PLE, DSelectK and CrossStitch."
+        )
+    return lines
 
 
 def _warn_of_trained_rows(run: Path, whole: Table, rows: Table) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from plait._shares import tell_shares
 from plait.errors import ConfigError
 from plait.fusion._pooled_fusion import Projecting
 
@@ -63,6 +64,7 @@ class Gated(Projecting):
         gates = self.gates(ops.concatenate(list(vectors.values()), axis=-1))
         gates = ops.cast(ops.reshape(gates, (-1, len(vectors), self.width)), "float32")
         gates = ops.softmax(gates, axis=1) if self.gate == "softmax" else ops.sigmoid(gates)
+        tell_shares("fusion", list(vectors), ops.mean(gates, axis=-1))
         return ops.sum(stacked * ops.cast(gates, stacked.dtype), axis=1)
 
     def get_config(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from plait._ranges import demand_whole
+from plait._shares import tell_shares
 from plait.fusion._pooled_fusion import Pooling
 
 
@@ -83,6 +84,7 @@ class SubsetExperts(Pooling):
             return self.one_token(found[0])
         stacked = ops.stack(found, axis=1)
         shares = self.shares(vectors, presence)
+        tell_shares("fusion", [" + ".join(some) for some in self.subsets], shares)
         return self.one_token(
             ops.sum(stacked * ops.expand_dims(ops.cast(shares, stacked.dtype), -1), axis=1)
         )

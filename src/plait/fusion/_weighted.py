@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from plait._shares import tell_shares
 from plait.errors import ConfigError
 from plait.fusion._pooled_fusion import Projecting
 
@@ -60,6 +61,7 @@ class Weighted(Projecting):
             shares = ops.reshape(_shares(self.logits), (1, -1, 1))
         else:
             return ops.squeeze(stacked, 1)
+        tell_shares("fusion", list(vectors), shares[..., 0])
         return ops.sum(stacked * ops.cast(shares, stacked.dtype), axis=1)
 
     def shares(self) -> dict[str, float]:

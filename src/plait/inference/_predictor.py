@@ -17,6 +17,7 @@ from plait.inference._archive import Archive, write_archive
 from plait.inference._check_names import check_answers
 from plait.inference._declaration import Declaration
 from plait.inference._embedder import Embedder
+from plait.inference._gates import gates
 from plait.inference._rows import batches, rows_of_nothing, warn_of_nothing
 from plait.inference._weights import forms_of, weights_of
 from plait.tasks import Task
@@ -181,6 +182,34 @@ class Predictor:
             DataError: no column of any feature, or a cell that cannot be read.
         """
         return self.answers(self.declaration.rows(self.declaration.table(table))).logits
+
+    def gates(self, table: Any, rows: int = 512) -> pa.Table:
+        """How fusion and sharing weigh their parts for each task, over rows of a table.
+
+        Fusions that weigh are `Weighted`, `Gated` (here the mean over its channels) and
+        `SubsetExperts`; sharings `MMoE`, `CGC`, `PLE`, `DSelectK` (which skips an expert of 0) and
+        `CrossStitch` (whose weights may be negative). In a `PLE` the gate of a level's shared experts
+        is that of "every task".
+
+        Args:
+            table: a `Table`, or whatever `Table.read` takes; labels are not needed.
+            rows: how many of its rows are looked at, from all over it.
+
+        Returns:
+            A line for each part of each gate: `task`, `gate`, `part`, and over the rows the `mean` of
+            what it counts for and its `deviation`, which is 0 where all rows weigh alike. No line of a
+            model that weighs nothing.
+
+        Raises:
+            ConfigError: a number of rows that cannot be.
+            DataError: see `logits`.
+        """
+        if rows < 1:
+            raise ConfigError(f"rows is 1 or more. Received: {rows}.", ("rows",))
+        whole = self.declaration.table(table)
+        places = np.linspace(0, len(whole) - 1, min(rows, len(whole))).astype("int64")
+        some = self.declaration.rows(whole.take(places))
+        return gates(self.model, self.tasks, batches(some, self.batch_size))
 
     def predict(self, table: Any, key: str | None = None) -> pa.Table:
         """Answers in the user's terms, one row for each row of the table, in its order.

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from plait._shares import tell_shares
 from plait.sharing._trunk_sharing import Columns, biased, stitched
 
 
@@ -60,8 +61,17 @@ class CrossStitch(Columns):
             copies = zip(self.copies_of(number), found, strict=True)
             found = [stage(x, mask, training=training) for stage, x in copies]
             if self.stitches:
+                self._tell(number)
                 found = stitched(self.stitches[number], found)
         return found
+
+    def _tell(self, number: int) -> None:
+        """The mixture after a stage, of weights for each channel their mean."""
+        square = self.stitches[number]
+        square = keras.ops.mean(square, axis=-1) if self.per_channel else square
+        trunks = [f"trunk of {task}" for task in self.known()]
+        for place, task in enumerate(self.known()):
+            tell_shares(f"stage {number + 1}", trunks, square[place : place + 1], task=task)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "per_channel": self.per_channel}

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from plait._ranges import demand_number, demand_whole
+from plait._shares import numbered, tell_shares
 from plait.errors import ConfigError
 from plait.sharing._mixture import Experts, weighted
 from plait.sharing._task_sharing import TaskSharing
@@ -180,6 +181,7 @@ class Chosen(keras.layers.Layer):
     """
 
     def call(self, shared: Any, tokens: Any, mask: Any = None) -> Any:
+        tell_shares("experts", numbered("expert", len(shared) - 1), shared[0])
         return weighted(shared[1:], shared[0])
 
     def get_config(self) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """What sharings by experts have in common: the experts, and the gates that mix them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from plait._copies import Remade
+from plait._shares import numbered, tell_shares
 from plait.sharing._hard_sharing import HardSharing
 from plait.sharing._template import (
     Follow,
@@ -69,14 +71,26 @@ def gate(count: int, shape: Any, name: str, policy: Any) -> keras.layers.Dense:
     return dense
 
 
-def mixed(experts: list[Any], logits: Any) -> Any:
+def mixed(
+    experts: list[Any],
+    logits: Any,
+    names: Sequence[str],
+    mask: Any = None,
+    level: str = "experts",
+    task: str | None = None,
+) -> Any:
     """Σ_k softmax(logits)_k expert_k, for each token.
 
     Args:
         experts: each `(batch, tokens, width)`.
         logits: `(batch, tokens, experts)`.
+        names: of the experts, for whoever looks at the gate.
+        mask: `(batch, tokens)` bool, for the same.
+        level: which gate it is, likewise.
+        task: whose it is, likewise.
     """
     shares = ops.softmax(ops.cast(logits, "float32"), axis=-1)
+    tell_shares(level, names, shares, mask, task)
     return weighted(experts, ops.cast(shares, experts[0].dtype))
 
 
@@ -128,7 +142,8 @@ class Gate(Remade, keras.layers.Layer):
     def call(self, shared: Any, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
         read, common = (shared[0], shared[1:]) if self.own_input else (tokens, shared)
         mine = [expert(read, mask, training=training) for expert in self.own]
-        return mixed([*common, *mine], self.gate(read))
+        names = numbered("shared" if mine else "expert", len(common)) + numbered("own", len(mine))
+        return mixed([*common, *mine], self.gate(read), names, mask)
 
     def get_config(self) -> dict[str, Any]:
         return {

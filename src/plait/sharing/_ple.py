@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from plait._ranges import demand_whole
+from plait._shares import EVERY_TASK, numbered
 from plait.sharing._mixture import Experts, Gate, gate, mixed
 from plait.sharing._sharing import Sharing
 from plait.sharing._task_sharing import TaskSharing
@@ -136,9 +137,10 @@ class PLE(TaskSharing):
         for number in range(self.levels - 1):
             level = Level(
                 self._expert,
-                len(self.known()),
+                self.known(),
                 self.task_experts,
                 self.shared_experts,
+                number,
                 name=f"level_{number}",
                 dtype=policy,
             )
@@ -177,9 +179,10 @@ class Level(keras.layers.Layer):
 
     Args:
         expert: the pattern.
-        tasks: how many tasks.
+        tasks: their names.
         own: how many experts each has for itself.
         common: how many all have.
+        number: of the level, from 0 on.
 
     Call arguments:
         own: for each task, its tokens.
@@ -191,20 +194,29 @@ class Level(keras.layers.Layer):
         Both as the level above reads them.
     """
 
-    def __init__(self, expert: Experts, tasks: int, own: int, common: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        expert: Experts,
+        tasks: Sequence[str],
+        own: int,
+        common: int,
+        number: int,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self._expert = expert
-        self.tasks = tasks
+        self.tasks = tuple(tasks)
         self.own = own
         self.common = common
+        self.number = number
 
     def build(self, shape: Any) -> None:
         policy = self.dtype_policy
-        count = self.tasks * self.own + self.common
+        count = len(self.tasks) * self.own + self.common
         # The tasks' experts one after the other, then the shared ones.
         self.experts = [self._expert.made(f"expert_{n}", shape, policy) for n in range(count)]
         self.gates = [
-            gate(self.own + self.common, shape, f"gate_{n}", policy) for n in range(self.tasks)
+            gate(self.own + self.common, shape, f"gate_{n}", policy) for n in range(len(self.tasks))
         ]
         self.shared_gate = gate(count, shape, "shared_gate", policy)
         self.mixed_shape = self.experts[0].compute_output_shape(shape)
@@ -217,9 +229,20 @@ class Level(keras.layers.Layer):
             expert(x, valid, training=training)
             for expert, x in zip(self.experts, read, strict=True)
         ]
-        common = found[self.tasks * self.own :]
+        common = found[len(self.tasks) * self.own :]
+        level, in_common = f"experts, level {self.number + 1}", numbered("shared", self.common)
         mine = [
-            mixed([*found[n * self.own : (n + 1) * self.own], *common], gate(x))
-            for n, (gate, x) in enumerate(zip(self.gates, own, strict=True))
+            mixed(
+                [*found[n * self.own : (n + 1) * self.own], *common],
+                gate(x),
+                [*numbered("own", self.own), *in_common],
+                valid,
+                level,
+                task,
+            )
+            for n, (task, gate, x) in enumerate(zip(self.tasks, self.gates, own, strict=True))
         ]
-        return mine, mixed(found, self.shared_gate(shared))
+        named = [name for task in self.tasks for name in numbered(f"{task}'s", self.own)]
+        for_all = self.shared_gate(shared)
+        names, which = [*named, *in_common], f"{level}, shared"
+        return mine, mixed(found, for_all, names, valid, which, EVERY_TASK)

@@ -44,7 +44,7 @@ def declaration(width=4, precision=None, **parts):
     return Declaration(
         {n: f.fit(table.column(f.column or n)) for n, f in declared["features"].items()},
         {n: t.fit(table.column(t.column or n)) for n, t in declared["tasks"].items()},
-        Concat(width=width),
+        declared.get("fusion") or Concat(width=width),
         declared.get("sharing") or HardSharing(blocks=1),
         width,
         "id",
