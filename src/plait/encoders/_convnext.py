@@ -4,21 +4,17 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
-from keras import ops
 
 from plait._convolution import Conv2D
-from plait._ranges import demand_channels, demand_number, demand_share, demand_whole
-from plait.encoders._encoder import Encoder
+from plait._ranges import demand_number, demand_share
 from plait.encoders._inverted_block import InvertedBlock
 from plait.encoders._map_tokens import MapTokens
-from plait.encoders._picture_steps import first_step, stages
 from plait.encoders._smooth_start import SmoothHeNormal
-
-_CHANNELS = (48, 96, 192, 384)
+from plait.encoders._staged import Staged
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class ConvNeXt(Encoder):
+class ConvNeXt(Staged):
     """Stages of blocks that look wide and mix the channels of each position (ConvNeXt).
 
     A first convolution cuts the picture into patches of 4 pixels (2 in small pictures), and a norm of
@@ -64,7 +60,7 @@ class ConvNeXt(Encoder):
         in that the positions become tokens, where the paper norms their mean.
     """
 
-    modality: ClassVar[str | None] = "image"
+    most_channels: ClassVar[tuple[int, ...]] = (48, 96, 192, 384)
 
     def __init__(
         self,
@@ -77,29 +73,14 @@ class ConvNeXt(Encoder):
         stochastic_depth: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(width, **kwargs)
-        if channels is not None:
-            demand_channels("ConvNeXt", channels)
-        if stride is not None:
-            demand_whole("ConvNeXt", least=2, stride=stride)
-        demand_whole("ConvNeXt", blocks=blocks)
-        demand_share("ConvNeXt", dropout=dropout, stochastic_depth=stochastic_depth)
+        super().__init__(width, channels, blocks, dropout, stride, **kwargs)
+        demand_share("ConvNeXt", stochastic_depth=stochastic_depth)
         demand_number("ConvNeXt", layer_scale=layer_scale)
-        self.channels = None if channels is None else tuple(channels)
-        self.blocks = blocks
-        self.dropout = dropout
-        self.stride = stride
         self.layer_scale = layer_scale
         self.stochastic_depth = stochastic_depth
 
-    @property
-    def least_weights(self) -> int:
-        return len(self.channels or (1,)) * (1 + self.blocks)
-
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
-        _, height, width, _ = values_shape
-        step = self.stride or first_step(height, width)
-        channels = self.channels or stages(height, width, step, _CHANNELS)
+        step, channels = self.layout(values_shape)
         policy, shape = self.dtype_policy, tuple(values_shape)
         last = max(1, len(channels) * self.blocks - 1)
         self.norms, self.steps, self.stages = [], [], []
@@ -143,16 +124,11 @@ class ConvNeXt(Encoder):
                 x = block(x, training=training)
             maps.append(x)
         tokens = self.tokens(x, training=training)
-        mask = ops.ones_like(tokens[..., 0], dtype="bool")
-        return {"tokens": tokens, "mask": mask, "maps": maps[::-1]}
+        return self.given(tokens, maps)
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "channels": self.channels,
-            "blocks": self.blocks,
-            "dropout": self.dropout,
-            "stride": self.stride,
             "layer_scale": self.layer_scale,
             "stochastic_depth": self.stochastic_depth,
         }

@@ -8,17 +8,13 @@ from keras import ops
 
 from plait._convolution import Conv2D
 from plait._dropout import Dropout
-from plait._ranges import demand_channels, demand_share, demand_whole
-from plait.encoders._encoder import Encoder
-from plait.encoders._picture_steps import first_step, stages
 from plait.encoders._residual_block import built_block
 from plait.encoders._smooth_start import SmoothHeNormal
-
-_CHANNELS = (32, 64, 128, 192)
+from plait.encoders._staged import Staged
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class ImageConv(Encoder):
+class ImageConv(Staged):
     """Strided convolutions and residual blocks; each position of the last map is a token.
 
     There is no pooling between the convolutions, whose gradient costs as much as one of them on a
@@ -45,7 +41,8 @@ class ImageConv(Encoder):
         ConfigError: an argument out of its range.
     """
 
-    modality: ClassVar[str | None] = "image"
+    most_channels: ClassVar[tuple[int, ...]] = (32, 64, 128, 192)
+    least_blocks: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -56,26 +53,10 @@ class ImageConv(Encoder):
         stride: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(width, **kwargs)
-        if channels is not None:
-            demand_channels("ImageConv", channels)
-        if stride is not None:
-            demand_whole("ImageConv", least=2, stride=stride)
-        demand_whole("ImageConv", least=0, blocks=blocks)
-        demand_share("ImageConv", dropout=dropout)
-        self.channels = None if channels is None else tuple(channels)
-        self.blocks = blocks
-        self.dropout = dropout
-        self.stride = stride
-
-    @property
-    def least_weights(self) -> int:
-        return len(self.channels or (1,)) * (1 + self.blocks)
+        super().__init__(width, channels, blocks, dropout, stride, **kwargs)
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
-        _, height, width, _ = values_shape
-        step = self.stride or first_step(height, width)
-        channels = self.channels or stages(height, width, step, _CHANNELS)
+        step, channels = self.layout(values_shape)
         shape = tuple(values_shape)
         self.steps, self.stages = [], []
         for stage, count in enumerate(channels):
@@ -126,14 +107,4 @@ class ImageConv(Encoder):
         whole = self.whole(self.drop(maxima, training=training))
         tokens = self.project(self.drop(x, training=training))
         tokens = ops.concatenate([whole, tokens], axis=1)
-        mask = ops.ones_like(tokens[..., 0], dtype="bool")
-        return {"tokens": tokens, "mask": mask, "maps": maps[::-1]}
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "channels": self.channels,
-            "blocks": self.blocks,
-            "dropout": self.dropout,
-            "stride": self.stride,
-        }
+        return self.given(tokens, maps)

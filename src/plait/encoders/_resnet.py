@@ -1,24 +1,18 @@
 """A picture as the tokens of a residual net."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
-from keras import ops
 
 from plait._convolution import Conv2D
-from plait._ranges import demand_channels, demand_share, demand_whole
 from plait.encoders._basic_block import BasicBlock, group_norm
-from plait.encoders._encoder import Encoder
 from plait.encoders._map_tokens import MapTokens
-from plait.encoders._picture_steps import first_step, stages
 from plait.encoders._smooth_start import SmoothHeNormal
-
-_CHANNELS = (32, 64, 128, 256)
+from plait.encoders._staged import Staged
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class ResNet(Encoder):
+class ResNet(Staged):
     """Stages of residual blocks of two convolutions each, normed row by row (ResNet).
 
     A first convolution steps by 4 pixels (2 in small pictures). A block is
@@ -59,37 +53,10 @@ class ResNet(Encoder):
         slow; and past a block that shrinks the map, all positions are seen and not each fourth.
     """
 
-    modality: ClassVar[str | None] = "image"
-
-    def __init__(
-        self,
-        width: int = 128,
-        channels: Sequence[int] | None = None,
-        blocks: int = 2,
-        dropout: float = 0.1,
-        stride: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(width, **kwargs)
-        if channels is not None:
-            demand_channels("ResNet", channels)
-        if stride is not None:
-            demand_whole("ResNet", least=2, stride=stride)
-        demand_whole("ResNet", blocks=blocks)
-        demand_share("ResNet", dropout=dropout)
-        self.channels = None if channels is None else tuple(channels)
-        self.blocks = blocks
-        self.dropout = dropout
-        self.stride = stride
-
-    @property
-    def least_weights(self) -> int:
-        return len(self.channels or (1,)) * (1 + self.blocks)
+    most_channels: ClassVar[tuple[int, ...]] = (32, 64, 128, 256)
 
     def build(self, values_shape: Any, lengths_shape: Any = None) -> None:
-        _, height, width, _ = values_shape
-        step = self.stride or first_step(height, width)
-        channels = self.channels or stages(height, width, step, _CHANNELS)
+        step, channels = self.layout(values_shape)
         policy = self.dtype_policy
         self.enter = Conv2D(
             channels[0],
@@ -128,14 +95,4 @@ class ResNet(Encoder):
                 x = block(x, training=training)
             maps.append(x)
         tokens = self.tokens(self.norm(x), training=training)
-        mask = ops.ones_like(tokens[..., 0], dtype="bool")
-        return {"tokens": tokens, "mask": mask, "maps": maps[::-1]}
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "channels": self.channels,
-            "blocks": self.blocks,
-            "dropout": self.dropout,
-            "stride": self.stride,
-        }
+        return self.given(tokens, maps)
