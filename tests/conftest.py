@@ -1,8 +1,11 @@
 import atexit
 import gc
 import os
+import random
 import shutil
 import tempfile
+
+import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -23,3 +26,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 
 # Programs are cyclic and large: looking for what is free takes a tenth of the time by Python's default.
 gc.set_threshold(100_000, 50, 50)
+
+
+@pytest.fixture(autouse=True)
+def initial_weights_are_the_same_each_time():
+    """Keras draws the seed of what was given none from Python's own generator."""
+    random.seed(0)

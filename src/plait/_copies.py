@@ -16,6 +16,12 @@ class Remade:
         return type(self)(**{"dtype": self.dtype_policy, **arguments, **given})  # type: ignore[attr-defined]
 
 
+def take_weights(layer: keras.layers.Layer, other: keras.layers.Layer) -> None:
+    """Gives a layer the weights of another one of the same arguments, both built."""
+    for own, theirs in zip(layer.weights, other.weights, strict=True):
+        own.assign(theirs)
+
+
 def copy_of(layer: keras.layers.Layer, name: str, policy: Any = None) -> Any:
     """A new layer of the same arguments, with another name.
 

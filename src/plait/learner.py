@@ -293,8 +293,9 @@ class Learner:
     def export(self, path: FilePath, tasks: Sequence[str]) -> None:
         """Writes a model of some of the tasks, without what only the others have, to one file.
 
-        Its answers to these are the same. Encoders that none of them reads are left out. What stands
-        for all tasks in one layer is carried whole: the trunks of `CrossStitch`, say.
+        Its answers to these are the same. Encoders that none of them reads are left out, and so is
+        what others have within the sharing, such as the trunks of `SoftSharing`; but where tasks are
+        given what was made with that of others, as by `CrossStitch`, `Sluice`, `PLE` and `DSelectK`.
 
         Args:
             path: of the file; `Learner.load` and `plait predict` read it.

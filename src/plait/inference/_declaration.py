@@ -101,7 +101,8 @@ class Declaration:
         gone = (*leaving(self.tasks), *self.objectives)
         kept = {name: task for name, task in self.tasks.items() if name not in gone}
         served_by = (*self.served_by, *gone)
-        return replace(self, tasks=kept, served_by=served_by, objectives={})
+        sharing = self.sharing.slimmed(sharing_tasks(kept))
+        return replace(self, tasks=kept, sharing=sharing, served_by=served_by, objectives={})
 
     def of_tasks(self, tasks: Sequence[str]) -> Self:
         """What is left with some of the tasks; see `Predictor.of_tasks`."""
@@ -115,7 +116,7 @@ class Declaration:
             raise ConfigError(f"Which tasks? There is: {', '.join(self.tasks)}.")
         kept = {name: task for name, task in self.tasks.items() if name in tasks}
         check_after(kept)
-        return replace(self, tasks=kept)
+        return replace(self, tasks=kept, sharing=self.sharing.slimmed(sharing_tasks(kept)))
 
     def table(self, source: Any, root: Any = None, ahead: bool = False) -> Table:
         """A table as the model is asked about it: all of its windows, whatever part they are in.

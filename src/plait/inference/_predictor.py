@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pyarrow as pa
 
+from plait._copies import take_weights
 from plait.backend import answering
 from plait.data import FeatureRows
 from plait.errors import ConfigError, ModelFileError
@@ -20,6 +21,7 @@ from plait.inference._embedder import Embedder
 from plait.inference._gates import gates
 from plait.inference._rows import batches, rows_of_nothing, warn_of_nothing
 from plait.inference._weights import forms_of, weights_of
+from plait.sharing import Sharing
 from plait.tasks import Task
 
 BATCH_SIZE = 64
@@ -122,10 +124,7 @@ class Predictor:
     def served(self) -> "Predictor":
         """The same answers without those of tasks that only served the others; see `Declaration`."""
         declaration = self.declaration.served()
-        if not declaration.served_by:
-            return self
-        outputs = {name: self.model.output[name] for name in declaration.tasks}
-        return Predictor(declaration, keras.Model(self.model.input, outputs), self.batch_size)
+        return self if not declaration.served_by else self._left(declaration)
 
     def of_tasks(self, tasks: Sequence[str]) -> "Predictor":
         """The same answers to some of the tasks, without what only the others have.
@@ -137,14 +136,27 @@ class Predictor:
             ConfigError: no task, one that is not there, or one that comes after one that is not named.
         """
         declaration = self.declaration.of_tasks(tasks)
-        outputs = {name: self.model.output[name] for name in declaration.tasks}
-        model = keras.Model(self.model.input, outputs)
-        if set(weights_of(model)) != set(declaration.forms()):
-            raise ConfigError(
-                f"The layers of {', '.join(declaration.tasks)} have names that other tasks decided, "
-                "whose names are alike. Give the tasks other names, and train again."
-            )
-        return Predictor(declaration, model, self.batch_size)
+        left = self._left(declaration)
+        if set(weights_of(left.model)) != set(declaration.forms()):
+            raise _named_by_others(declaration)
+        return left
+
+    def _left(self, declaration: Declaration) -> "Predictor":
+        """The predictor of a declaration that has some of the tasks."""
+        if declaration.sharing is self.declaration.sharing:
+            outputs = {name: self.model.output[name] for name in declaration.tasks}
+            return Predictor(declaration, keras.Model(self.model.input, outputs), self.batch_size)
+        slim = Predictor.build(declaration)
+        for layer in slim.model.layers:
+            try:
+                own = self.model.get_layer(layer.name)
+            except ValueError:
+                raise _named_by_others(declaration) from None
+            if isinstance(layer, Sharing):
+                layer.take_from(own)
+            elif layer.weights:
+                take_weights(layer, own)
+        return Predictor(declaration, slim.model, self.batch_size)
 
     def answers(self, rows: FeatureRows) -> Answers:
         """Logits and presence of every row.
@@ -312,3 +324,10 @@ def _with_answer_layers(model: keras.Model, tasks: Mapping[str, Task]) -> keras.
     logits = model.output
     outputs = {n: logits[n] if layer is None else layer(logits[n]) for n, layer in layers.items()}
     return keras.Model(model.input, outputs)
+
+
+def _named_by_others(declaration: Declaration) -> ConfigError:
+    return ConfigError(
+        f"The layers of {', '.join(declaration.tasks)} have names that other tasks decided, "
+        "whose names are alike. Give the tasks other names, and train again."
+    )

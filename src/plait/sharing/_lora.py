@@ -76,5 +76,11 @@ class LoRA(TaskBlocks):
         a, b = (ops.cast(self.low[f"{name}_{part}_{block}"], x.dtype)[task] for part in "ab")
         return ops.matmul(ops.matmul(x, a), b) * (self.alpha / self.rank)
 
+    def take_from(self, whole: Any) -> None:
+        super().take_from(whole)
+        places = self.places_in(whole)
+        for name, weights in self.low.items():
+            weights.assign(ops.take(whole.low[name], places, axis=0))
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rank": self.rank, "alpha": self.alpha}

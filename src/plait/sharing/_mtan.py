@@ -1,11 +1,12 @@
 """One trunk, to whose stages each task pays its own attention."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
+from plait._copies import take_weights
 from plait.errors import ConfigError
 from plait.sharing._trunk_sharing import TrunkSharing
 
@@ -32,6 +33,8 @@ class MTAN(TrunkSharing):
     References:
         S. Liu et al., "End-to-End Multi-Task Learning with Attention" (2019).
     """
+
+    apart: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -141,3 +144,14 @@ class MTAN(TrunkSharing):
                 place = number * tasks + task
                 found.append(self.masks[place](self.reads[place](read)) * x)
         return found
+
+    def take_from(self, whole: Any) -> None:
+        for own, theirs in zip(
+            [*self.trunk, *self.carry], [*whole.trunk, *whole.carry], strict=True
+        ):
+            take_weights(own, theirs)
+        places, tasks = self.places_in(whole), len(whole.known())
+        for own_list, their_list in ((self.reads, whole.reads), (self.masks, whole.masks)):
+            kept = [n * tasks + place for n in range(self.attended) for place in places]
+            for own, number in zip(own_list, kept, strict=True):
+                take_weights(own, their_list[number])

@@ -43,6 +43,18 @@ class Sharing(Remade, keras.layers.Layer, abc.ABC):
         """
         return self
 
+    def slimmed(self, tasks: Sequence[str]) -> "Sharing":
+        """The same for some of its tasks, without what only the others have; itself if all is needed.
+
+        A new one is not built yet, and once built has weights of its own until it is given
+        `take_from`.
+        """
+        return self
+
+    def take_from(self, whole: Any) -> None:
+        """Takes over the weights of the sharing that this one is `slimmed` from, both built."""
+        raise NotImplementedError(f"{type(self).__name__} is never slimmed.")
+
     def once(self, loss: Any) -> Any:
         """A loss that depends on weights alone, as a call adds it: all calls of a forward make it up.
 

@@ -1,11 +1,12 @@
 """Trunks of their own that are drawn to each other."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
+from plait._copies import take_weights
 from plait._ranges import demand_number
 from plait.sharing._trunk_sharing import Columns
 
@@ -29,6 +30,8 @@ class SoftSharing(Columns):
         Network Parser" (2015), which draws the weights of one model to those of another; here all are
         drawn to their mean.
     """
+
+    apart: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -59,6 +62,13 @@ class SoftSharing(Columns):
                 weights = ops.stack([ops.cast(v, "float32") for v in same])
                 total = total + ops.sum(ops.square(weights - ops.mean(weights, axis=0)))
         return total
+
+    def take_from(self, whole: Any) -> None:
+        places = self.places_in(whole)
+        for number in range(self.count):
+            theirs = whole.copies_of(number)
+            for stage, place in zip(self.copies_of(number), places, strict=True):
+                take_weights(stage, theirs[place])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "strength": self.strength}

@@ -2,10 +2,11 @@
 
 import abc
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
+from plait._copies import take_weights
 from plait._dropout import Dropout
 from plait._ranges import demand_share, demand_whole
 from plait.sharing._task_sharing import TaskSharing
@@ -26,6 +27,8 @@ class TaskBlocks(TaskSharing, abc.ABC):
     Raises:
         ConfigError: an argument out of its range, names that stand twice.
     """
+
+    apart: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -73,6 +76,14 @@ class TaskBlocks(TaskSharing, abc.ABC):
                 x = x + self.drop(self.added(block, task, x), training=training)
             found.append(x)
         return found
+
+    def take_from(self, whole: Any) -> None:
+        for own, theirs in zip(self._in_common(), whole._in_common(), strict=True):
+            take_weights(own, theirs)
+
+    def _in_common(self) -> list[keras.layers.Layer]:
+        """The layers of all tasks."""
+        return [*self.norms, *self.rises, *self.falls]
 
     @abc.abstractmethod
     def added(self, block: int, task: int, x: Any) -> Any:

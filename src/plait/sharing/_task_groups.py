@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from plait._copies import take_weights
 from plait._names import did_you_mean
 from plait._ranges import demand_texts
 from plait.errors import ConfigError
@@ -85,6 +86,20 @@ class TaskGroups(Sharing):
             f"TaskGroups: '{task}' is in none of the groups.{did_you_mean(task, known)}",
             ("groups",),
         )
+
+    def slimmed(self, tasks: Sequence[str]) -> Sharing:
+        groups = self.groups or ()
+        left = tuple(tuple(task for task in group if task in tasks) for group in groups)
+        kept = tuple(group for group in left if group)
+        # A group that has lost some of its tasks has the same trunk.
+        if not kept or len(kept) == len(groups):
+            return self
+        made: Sharing = self.remade(groups=kept, name=self.name)
+        return made
+
+    def take_from(self, whole: Any) -> None:
+        for group, trunk in zip(self.groups or (), self.trunks, strict=True):
+            take_weights(trunk, whole.trunks[whole.place(group[0])])
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         if self.groups is None:

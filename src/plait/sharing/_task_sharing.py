@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from plait._names import did_you_mean
 from plait._ranges import demand_texts
@@ -19,6 +19,9 @@ class TaskSharing(Sharing, abc.ABC):
     Raises:
         ConfigError: a name that stands twice, or no names at all.
     """
+
+    apart: ClassVar[bool] = False
+    """Whether what a task is given depends on nothing that another one has within."""
 
     def __init__(self, tasks: Sequence[str] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -74,6 +77,18 @@ class TaskSharing(Sharing, abc.ABC):
                 ("tasks",),
             )
         return known.index(task)
+
+    def slimmed(self, tasks: Sequence[str]) -> Sharing:
+        known = self.known()
+        kept = tuple(task for task in known if task in tasks)
+        if not self.apart or not kept or kept == known:
+            return self
+        made: Sharing = self.remade(tasks=kept, name=self.name)
+        return made
+
+    def places_in(self, whole: "TaskSharing") -> list[int]:
+        """Where each of its tasks stands among those of another."""
+        return [whole.place(task) for task in self.known()]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "tasks": self._tasks}

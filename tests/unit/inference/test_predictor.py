@@ -13,12 +13,22 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from plait._names import parameters
 from plait.encoders import AudioConv, ImageConv
 from plait.errors import ConfigError, DataError, ModelFileError
 from plait.features import Number
 from plait.inference import Predictor, _answers
 from plait.inference._archive import Archive
-from plait.sharing import MMoE
+from plait.inference._weights import weights_of
+from plait.sharing import (
+    MTAN,
+    CrossStitch,
+    LoRA,
+    MMoE,
+    SoftSharing,
+    TaskGroups,
+    TaskRouting,
+)
 from plait.table import Table
 from plait.tasks import Binary, Regression
 from tests.unit.inference import tiny
@@ -390,6 +400,68 @@ def test_some_tasks_alone_take_what_they_need(tmp_path):
         whole.of_tasks(["pric"])
     with pytest.raises(ConfigError, match="Which tasks"):
         whole.of_tasks([])
+
+
+def sizes(predictor):
+    return {name: tuple(weight.shape) for name, weight in weights_of(predictor.model).items()}
+
+
+@pytest.mark.parametrize(
+    "sharing",
+    [
+        SoftSharing(2),
+        LoRA(rank=2),
+        TaskRouting(),
+        MTAN(2),
+        TaskGroups([["sold"], ["price", "again"]]),
+        TaskGroups(),
+    ],
+    ids=lambda sharing: type(sharing).__name__,
+)
+def test_tasks_alone_leave_what_others_have_within_the_sharing(sharing, tmp_path):
+    tasks = {"sold": Binary(), "price": Regression(), "again": Regression(column="price")}
+    whole = Predictor.build(tiny.declaration(tasks=tasks, sharing=sharing))
+    draw = np.random.default_rng(0)
+    for weight in whole.model.get_layer("sharing").weights:
+        weight.assign(draw.normal(size=weight.shape) / 2)
+    for kept in (["again"], ["price", "again"]):
+        slim = whole.of_tasks(kept)
+        slim.save(tmp_path / "slim.plait")
+        again = Predictor.load(tmp_path / "slim.plait")
+        for task, logits in again.logits(tiny.columns()).items():
+            np.testing.assert_allclose(logits, whole.logits(tiny.columns())[task], atol=1e-6)
+        # What a fresh model of these tasks alone has.
+        declared = {task: tasks[task] for task in kept}
+        alone = type(sharing)(**sharing_arguments(sharing, kept))
+        fresh = Predictor.build(tiny.declaration(tasks=declared, sharing=alone))
+        assert sizes(slim) == sizes(fresh)
+        assert slim.of_tasks(kept[:1]).logits(tiny.columns()).keys() == {kept[0]}
+
+
+def sharing_arguments(sharing, kept):
+    """Those of one that was made for these tasks."""
+    arguments = {name: getattr(sharing, name) for name in parameters(type(sharing))}
+    if "groups" not in arguments:
+        return {**arguments, "tasks": kept}
+    groups = sharing.groups and [[t for t in group if t in kept] for group in sharing.groups]
+    return {**arguments, "groups": groups and [group for group in groups if group]}
+
+
+def test_trunks_that_are_mixed_are_carried_whole():
+    whole = Predictor.build(tiny.declaration(sharing=CrossStitch(1)))
+    slim = whole.of_tasks(["price"])
+    assert slim.declaration.sharing.tasks == ("sold", "price")
+    shapes = [tuple(w.shape) for w in whole.model.get_layer("sharing").weights]
+    assert [tuple(w.shape) for w in slim.model.get_layer("sharing").weights] == shapes
+
+
+def test_an_auxiliary_task_takes_its_own_trunk_along():
+    tasks = {"sold": Binary(auxiliary=True), "price": Regression()}
+    whole = Predictor.build(tiny.declaration(tasks=tasks, sharing=SoftSharing(1)))
+    served = whole.served()
+    assert served.declaration.sharing.tasks == ("price",)
+    found, expected = (p.logits(tiny.columns())["price"] for p in (served, whole))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_task_is_not_taken_without_the_one_before_it():
