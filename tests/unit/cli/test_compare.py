@@ -39,9 +39,9 @@ def test_compare_from_config_to_page(config, tmp_path, capsys):
     answer = json.loads((folder / "answer.json").read_text())
     for one in answer["ways"]:
         (run,) = one["runs"].values()
-        if run["how"] == "stopped" and one["way"] != "Concat":
-            # Which of the two the first epoch is better with is chance.
-            assert run["epochs"] == 1
+        if run["how"] == "stopped" and one["name"] != "Concat":
+            # Which of the two the first epoch is better with is chance; a second may be over by then.
+            assert run["epochs"] in (1, 2)
             continue
         assert (run["how"], run["epochs"]) == ("finished", 2), run["said"]
         assert 0 <= run["scores"]["y"]["auc"] <= 1
