@@ -76,6 +76,15 @@ VARIANTS = {
 }
 every_balancer = pytest.mark.parametrize("make", CASES.values(), ids=CASES)
 every_variant = pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS)
+# On torch and TensorFlow those that differ most are tried each time, the others by `make test-all`.
+ON_BACKENDS = ("Equal", "FAMO", "UPGrad", "PCGrad at parameters", "GradDrop", "MoDo")
+every_variant_on_backends = pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make, id=name, marks=pytest.mark.backends if name in ON_BACKENDS else ())
+        for name, make in VARIANTS.items()
+    ],
+)
 ROWS = 24
 
 
@@ -137,8 +146,7 @@ def assert_same(model, other, atol=0.0):
         np.testing.assert_allclose(ours, theirs, atol=atol, rtol=0)
 
 
-@pytest.mark.backends
-@every_variant
+@every_variant_on_backends
 def test_a_task_without_labels_is_a_task_that_is_not_there(make):
     x, y = data_of()
     three = model_of(balancer=make())
@@ -155,8 +163,7 @@ def test_a_task_without_labels_is_a_task_that_is_not_there(make):
         np.testing.assert_allclose(ours, theirs, atol=2e-6)
 
 
-@pytest.mark.backends
-@every_variant
+@every_variant_on_backends
 def test_what_stands_in_a_missing_label_changes_no_bit(make):
     x, y = data_of()
     missing = {
@@ -276,14 +283,20 @@ np.savez(sys.argv[3], *model.get_weights())
 """
 
 
-@pytest.mark.backends
-def test_saved_and_loaded_in_a_fresh_process_it_goes_on_as_if_nothing_had_been(tmp_path):
-    """One process for all variants: its start is what takes the time."""
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(ON_BACKENDS, id="differ most", marks=pytest.mark.backends),
+        pytest.param(tuple(name for name in VARIANTS if name not in ON_BACKENDS), id="others"),
+    ],
+)
+def test_saved_and_loaded_in_a_fresh_process_it_goes_on_as_if_nothing_had_been(names, tmp_path):
+    """One process for several variants: its start is what takes the time."""
     x, y = data_of()
     np.savez(tmp_path / "data.npz", x=x, **y)
     expected, script = {}, ""
-    for number, make in enumerate(VARIANTS.values()):
-        model = model_of(balancer=make(), optimizer=keras.optimizers.Adam(0.02))
+    for number, name in enumerate(names):
+        model = model_of(balancer=VARIANTS[name](), optimizer=keras.optimizers.Adam(0.02))
         fit(model, x, y, epochs=2)
         model.save(tmp_path / f"{number}.keras")
         fit(model, x, y, epochs=2)

@@ -40,6 +40,12 @@ PATTERNS = {
     "SoftSharing": "stages",
 }
 every_sharing = pytest.mark.parametrize("name", CASES)
+# On torch and TensorFlow those that differ most are trained each time, the others by `make test-all`.
+ON_BACKENDS = ("HardSharing", "PLE", "DSelectK", "CrossStitch", "MTAN", "LoRA", "SoftSharing")
+every_sharing_on_backends = pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.backends if n in ON_BACKENDS else ()) for n in CASES],
+)
 WIDTH = 6
 
 
@@ -151,8 +157,7 @@ def model_of(layer):
     return keras.Model([tokens, mask], outputs)
 
 
-@pytest.mark.backends
-@every_sharing
+@every_sharing_on_backends
 def test_steps_move_every_variable_and_it_is_saved(name, tmp_path):
     keras.utils.set_random_seed(0)
     model = model_of(made(name))
