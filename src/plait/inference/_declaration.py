@@ -101,8 +101,8 @@ class Declaration:
         gone = (*leaving(self.tasks), *self.objectives)
         kept = {name: task for name, task in self.tasks.items() if name not in gone}
         served_by = (*self.served_by, *gone)
-        sharing = self.sharing.slimmed(sharing_tasks(kept))
-        return replace(self, tasks=kept, sharing=sharing, served_by=served_by, objectives={})
+        # The sharing stays whole, so that another training can begin from all of it.
+        return replace(self, tasks=kept, served_by=served_by, objectives={})
 
     def of_tasks(self, tasks: Sequence[str]) -> Self:
         """What is left with some of the tasks; see `Predictor.of_tasks`."""

@@ -455,12 +455,14 @@ def test_trunks_that_are_mixed_are_carried_whole():
     assert [tuple(w.shape) for w in slim.model.get_layer("sharing").weights] == shapes
 
 
-def test_an_auxiliary_task_takes_its_own_trunk_along():
+def test_an_auxiliary_task_leaves_its_trunk_behind_and_an_export_does_not():
     tasks = {"sold": Binary(auxiliary=True), "price": Regression()}
     whole = Predictor.build(tiny.declaration(tasks=tasks, sharing=SoftSharing(1)))
     served = whole.served()
-    assert served.declaration.sharing.tasks == ("price",)
-    found, expected = (p.logits(tiny.columns())["price"] for p in (served, whole))
+    assert served.declaration.sharing.tasks == ("sold", "price")
+    exported = served.of_tasks(["price"])
+    assert exported.declaration.sharing.tasks == ("price",)
+    found, expected = (p.logits(tiny.columns())["price"] for p in (exported, whole))
     np.testing.assert_array_equal(found, expected)
 
 
