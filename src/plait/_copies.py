@@ -19,7 +19,8 @@ class Remade:
 def take_weights(layer: keras.layers.Layer, other: keras.layers.Layer) -> None:
     """Gives a layer the weights of another one of the same arguments, both built."""
     for own, theirs in zip(layer.weights, other.weights, strict=True):
-        own.assign(theirs)
+        # Of its own: who trains the other one gives its arrays away.
+        own.assign(keras.ops.convert_to_numpy(theirs))
 
 
 def copy_of(layer: keras.layers.Layer, name: str, policy: Any = None) -> Any:

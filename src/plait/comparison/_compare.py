@@ -88,8 +88,8 @@ class Comparing(Plan):
     """Every way with the first seed, in which those without prospect are stopped; then the others.
 
     A run is stopped where its mean gain is not among the better half of those that came to the same
-    number of epochs (successive halving, as Optuna has it). The config as it is written, a task
-    alone, and a run that has its last epoch behind it are never stopped.
+    number of epochs (successive halving, as Optuna has it). The config as it is written and a task
+    alone are never stopped; nor is a run by its last epoch, where their number is set.
 
     Args:
         config: as it is written.

@@ -74,8 +74,9 @@ class ConvNeXt(Staged):
         **kwargs: Any,
     ) -> None:
         super().__init__(width, channels, blocks, dropout, stride, **kwargs)
-        demand_share("ConvNeXt", stochastic_depth=stochastic_depth)
-        demand_number("ConvNeXt", layer_scale=layer_scale)
+        owner = type(self).__name__
+        demand_share(owner, stochastic_depth=stochastic_depth)
+        demand_number(owner, layer_scale=layer_scale)
         self.layer_scale = layer_scale
         self.stochastic_depth = stochastic_depth
 

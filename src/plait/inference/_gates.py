@@ -34,17 +34,21 @@ def gates(
         if task.fused
     }
     first = next(iter(models), None)
+    # The shared part is called for each set of features that some task reads.
+    alike = len({frozenset(tasks[name].features or ()) for name in models}) == 1
     found: dict[tuple[str, str], list[Shares]] = {}
     for count, x in batches:
         for name, stages in models.items():
             for told in _told(stages, x):
                 task = told.task or name
+                if task == EVERY_TASK and not alike:
+                    task = name
                 # What is every task's comes again with each of them.
                 if task == name or (task == EVERY_TASK and name == first):
                     found.setdefault((task, told.gate), []).append(told.of_rows(count))
     lines = []
     for (task, gate), each in found.items():
-        values = np.concatenate([shares.values for shares in each])
+        values = np.concatenate([shares.values for shares in each]).astype("float64")
         means, deviations = values.mean(axis=0).tolist(), values.std(axis=0).tolist()
         lines += [
             {"task": task, "gate": gate, "part": part, "mean": mean, "deviation": deviation}

@@ -146,12 +146,13 @@ class Predictor:
         if declaration.sharing is self.declaration.sharing:
             outputs = {name: self.model.output[name] for name in declaration.tasks}
             return Predictor(declaration, keras.Model(self.model.input, outputs), self.batch_size)
+        outputs = {name: self.model.output[name] for name in declaration.tasks}
+        needed = keras.Model(self.model.input, outputs)
         slim = Predictor.build(declaration)
+        if {layer.name for layer in needed.layers} != {layer.name for layer in slim.model.layers}:
+            raise _named_by_others(declaration)
         for layer in slim.model.layers:
-            try:
-                own = self.model.get_layer(layer.name)
-            except ValueError:
-                raise _named_by_others(declaration) from None
+            own = needed.get_layer(layer.name)
             if isinstance(layer, Sharing):
                 layer.take_from(own)
             elif layer.weights:

@@ -1,7 +1,7 @@
 """One trunk with low-rank weights of each task's beside it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -33,6 +33,8 @@ class LoRA(TaskBlocks):
         E. Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models" (2021), for the form of the
         weights.
     """
+
+    apart: ClassVar[bool] = True
 
     def __init__(
         self,

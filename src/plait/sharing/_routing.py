@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -34,6 +34,8 @@ class TaskRouting(TaskBlocks):
     References:
         G. Strezoski et al., "Many Task Learning With Task Routing" (2019).
     """
+
+    apart: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
@@ -27,8 +27,6 @@ class TaskBlocks(TaskSharing, abc.ABC):
     Raises:
         ConfigError: an argument out of its range, names that stand twice.
     """
-
-    apart: ClassVar[bool] = True
 
     def __init__(
         self,

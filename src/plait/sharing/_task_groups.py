@@ -88,6 +88,8 @@ class TaskGroups(Sharing):
         )
 
     def slimmed(self, tasks: Sequence[str]) -> Sharing:
+        if type(self) is not TaskGroups:
+            return self  # A subclass may mix the trunks.
         groups = self.groups or ()
         left = tuple(tuple(task for task in group if task in tasks) for group in groups)
         kept = tuple(group for group in left if group)

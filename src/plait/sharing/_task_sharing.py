@@ -21,7 +21,8 @@ class TaskSharing(Sharing, abc.ABC):
     """
 
     apart: ClassVar[bool] = False
-    """Whether what a task is given depends on nothing that another one has within."""
+    """Whether what a task is given depends on nothing that another one has within; counts in the class
+    that says so, and not in its subclasses."""
 
     def __init__(self, tasks: Sequence[str] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -79,9 +80,11 @@ class TaskSharing(Sharing, abc.ABC):
         return known.index(task)
 
     def slimmed(self, tasks: Sequence[str]) -> Sharing:
-        known = self.known()
-        kept = tuple(task for task in known if task in tasks)
-        if not self.apart or not kept or kept == known:
+        # A subclass may mix what this class keeps apart, or have weights that it knows nothing of.
+        if self._tasks is None or not vars(type(self)).get("apart", False):
+            return self
+        kept = tuple(task for task in self._tasks if task in tasks)
+        if not kept or kept == self._tasks:
             return self
         made: Sharing = self.remade(tasks=kept, name=self.name)
         return made

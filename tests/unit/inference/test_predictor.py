@@ -22,7 +22,9 @@ from plait.inference._archive import Archive
 from plait.inference._weights import weights_of
 from plait.sharing import (
     MTAN,
+    PLE,
     CrossStitch,
+    HardSharing,
     LoRA,
     MMoE,
     SoftSharing,
@@ -474,10 +476,31 @@ def test_a_task_is_not_taken_without_the_one_before_it():
     assert list(whole.of_tasks(["sold"]).tasks) == ["sold"]
 
 
-@pytest.mark.parametrize("taken", [("a b", "a_b"), ("sharing", "p")])
-def test_a_task_whose_layers_another_one_named_is_not_taken_alone(taken):
+class Mixed(SoftSharing):
+    def call(self, tokens, mask=None, training=None):
+        found = super().call(tokens, mask, training=training)
+        return [x + sum(found) for x in found]
+
+
+def test_a_sharing_of_the_users_own_is_carried_whole():
+    whole = Predictor.build(tiny.declaration(sharing=Mixed(1)))
+    found, expected = (
+        p.logits(tiny.columns())["price"] for p in (whole.of_tasks(["price"]), whole)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("sharing", [SoftSharing(1), PLE(), TaskGroups()])
+def test_a_sharing_that_no_task_reads_stays_as_it_is(sharing):
+    assert sharing.slimmed(()) is sharing
+    assert sharing.slimmed(("one",)) is sharing
+
+
+@pytest.mark.parametrize("sharing", [HardSharing(), SoftSharing(1)])
+@pytest.mark.parametrize("taken", [("a b", "a_b"), ("sharing", "p"), ("fusion", "p")])
+def test_a_task_whose_layers_another_one_named_is_not_taken_alone(taken, sharing):
     other, name = taken
     tasks = {other: Regression(column="price"), name: Regression(column="price")}
-    whole = Predictor.build(tiny.declaration(tasks=tasks))
+    whole = Predictor.build(tiny.declaration(tasks=tasks, sharing=sharing))
     with pytest.raises(ConfigError, match="Give the tasks other names"):
         whole.of_tasks([name])
