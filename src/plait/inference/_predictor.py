@@ -143,11 +143,10 @@ class Predictor:
 
     def _left(self, declaration: Declaration) -> "Predictor":
         """The predictor of a declaration that has some of the tasks."""
-        if declaration.sharing is self.declaration.sharing:
-            outputs = {name: self.model.output[name] for name in declaration.tasks}
-            return Predictor(declaration, keras.Model(self.model.input, outputs), self.batch_size)
         outputs = {name: self.model.output[name] for name in declaration.tasks}
         needed = keras.Model(self.model.input, outputs)
+        if declaration.sharing is self.declaration.sharing:
+            return Predictor(declaration, needed, self.batch_size)
         slim = Predictor.build(declaration)
         if {layer.name for layer in needed.layers} != {layer.name for layer in slim.model.layers}:
             raise _named_by_others(declaration)
