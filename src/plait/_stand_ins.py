@@ -43,6 +43,7 @@ _PRIVATE = {
     "plait.sharing._mixture": ("Gate",),
     "plait.sharing._template": ("Follow",),
     "plait.objectives._distill": ("SoftTargets",),
+    "plait.objectives._hiding": ("HidingColumns", "HidingPatches", "HidingTokens", "Picked"),
     "plait.objectives._row_objective": ("AsGiven", "RowLosses"),
     "plait.tasks._box_loss": ("BoxLoss",),
     "plait.tasks._forecast_error": ("ForecastError",),

@@ -6,9 +6,6 @@ from keras import ops
 
 from plait._hash import name_key, uniform
 
-PADDING = 0
-UNKNOWN = 1
-
 
 def drawn_tokens(row_key: Any, name: str, length: int, share: float) -> Any:
     """`(batch, length)` bool, True for a random share of the places of each row.
@@ -22,16 +19,6 @@ def drawn_tokens(row_key: Any, name: str, length: int, share: float) -> Any:
     place = ops.arange(length, dtype="int32")[None, :]
     word = name_key(f"{name}__tokens")
     return uniform(row_key[:, :1], row_key[:, 1:], word, place) < share
-
-
-def hidden_ids(values: Any, hidden: Any) -> Any:
-    """`(batch, length)` or `(batch, length, ids)` int32, unknown in place of a hidden token's ids.
-
-    Padding stays, that behind a word's characters, too.
-    """
-    if len(values.shape) > 2:
-        hidden = hidden[:, :, None]
-    return ops.where(ops.logical_and(hidden, values > PADDING), UNKNOWN, values)
 
 
 def hidden_grams(values: Any, hidden: Any) -> Any:

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from plait._token_ids import PADDING, UNKNOWN, hidden_ids
 from plait.errors import PlaitError
-from plait.features._hidden_tokens import PADDING, UNKNOWN, hidden_grams, hidden_ids
+from plait.features._hidden_tokens import hidden_grams
 from plait.features._text_cells import Cell, text_of, words_of
 from plait.features._text_pieces import Grams, KnownGrams, plain_text, tokens
 

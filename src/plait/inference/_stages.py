@@ -11,7 +11,7 @@ from plait.errors import ConfigError
 from plait.fusion import Fusion
 from plait.inference._after_answers import AfterAnswers
 from plait.inference._parts import HEADS, part_of
-from plait.inference._strands import Strand
+from plait.inference._strands import Strand, Tensors
 from plait.sharing import Sharing
 from plait.tasks import DenseTask, Task
 
@@ -60,20 +60,25 @@ class Stages:
             What `Sharing` gave; and the fused tokens and their mask.
         """
         if reads not in self._shared:
-            size = self.strands[reads[0]].read["present"]
-            seen = {
-                name: strand.read if name in reads else strand.unread(size)
-                for name, strand in self.strands.items()
-            }
-            fused = self.fusion(
-                {name: s["tokens"] for name, s in seen.items()},
-                {name: s["mask"] for name, s in seen.items()},
-                {name: s["present"] for name, s in seen.items()},
-            )
-            # Masks go by position: a `mask=` would become Keras' own mask of the outputs, too.
-            common = self.sharing(fused["tokens"], fused["mask"])
-            self._shared[reads] = (common, fused["tokens"], fused["mask"])
+            self._shared[reads] = self.representation_of(reads, {})
         return self._shared[reads]
+
+    def representation_of(
+        self, reads: tuple[str, ...], instead: Mapping[str, Tensors]
+    ) -> tuple[Any, Any, Any]:
+        """The same with other tokens in the place of some features, by a call of its own."""
+        size = self.strands[reads[0]].read["present"]
+        seen = {
+            name: instead.get(name, strand.read) if name in reads else strand.unread(size)
+            for name, strand in self.strands.items()
+        }
+        fused = self.fusion(
+            {name: s["tokens"] for name, s in seen.items()},
+            {name: s["mask"] for name, s in seen.items()},
+            {name: s["present"] for name, s in seen.items()},
+        )
+        # Masks go by position: a `mask=` would become Keras' own mask of the outputs, too.
+        return self.sharing(fused["tokens"], fused["mask"]), fused["tokens"], fused["mask"]
 
     def logits(self, name: str, answered: Mapping[str, Any]) -> Any:
         """A task's logits, by a call of its head.

@@ -18,18 +18,45 @@ Tensors = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Reading:
+    """The layers between a feature's blanked values and fusion.
+
+    Attributes:
+        feature: its name.
+        scaling: what scales the values and blanks them again, or None.
+        encoder: the layer.
+        absent: gives the tokens of a row without it.
+    """
+
+    feature: str
+    scaling: tuple[keras.layers.Layer, Blank] | None
+    encoder: Encoder
+    absent: AbsentToken
+
+    def __call__(self, values: Any, lengths: Any, present: Any) -> tuple[Tensors, list[Any]]:
+        """Tokens, mask and presence; and the encoder's feature maps, from coarse to fine."""
+        if self.scaling is not None:
+            scaled, blank = self.scaling[0](values), self.scaling[1]
+            # An encoder is promised zeros in absent rows, and zero may not scale to zero.
+            values = blank(scaled, present)["values"]
+        encoded = _encoded(self.feature, self.encoder, values, lengths)
+        read = self.absent(present, encoded["tokens"], encoded["mask"])
+        return read, list(encoded.get("maps", ()))
+
+
+@dataclass(frozen=True)
 class Strand:
     """One feature between its inputs and fusion.
 
     Attributes:
-        absent: gives the tokens of a row without it.
+        reading: its layers.
         values: as the encoder is given them before scaling, zeros where absent.
         lengths: valid steps on the first axis of `values`, or None.
         read: tokens, mask and presence.
         maps: the encoder's feature maps, from coarse to fine.
     """
 
-    absent: AbsentToken
+    reading: Reading
     values: Any
     lengths: Any
     read: Tensors
@@ -37,7 +64,11 @@ class Strand:
 
     def unread(self, present: Any) -> Tensors:
         """The strand of a batch in which no row has the feature; `present` gives its size."""
-        return self.absent(present)
+        return self.reading.absent(present)
+
+    def read_again(self, values: Any) -> tuple[Tensors, list[Any]]:
+        """What `reading` makes of other values, in the rows that have the feature."""
+        return self.reading(values, self.lengths, self.read["present"])
 
 
 class LayerNames:
@@ -81,12 +112,7 @@ def strands_of(
     for name, feature in features.items():
         present, lengths = inputs[f"{name}__present"], inputs.get(f"{name}__length")
         blank = Blank(name=names(f"{name}__blank"))(inputs[name], present, lengths)
-        given = values = blank["values"]
-        scaling = feature.scaling()
-        if scaling is not None:
-            scaled = copy_of(scaling, names(f"{name}__scaling"), policy)(values)
-            # An encoder is promised zeros in absent rows, and zero may not scale to zero.
-            values = Blank(name=names(f"{name}__scaled_blank"))(scaled, present)["values"]
+        scaling = _scaling(name, feature, names, policy)
         encoder = tied.get(feature.tied) if feature.tied else None
         if encoder is None:
             declared = feature.encoder or feature.default_encoder(width)
@@ -95,13 +121,22 @@ def strands_of(
             if feature.tied:
                 tied[feature.tied] = encoder
         part_of(encoder, *names_of(encoder), name)
-        encoded = _encoded(name, encoder, values, blank.get("lengths"))
         absent = part_of(AbsentToken(name=names(f"{name}__absent")), name)
-        read = absent(present, encoded["tokens"], encoded["mask"])
-        strands[name] = Strand(
-            absent, given, blank.get("lengths"), read, list(encoded.get("maps", ()))
-        )
+        reading = Reading(name, scaling, encoder, absent)
+        values, lengths = blank["values"], blank.get("lengths")
+        strands[name] = Strand(reading, values, lengths, *reading(values, lengths, present))
     return strands
+
+
+def _scaling(
+    name: str, feature: Feature, names: LayerNames, policy: str | None
+) -> tuple[keras.layers.Layer, Blank] | None:
+    """What scales a feature's values, and blanks what is absent again; None if nothing does."""
+    scaling = feature.scaling()
+    if scaling is None:
+        return None
+    scaled = copy_of(scaling, names(f"{name}__scaling"), policy)
+    return scaled, Blank(name=names(f"{name}__scaled_blank"))
 
 
 def _encoded(name: str, encoder: Encoder, values: Any, lengths: Any) -> Tensors:

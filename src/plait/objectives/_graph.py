@@ -1,7 +1,7 @@
 """What an objective sees of a model while the model is put together."""
 
 import abc
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,16 @@ class FeatureTokens:
         tokens: `(batch, tokens, width)`; where absent the feature's learnt token.
         mask: `(batch, tokens)` bool.
         present: `(batch,)` bool; in training without the cells that modality dropout has left out.
+        lengths: `(batch,)` int32, valid steps on the first axis of `values`, or None.
+        maps: the encoder's feature maps, `(batch, rows, columns, channels)` each, from coarse to fine.
     """
 
     values: Any
     tokens: Any
     mask: Any
     present: Any
+    lengths: Any = None
+    maps: Sequence[Any] = ()
 
 
 class Graph(abc.ABC):
@@ -51,8 +55,25 @@ class Graph(abc.ABC):
         """What the encoder has made of a feature."""
 
     @abc.abstractmethod
-    def represented(self, without: Collection[str] = ()) -> tuple[Any, Any]:
-        """The shared representation of a row, and its mask, with some features absent.
+    def read_again(self, name: str, values: Any) -> FeatureTokens:
+        """What the encoder makes of other values in a feature's place, in the rows that have it.
+
+        Args:
+            name: of the feature.
+            values: in the form of those of `feature`, as long as they are.
+        """
+
+    @abc.abstractmethod
+    def represented(
+        self,
+        without: Collection[str] = (),
+        instead: Mapping[str, FeatureTokens] | None = None,
+    ) -> tuple[Any, Any]:
+        """The shared representation of a row, and its mask.
+
+        Args:
+            without: features that are absent in it.
+            instead: by the names of others, what is in their place.
 
         Returns:
             `(batch, tokens, width)` and `(batch, tokens)` bool.

@@ -1,52 +1,83 @@
-"""A cell, told from the rest of its row."""
+"""What is hidden of a row, told from the rest of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-from keras import ops
-
-from plait.errors import ConfigError, DataError
-from plait.features import Category, Encoded, Feature, Number
-from plait.heads import LinearHead
+from plait.errors import ConfigError
+from plait.features import Category, Columns, Feature, Image, Number, Text
 from plait.objectives._graph import Graph
 from plait.objectives._row_objective import RowObjective
+from plait.objectives._told import Told
+from plait.objectives._told_cells import ToldCategory, ToldNumber
+from plait.objectives._told_parts import ToldColumns, ToldPatches, ToldTokens
 from plait.table import Table
 from plait.tasks import Task
 
-_LEAST = 1e-3
+_TOLD: Mapping[type[Feature], type[Told]] = {
+    Number: ToldNumber,
+    Category: ToldCategory,
+    Columns: ToldColumns,
+    Text: ToldTokens,
+    Image: ToldPatches,
+}
+_KINDS = {kind.__name__: told for kind, told in _TOLD.items()}
 
 
 @dataclass(frozen=True)
 class Reconstruct(RowObjective):
-    """A feature should be told from the others: its cell is hidden, and the model says what it was.
+    """What is hidden of a feature should be told from the rest of the row.
 
-    The shared part is called once more with the feature absent in every row, and a linear head of
-    its own
-    answers from there: the standardised number (by its squared error within one standard deviation,
-        its absolute one beyond) or the category (cross-entropy; a value that training has not seen
-        is no answer).
-    The loss is divided by that of the training cells' mean, or of their shares. Rows without the
-    cell do not count.
+    | a feature | is hidden | is told | its error |
+    |---|---|---|---|
+    | `Number` | whole | the standardised number | squared within one deviation, absolute beyond |
+    | `Category` | whole | the category | cross-entropy |
+    | `Columns` | .3 of its columns | each as a number or a category | likewise |
+    | `Text` of tokens or words | .15 of them | which each was, of the known ones | cross-entropy |
+    | `Image` | .6 of its patches | their standardised pixels | absolute |
+
+    A patch is a place of the encoder's coarsest map. Which parts are hidden is drawn anew in each
+    epoch, at least one in each row. Where parts are hidden, the encoder reads the feature a second time
+    without them; fusion and the shared part are called once more in any case. A linear head answers of
+    a cell or a column, from the shared representation; of a token or a patch
+    W · gelu(U · token + V · mean(shared tokens)) + b, from the encoder's token at its place.
+
+    A row's loss is the mean over what is hidden of it, divided by that of the training rows' shares or
+    mean (but for pixels, whose mean is 0 and deviation 1 already). Rows without the cell do not count.
 
     Args:
-        feature: a `Number` or a `Category`, one of two features or more.
+        feature: one of these.
+        share: of its parts that is hidden, in (0, 1); as above if None.
         weight, fade: see `Objective`.
 
     Raises:
-        ConfigError: when it is fitted, a feature of another kind, or one that is alone.
+        ConfigError: a share that cannot be; when it is fitted, a feature of another kind, a share of a
+            cell that is hidden whole, such a cell that is the row's only feature, a text of n-grams
+            (what is hidden of one stands in others); when the model is made, an encoder that does not
+            give each token its own, or no map of a picture.
 
     Example:
-        Reconstruct("price")
+        Reconstruct("photo", share=0.5)
 
     References:
-        J. Yoon, Y. Zhang, J. Jordon, M. van der Schaar, "VIME: Extending the Success of Self- and
-        Semi-supervised Learning to Tabular Domain" (2020), where cells are swapped at random; here one
-        column is hidden, always and whole.
+        J. Devlin, M.-W. Chang, K. Lee, K. Toutanova, "BERT: Pre-training of Deep Bidirectional
+        Transformers for Language Understanding" (2019); there a fifth of the tokens that are told are
+        seen, as they are or exchanged. Z. Xie and others, "SimMIM: A Simple Framework for Masked Image
+        Modeling" (2022); there what is hidden is a learnt token, here it has the mean colour, which any
+        encoder reads. J. Yoon, Y. Zhang, J. Jordon, M. van der Schaar, "VIME: Extending the Success of
+        Self- and Semi-supervised Learning to Tabular Domain" (2020); there cells are exchanged for
+        those of other rows, and another head says which.
     """
 
     feature: str
+    share: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.share is not None and not 0 < self.share < 1:
+            raise ConfigError(
+                f"Reconstruct: share is above 0 and below 1. Received: {self.share!r}.", ("share",)
+            )
 
     @property
     def of_features(self) -> tuple[str, ...]:
@@ -54,66 +85,31 @@ class Reconstruct(RowObjective):
 
     def fit(self, table: Table, features: Mapping[str, Feature], tasks: Mapping[str, Task]) -> Self:
         feature = features[self.feature]
-        learn = _LEARN.get(type(feature))
-        if learn is None:
-            kinds = " or a ".join(kind.__name__ for kind in _LEARN)
+        told, what = _TOLD.get(type(feature)), type(feature).__name__
+        if told is None:
             raise ConfigError(
-                f"Reconstruct: '{self.feature}' is a {type(feature).__name__}, and what can be told "
-                f"from the rest of a row is a {kinds}.",
+                f"Reconstruct: '{self.feature}' is a {what}, and what can be told from the rest of a "
+                f"row is a {', a '.join(list(_KINDS)[:-1])} or {list(_KINDS)[-1]}.",
                 ("feature",),
             )
-        if len(features) < 2:
+        if told.share is None and self.share is not None:
+            raise ConfigError(
+                f"Reconstruct: '{self.feature}' is a {what}, which is hidden whole; a share is of a "
+                f"feature's parts. Received: share={self.share!r}.",
+                ("share",),
+            )
+        if told.share is None and len(features) < 2:
             raise ConfigError(
                 f"Reconstruct: '{self.feature}' is the only feature, and there is nothing else in a "
                 "row to tell it from.",
                 ("feature",),
             )
-        return self.with_state(
-            learn(feature, feature.encode(table.column(feature.column or self.feature)))
-        )
+        learnt = told.learn(feature, feature.cells(self.feature, table))
+        return self.with_state({"kind": what, **learnt})
 
     def read(self, graph: Graph) -> dict[str, Any]:
-        seen = graph.feature(self.feature)
-        shares = self.learnt.get("shares")
-        prior = None if shares is None else np.log(shares).tolist()
-        head = graph.own(LinearHead, "head", size=len(shares or (0,)), prior=prior)
-        said = head(*graph.represented(without=(self.feature,)))
-        return {"said": said, "values": seen.values, "present": seen.present}
+        told = _KINDS[self.learnt["kind"]]
+        return told.read(graph, self.feature, self.share or told.share or 1.0, self.learnt)
 
     def losses(self, seen: Mapping[str, Any]) -> tuple[Any, Any]:
-        said, trivial = ops.cast(seen["said"], "float32"), self.learnt["trivial"]
-        if "shares" not in self.learnt:
-            error = ops.absolute(said[:, 0] - ops.cast(seen["values"], "float32")[:, 0])
-            return ops.where(error <= 1, ops.square(error) / 2, error - 0.5) / trivial, seen[
-                "present"
-            ]
-        ids = ops.cast(seen["values"], "int32")
-        # 0 is "unknown".
-        truth = ops.one_hot(ids - 1, said.shape[-1], dtype="float32")
-        surprise = -ops.sum(truth * ops.log_softmax(said, axis=-1), axis=-1)
-        return surprise / trivial, ops.logical_and(seen["present"], ids > 0)
-
-
-def _number(feature: Feature, cells: Encoded) -> dict[str, Any]:
-    values = np.abs(cells.values[cells.present, 0].astype("float64"))
-    losses = np.where(values <= 1, values**2 / 2, values - 0.5)
-    return {"trivial": max(_LEAST, float(losses.mean()))}
-
-
-def _category(feature: Feature, cells: Encoded) -> dict[str, Any]:
-    size = feature.for_encoder["size"]
-    counts = np.bincount(cells.values[cells.present], minlength=size)[1:]
-    if not counts.any():
-        raise DataError("Reconstruct: no training row has a category that can be told.")
-    # Each is told at least once: those of the training rows that a table of another time lacks, too.
-    shares = np.maximum(counts, 1) / np.maximum(counts, 1).sum()
-    return {
-        "shares": shares.tolist(),
-        "trivial": max(_LEAST, float(-(shares * np.log(shares)).sum())),
-    }
-
-
-_LEARN: Mapping[type, Callable[[Any, Encoded], dict[str, Any]]] = {
-    Number: _number,
-    Category: _category,
-}
+        return _KINDS[self.learnt["kind"]].losses(seen, self.learnt)

@@ -39,10 +39,10 @@ def tasks():
 
 
 def declaration(width=4, precision=None, **parts):
-    table = Table.read(columns())
-    declared = {"features": features(), "tasks": tasks(), **parts}
+    declared = {"features": features(), "tasks": tasks(), "table": Table.read(columns()), **parts}
+    table = declared["table"]
     return Declaration(
-        {n: f.fit(table.column(f.column or n)) for n, f in declared["features"].items()},
+        {n: f.fit(f.cells(n, table)) for n, f in declared["features"].items()},
         {n: t.fit(table.column(t.column or n)) for n, t in declared["tasks"].items()},
         declared.get("fusion") or Concat(width=width),
         declared.get("sharing") or HardSharing(blocks=1),

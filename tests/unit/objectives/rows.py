@@ -1,8 +1,13 @@
 """A small table, fitted parts, and training with one objective."""
 
-import numpy as np
+import io
 
+import numpy as np
+from PIL import Image as Pillow
+
+from plait import encoders
 from plait.data import Batches
+from plait.features import Category, Columns, Image, Number, Text
 from plait.objectives import fit_objectives
 from plait.table import Table
 from plait.tasks import Binary, Multiclass, Regression, fit_tasks
@@ -14,11 +19,29 @@ from tests.unit.training.test_train import THREE_STEPS
 SHARES = {"no": 0.25, "yes": 0.75}
 
 
+def picture(grey):
+    """8 x 12 pixels of a grey that falls from left to right, as the bytes of a file."""
+    pixels = np.tile(np.linspace(grey, grey / 2, 12).astype("uint8"), (8, 1))
+    file = io.BytesIO()
+    Pillow.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
 def columns(rows=tiny.ROWS):
-    """That of `tiny`, a class that implies the one of `sold`, and what a teacher says, with gaps."""
+    """That of `tiny`, a class that implies the one of `sold`, and what a teacher says, with gaps.
+
+    And cells with parts: a text, a picture, and the columns of a record.
+    """
     found = tiny.columns(rows)
     deals = {"yes": "good", "no": "bad", None: None}
+    texts = {"toy": "a red ball to play", "tool": "an old saw of iron and oak", None: None}
+    shades = {"toy": "red", "tool": None, None: "grey"}
     return {
+        "note": [texts[kind] for kind in found["kind"]],
+        "photo": [None if n % 6 == 3 else picture(120 + n) for n in range(rows)],
+        "shade": [shades[kind] for kind in found["kind"]],
+        "height": [None if n % 4 == 1 else float(n % 7) for n in range(rows)],
+        "length": [None if n % 3 == 1 else 2.0 * (n % 7) for n in range(rows)],
         **found,
         "deal": [deals[sold] if n % 9 else "none" for n, sold in enumerate(found["sold"])],
         "taught": [None if n % 5 == 2 else SHARES for n in range(rows)],
@@ -29,10 +52,22 @@ def tasks():
     return {"sold": Binary(), "deal": Multiclass(), "price": Regression()}
 
 
+def with_parts():
+    """Features whose cells have parts."""
+    record = {"shade": Category(), "height": Number(), "length": Number()}
+    return {
+        "note": Text(encoder=encoders.TextWords(4)),
+        "photo": Image(encoder=encoders.ImageConv(4, channels=(4,))),
+        "record": Columns(of=record, encoder=encoders.Tabular(4, hidden=8)),
+    }
+
+
 def declared(objective=None, table=None, **parts):
-    """Fitted; `tiny`'s features, and these tasks."""
+    """Fitted; `tiny`'s features and those `with_parts` that the objective is of, and these tasks."""
     table = Table.read(columns()) if table is None else table
-    base = tiny.declaration(features=parts.get("features", tiny.features()), tasks={})
+    of = () if objective is None else objective.of_features
+    features = tiny.features() | {n: f for n, f in with_parts().items() if n in of}
+    base = tiny.declaration(features=parts.get("features", features), tasks={}, table=table)
     known = fit_tasks(parts.get("tasks", tasks()), base.features, table)
     objectives = {} if objective is None else {"signal": objective}
     fitted = fit_objectives(objectives, table, base.features, known)
@@ -65,7 +100,7 @@ class Poisoned(Batches):
 
     def batch(self, epoch, index):
         x, y, weights = super().batch(epoch, index)
-        for name in ("age", "size", "kind"):
+        for name in [name.removesuffix("__present") for name in x if name.endswith("__present")]:
             here = x[f"{name}__present"].reshape(-1, *[1] * (x[name].ndim - 1))
             poison = np.nan if x[name].dtype == "float32" else 2
             x[name] = np.where(here, x[name], np.array(poison, x[name].dtype))

@@ -138,13 +138,14 @@ def test_consistency_counts_the_rows_that_have_both_labels():
 
 
 def test_reconstruct_by_hand():
-    number = Reconstruct("x").with_state({"trivial": 0.5})
+    number = Reconstruct("x").with_state({"kind": "Number", "trivial": 0.5})
     there = tensor([True, True, False], "bool")
     seen = {"said": tensor([[0.5], [3.0], [0.0]]), "values": tensor([[0.0], [0.0], [0.0]])}
     losses, counts = numpy(*number.losses({**seen, "present": there}))
     np.testing.assert_allclose(losses[:2], [0.125 / 0.5, 2.5 / 0.5], rtol=1e-6)
     assert counts.tolist() == [True, True, False]
-    category = Reconstruct("x").with_state({"shares": [0.5, 0.5], "trivial": math.log(2)})
+    state = {"kind": "Category", "shares": [0.5, 0.5], "trivial": math.log(2)}
+    category = Reconstruct("x").with_state(state)
     seen = {"said": logits([[0.25, 0.75]] * 3), "values": tensor([1, 2, 0], "int32")}
     losses, counts = numpy(*category.losses({**seen, "present": tensor([True] * 3, "bool")}))
     np.testing.assert_allclose(losses[:2], [2, -math.log2(0.75)], rtol=1e-5)
@@ -310,12 +311,6 @@ def test_a_rule_that_does_not_fit_the_tasks(objective, match):
 def test_a_column_alone_is_told_from_nothing():
     with pytest.raises(ConfigError, match="'age' is the only feature"):
         declared(Reconstruct("age"), features={"age": plait.Number()})
-
-
-def test_a_text_is_not_reconstructed():
-    features = {"id": plait.Text(), "age": plait.Number()}
-    with pytest.raises(ConfigError, match=r"'id' is a Text, and what can be told .* a Number or a"):
-        declared(Reconstruct("id"), features=features)
 
 
 def test_labels_in_any_number_agree_with_nothing():
