@@ -10,6 +10,7 @@ from keras import ops
 
 from plait import fusion
 from plait.fusion._pooled_fusion import Pooling
+from plait.inference import AbsentToken
 
 CASES = {
     "Concat": fusion.Concat,
@@ -133,28 +134,28 @@ def test_padded_tokens_change_no_bit(cls, padding):
 
 @pytest.mark.backends
 @every_fusion
-def test_an_absent_feature_counts_by_its_absent_token_alone(cls):
+def test_a_placeholder_changes_no_bit_and_a_row_of_nothing_is_finite(cls):
+    """Behind an `AbsentToken` for each feature, as in a model of one's own."""
     rows = rows_of()
     layer = trained(cls, rows)
-    absent = np.arange(6) < 3
+    keras.utils.set_random_seed(4)
+    learnt = {name: AbsentToken() for name in SHAPES}
+    # The text is absent in three rows, and in the first of them all else is, too.
+    there = {name: np.arange(6) >= (3 if name == "text" else 1) for name in SHAPES}
     given = []
-    for seed in (1, 2):
-        tokens = rows["tokens"]["text"].copy()
-        tokens[absent] = np.random.default_rng(seed).normal(size=(3, 4, 6))
-        tokens[absent, 0] = 0.3
-        mask = np.where(absent[:, None], np.arange(4) < 1, rows["masks"]["text"])
+    for placeholder in (0.0, 7.0, np.nan):
+        seen = {}
+        for name, tokens in rows["tokens"].items():
+            filled = np.where(there[name][:, None, None], tokens, np.float32(placeholder))
+            seen[name] = learnt[name](there[name], filled, rows["masks"][name])
+        parts = {"tokens": "tokens", "masks": "mask", "presence": "present"}
         given.append(
-            fused(
-                layer,
-                {
-                    "tokens": {**rows["tokens"], "text": tokens},
-                    "masks": {**rows["masks"], "text": mask},
-                    "presence": {**rows["presence"], "text": ~absent},
-                },
-            )
+            fused(layer, {k: {n: s[part] for n, s in seen.items()} for k, part in parts.items()})
         )
-    np.testing.assert_array_equal(*given)
+    np.testing.assert_array_equal(given[0], given[1])
+    np.testing.assert_array_equal(given[0], given[2])
     np.testing.assert_array_equal(given[0][3:], fused(layer, rows)[3:])
+    assert np.isfinite(given[0]).all()
 
 
 @every_fusion

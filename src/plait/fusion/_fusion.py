@@ -12,7 +12,8 @@ class Fusion(keras.layers.Layer, abc.ABC):
     """A layer that joins the features of a row.
 
     The tokens of an absent feature are its learnt absent token: a fusion may use it, and sees in
-    `presence` that it is one.
+    `presence` that it is one. `Learner` and `connect` see to that; in a functional model of one's own
+    an `AbsentToken` for each feature does, which goes before the fusion.
 
     Args:
         width: the size of each token that comes out.

@@ -14,8 +14,9 @@ class Latents(TokenFusion):
     """Learnt latent tokens that look at all tokens of all features, and then at each other.
 
     However many tokens there are, so many come out; what attention costs grows with their number, not
-    with its square. To each token the place of its feature is added, which is learnt. As the Perceiver,
-    with one look at the features.
+    with its square. Each feature's tokens are projected first, with a bias that tells whose they are.
+    As the Perceiver, with one look at the features, and without the queries of what comes out that
+    Perceiver IO has.
 
     Args:
         count: of latent tokens.

@@ -12,7 +12,7 @@ from plait.fusion._pairs import PairFusion, of_length_1, signed_root
 @keras.saving.register_keras_serializable(package="plait")
 class MFB(PairFusion):
     """Factorised bilinear pooling: z = the sum of k neighbours of U x ⊙ V y; then of each element of z
-    its root with its sign, the whole to length 1, and a Dense.
+    its root with its sign, the whole to length 1, and a Dense; with biases within.
 
     Of more than two features the products of all pairs are added up; one alone stands for itself. The
     paper's dropout within is left out. An absent feature counts with its absent token.

@@ -11,7 +11,8 @@ from plait.fusion._pairs import PairFusion
 
 @keras.saving.register_keras_serializable(package="plait")
 class MUTAN(PairFusion):
-    """Bilinear fusion whose core tensor has rank R: P Σ_r (M_r tanh(U x)) ⊙ (N_r tanh(V y)) + b.
+    """Bilinear fusion whose core tensor has rank R: P Σ_r (M_r tanh(U x)) ⊙ (N_r tanh(V y)) + b,
+    with biases within.
 
     Of more than two features the products of all pairs are added up; one alone stands for itself. An
     absent feature counts with its absent token.

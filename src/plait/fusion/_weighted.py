@@ -15,8 +15,8 @@ class Weighted(Projecting):
     """The mean of the features' projected vectors by learnt weights: sum of a_m (W_m h_m + b_m),
     a = softmax(v).
 
-    The weights are the same for every row, or each row's own: v_m = u_m · h_m + c_m then. Those of
-    every row start equal. An absent feature counts with its absent token.
+    The weights are the same for every row, all of them equal at the start, or each row's own:
+    v_m = u_m · h_m + c_m then. An absent feature counts with its absent token.
 
     Args:
         width: the size of the token that comes out.
