@@ -112,6 +112,33 @@ def test_it_is_what_features_and_settings_ask_for():
         assert followed["sold"] is labels["sold"]
 
 
+def test_boxes_follow_their_picture():
+    """Each picture shows one bright rectangle, whose box is the label."""
+    draw = np.random.default_rng(3)
+    shown, boxes = np.zeros((ROWS, 9, 12, 1), "uint8"), []
+    for one in shown:
+        top, left = draw.integers(0, 5), draw.integers(0, 7)
+        high, wide = draw.integers(2, 5), draw.integers(2, 6)
+        one[top : top + high, left : left + wide] = 255
+        boxes.append([[int(left), int(top), int(left + wide), int(top + high)]])
+    table = Table.read({"photo": [picture(one) for one in shown], "boxes": boxes})
+    features = fit_features({"photo": Image(size=(9, 12), flip="both")}, table)
+    tasks = fit_tasks({"boxes": Boxes(of="photo")}, features, table)
+    bound = tasks["boxes"].beside(features, table)
+    targets = bound.targets(table.column("boxes"))
+    asked = SimpleNamespace(features=features, tasks=tasks)
+    key = keras.ops.convert_to_tensor(np.arange(2 * ROWS, dtype="int32").reshape(ROWS, 2))
+    x = augmentation(asked, Training())({"photo": keras.ops.convert_to_tensor(shown)}, key)
+    labels = {"boxes": (keras.ops.convert_to_tensor(targets.values), None)}
+    found = keras.ops.convert_to_numpy(moved_labels(asked)(labels, key)["boxes"][0])
+    seen = keras.ops.convert_to_numpy(x["photo"])[..., 0]
+    assert (seen != shown[..., 0]).any()
+    for row in range(ROWS):
+        down, across = np.nonzero(seen[row])
+        edges = [across.min(), down.min(), across.max() + 1, down.max() + 1]
+        np.testing.assert_allclose(found[row, 0, :4], edges, atol=1e-4)
+
+
 def lit(values, jitter=0.3, rows=400):
     key = np.stack([np.arange(rows), np.arange(rows) * 7], axis=1).astype("int32")
     given = np.broadcast_to(np.asarray(values, "uint8"), (rows, *np.shape(values)))
