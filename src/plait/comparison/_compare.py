@@ -234,8 +234,8 @@ def minutes_a_run(budget: float, runs: int, workers: int) -> float:
     if each < _LEAST_MINUTES:
         needed = math.ceil((_LEAST_MINUTES + _OVERHEAD) * math.ceil(runs / workers))
         raise ConfigError(
-            f"--budget: {runs} runs, {workers} at once, leave {60 * max(each, 0):.0f} seconds of "
-            f"training to each. Allow {needed} minutes or more, or compare less."
+            f"{runs} runs, {workers} at once, in {budget:.2g} minutes leave {60 * max(each, 0):.0f} "
+            f"seconds of training to each. Allow {needed} minutes or more (--budget), or compare less."
         )
     return each
 
