@@ -214,6 +214,6 @@ def _is_alive(process):
 def test_a_budget_is_parted_among_the_runs_that_follow_each_other():
     assert minutes_a_run(30, 12, 2) == pytest.approx(30 / 6 - 0.25)
     with pytest.raises(
-        ConfigError, match=r"12 runs, 2 at once, leave 0 seconds .* Allow 3 minutes"
+        ConfigError, match=r"12 runs, 2 at once, in .* leave 0 seconds .* Allow 3 minutes"
     ):
         minutes_a_run(1, 12, 2)
