@@ -45,7 +45,7 @@ class ToldTokens(Told):
     def learn(feature: Text, column: Column) -> dict[str, Any]:
         if feature.learnt["reads"] == "ngrams":
             raise ConfigError(
-                "this Text is read as n-grams, and what is hidden of one stands in others. "
+                "Reconstruct: this Text is read as n-grams, and what is hidden of one stands in others. "
                 + _KEEPS,
                 ("feature",),
             )
