@@ -89,7 +89,17 @@ CASES = {
             rate=1000,
             mels=8,
             channels=(4, 5),
-        )
+        ),
+        case_of(
+            encoders.AudioConv,
+            (90,),
+            normal,
+            lengths=(90, 11, 20, 57, 80),
+            rate=1000,
+            mels=4,
+            channels=(4,),
+            centre="bands",
+        ),
     ],
     "CategoryBag": [
         case_of(encoders.CategoryBag, (7,), ids, "int32", (7, 1, 3, 5, 6), size=9, hidden=4),

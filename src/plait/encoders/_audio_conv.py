@@ -1,7 +1,7 @@
 """A sound as the tokens of a small convolutional net on its log-mel spectrogram."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import keras
 import numpy as np
@@ -16,6 +16,9 @@ from plait.backend import uniform
 from plait.encoders._encoder import Encoder
 from plait.encoders._residual_block import built_block
 from plait.encoders._spectrogram import mel_filters, windowed_fourier
+from plait.errors import ConfigError
+
+Centre = Literal["sound", "bands"]
 
 _HOPS_PER_FRAME = 3
 _MASKS = 2
@@ -49,6 +52,8 @@ class AudioConv(Encoder):
         time_mask: in training two stretches of each sound's frames, each of up to this share of them,
             are as its mean.
         pitch_mask: likewise of the bands of the spectrogram.
+        centre: what has mean 0: "sound", the spectrogram as a whole; "bands", each of its bands, so
+            that less is left of whose voice it is and of the microphone.
         seed: of where these lie. In a run each row has its own in each epoch, whatever its batch.
 
     Call arguments:
@@ -64,6 +69,8 @@ class AudioConv(Encoder):
     References:
         D. S. Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech
         Recognition" (2019), for the masks; there their longest is a number of frames and bands.
+        B. S. Atal, "Effectiveness of linear prediction characteristics of the speech wave for automatic
+        speaker identification and verification" (1974), for the mean of each band; there of cepstra.
     """
 
     modality: ClassVar[str | None] = "audio"
@@ -79,6 +86,7 @@ class AudioConv(Encoder):
         dropout: float = 0.1,
         time_mask: float = 0.0,
         pitch_mask: float = 0.0,
+        centre: Centre = "sound",
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -91,6 +99,10 @@ class AudioConv(Encoder):
         demand_whole("AudioConv", least=0, blocks=blocks)
         demand_share("AudioConv", dropout=dropout, time_mask=time_mask, pitch_mask=pitch_mask)
         demand_whole("AudioConv", least=0, most=MOST_SEED, seed=seed)
+        if centre not in get_args(Centre):
+            raise ConfigError(
+                f"AudioConv: centre is 'sound' or 'bands'. Received: {centre!r}.", ("centre",)
+            )
         self.rate = rate
         self.mels = mels
         self.channels = tuple(channels)
@@ -98,6 +110,7 @@ class AudioConv(Encoder):
         self.dropout = dropout
         self.time_mask = time_mask
         self.pitch_mask = pitch_mask
+        self.centre = centre
         self.seed = seed
         # What draws nothing has no state to keep.
         draws = time_mask > 0 or pitch_mask > 0
@@ -150,7 +163,7 @@ class AudioConv(Encoder):
         self, values: Any, lengths: Any = None, training: bool | None = None
     ) -> dict[str, Any]:
         x, valid = self._log_mel(values, lengths)
-        x, level = _standardised(x, valid)
+        x, level = _standardised(x, valid, self.centre == "bands")
         if training:
             x = self._masked(x, valid)
         x = ops.cast(ops.expand_dims(x, -1), self.compute_dtype)
@@ -177,6 +190,7 @@ class AudioConv(Encoder):
             "dropout": self.dropout,
             "time_mask": self.time_mask,
             "pitch_mask": self.pitch_mask,
+            "centre": self.centre,
             "seed": self.seed,
         }
 
@@ -234,16 +248,18 @@ def _mask(valid: Any, steps: int) -> Any:
     return ops.arange(steps, dtype="int32")[None, :] < valid[:, None]
 
 
-def _standardised(x: Any, valid: Any) -> tuple[Any, Any]:
+def _standardised(x: Any, valid: Any, bands: bool = False) -> tuple[Any, Any]:
     """Each row's valid frames at mean 0 and deviation 1, zeros elsewhere, and what was taken away.
 
-    `x` is `(batch, frames, mels)`; mean and deviation come as `(batch, 1, 2)`.
+    `x` is `(batch, frames, mels)`; mean and deviation come as `(batch, 1, 2)`. With `bands` each of the
+    bands has mean 0, and the deviation is that of what is left.
     """
     keep = ops.cast(_mask(valid, x.shape[1]), x.dtype)[..., None]
-    count = ops.cast(valid, x.dtype)[:, None, None] * x.shape[-1]
-    mean = ops.sum(x * keep, axis=(1, 2), keepdims=True) / count
-    centred = (x - mean) * keep
-    variance = ops.sum(ops.square(centred), axis=(1, 2), keepdims=True) / count
+    frames = ops.cast(valid, x.dtype)[:, None, None]
+    means = ops.sum(x * keep, axis=1, keepdims=True) / frames
+    mean = ops.mean(means, axis=2, keepdims=True)
+    centred = (x - (means if bands else mean)) * keep
+    variance = ops.sum(ops.square(centred), axis=(1, 2), keepdims=True) / (frames * x.shape[-1])
     deviation = ops.sqrt(variance + _QUIETEST_VARIANCE)
     return centred / deviation, ops.concatenate([mean, deviation], -1)
 

@@ -45,8 +45,8 @@ class ToldTokens(Told):
     def learn(feature: Text, column: Column) -> dict[str, Any]:
         if feature.learnt["reads"] == "ngrams":
             raise ConfigError(
-                "Reconstruct: this Text is read as n-grams, and what is hidden of one stands in others. "
-                + _KEEPS,
+                "Reconstruct: this Text is read as n-grams, and what is hidden of one stands in "
+                "others. " + _KEEPS,
                 ("feature",),
             )
         rows = np.linspace(0, len(column) - 1, min(len(column), _MOST_ROWS_READ)).astype("int64")

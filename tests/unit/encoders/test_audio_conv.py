@@ -62,6 +62,23 @@ def test_a_tones_level_hardly_moves_its_tokens_apart_from_the_loudness():
     assert np.abs(difference.mean(0)).max() > 0.1
 
 
+def test_a_microphone_hardly_moves_what_is_centred_in_bands_apart_from_the_loudness():
+    """A filter adds to each band of the logarithm what is nearly the same in all frames."""
+    wave = noise(1, RATE)
+    dull = (wave + 0.9 * np.roll(wave, 1, axis=1)).astype("float32")
+    moved = {}
+    for centre in ("bands", "sound"):
+        layer = small(centre=centre)
+        keras.utils.set_random_seed(0)
+        plain, filtered = (ops.convert_to_numpy(layer(x)["tokens"])[0] for x in (wave, dull))
+        difference = filtered - plain
+        moved[centre] = (
+            np.abs(difference - difference.mean(axis=0)).mean() / plain.std(axis=0).mean()
+        )
+    assert moved["bands"] < 0.15
+    assert moved["sound"] > 2 * moved["bands"]
+
+
 def test_silence_and_a_click_give_finite_tokens():
     click = np.zeros((2, 800), "float32")
     click[1, 400] = 1e4
@@ -180,3 +197,8 @@ def test_in_a_step_masks_are_the_rows_own_whatever_the_batch_and_the_step():
     # Without keys, as in a model that Keras trains, the generator goes on.
     del given["row_key"]
     assert abs(loss(everything) - loss(everything)) > 1e-4 * whole
+
+
+def test_what_cannot_be_centred_is_refused():
+    with pytest.raises(ConfigError, match=r"centre is 'sound' or 'bands'\. Received: 'band'"):
+        AudioConv(centre="band")
