@@ -136,8 +136,8 @@ class Answer:
         winner = self.winner
         if winner is not own:
             return [
-                f"Take {winner.way.name}: its mean gain is {_between(self.over_own(winner))} above that "
-                f"of {own.way.name}, as the config has it.",
+                f"Take {winner.way.name}: its mean gain is {_between(self.over_own(winner))} above "
+                f"that of {own.way.name}, as the config has it.",
                 *self._higher_by_chance(best),
                 *self._cheaper(),
             ]
@@ -162,8 +162,8 @@ class Answer:
         if best is self.winner:
             return []
         return [
-            f"{best.way.name} came out higher, by {_between(self.over_own(best))}, which this data cannot "
-            "show to be more than chance."
+            f"{best.way.name} came out higher, by {_between(self.over_own(best))}, which this data "
+            "cannot show to be more than chance."
         ]
 
     def _cheaper(self) -> list[str]:
