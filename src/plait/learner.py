@@ -294,8 +294,9 @@ class Learner:
         """Writes a model of some of the tasks, without what only the others have, to one file.
 
         Its answers to these are the same. Encoders that none of them reads are left out, and so is
-        what others have within the sharing, such as the trunks of `SoftSharing`; but where tasks are
-        given what was made with that of others, as by `CrossStitch`, `Sluice`, `PLE` and `DSelectK`.
+        what others have within the sharing, such as the trunks of `SoftSharing` and the choice of
+        experts of `DSelectK`. `CrossStitch`, `Sluice` and `PLE` are carried whole: in these a task is
+        given what was made of the others' trunks or experts.
 
         Args:
             path: of the file; `Learner.load` and `plait predict` read it.

@@ -44,6 +44,19 @@ def test_the_model_is_an_ordinary_keras_model(ran):
     }
 
 
+def test_an_export_answers_the_same_of_some_tasks(ran, tmp_path):
+    fitted, _ = ran
+    fitted.export(tmp_path / "price.plait", ["price"])
+    alone = Learner.load(tmp_path / "price.plait")
+    assert alone.tasks.keys() == {"price"}
+    answers, expected = (one.predict(tiny.columns()) for one in (alone, fitted))
+    assert answers.column_names == ["id", "price"]
+    np.testing.assert_allclose(answers["price"], expected["price"], rtol=1e-6)
+    with pytest.raises(ConfigError, match="Did you mean 'price'"):
+        fitted.export(tmp_path / "other.plait", ["pric"])
+    assert not (tmp_path / "other.plait").exists()
+
+
 def test_a_run_says_all_that_it_depended_on(ran):
     fitted, folder = ran
     read = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}

@@ -81,18 +81,18 @@ class Answer:
 
     @cached_property
     def winner(self) -> Compared:
-        """The best, if it is shown to be better than the config as it is written, or that did not come
-        to its end; else that.
+        """The best of those that are shown to be better than the config as it is written; else that.
+        Where it did not come to its end, the best of all.
         """
-        best = self._best
-        if best is not None and (not self.own.gains or self.over_own(best).is_above_zero):
-            return best
-        return self.own
+        if not self.own.gains:
+            return self._best or self.own
+        shown = [one for one in self.whole if self.over_own(one).is_above_zero]
+        return _highest(shown) or self.own
 
     @property
     def _best(self) -> Compared | None:
-        whole = [one for one in self.whole if not math.isnan(interval(_gains(one)).mean)]
-        return max(whole, key=lambda one: interval(_gains(one)).mean, default=None)
+        """The one of the highest mean gain, shown or not."""
+        return _highest(self.whole)
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -133,10 +133,12 @@ class Answer:
                 f"{own.way.name}, as the config has it, did not come to its end: {own.why_not} Of the "
                 f"others {best.way.name} was the best."
             ]
-        if self.winner is not own:
+        winner = self.winner
+        if winner is not own:
             return [
-                f"Take {best.way.name}: its mean gain is {_between(self.over_own(best))} above that "
-                f"of {own.way.name}, as the config has it.",
+                f"Take {winner.way.name}: its mean gain is {_between(self.over_own(winner))} above "
+                f"that of {own.way.name}, as the config has it.",
+                *self._higher_by_chance(best),
                 *self._cheaper(),
             ]
         if self.whole == [own]:
@@ -153,6 +155,15 @@ class Answer:
             f"{higher}Between {own.way.name}, as the config has it, and the others there is no "
             "difference that this data can show in their favour: keep it.",
             *self._cheaper(),
+        ]
+
+    def _higher_by_chance(self, best: Compared) -> list[str]:
+        """What came out above the winner, and is not shown to be above the config as it is written."""
+        if best is self.winner:
+            return []
+        return [
+            f"{best.way.name} came out higher, by {_between(self.over_own(best))}, which this data "
+            "cannot show to be more than chance."
         ]
 
     def _cheaper(self) -> list[str]:
@@ -184,6 +195,12 @@ class Answer:
                 f"({found})."
             )
         return f"The other tasks {verdict.word} '{verdict.task}' ({found})."
+
+
+def _highest(some: Sequence[Compared]) -> Compared | None:
+    """The one of the highest mean gain, of those that have one."""
+    known = [one for one in some if not math.isnan(interval(_gains(one)).mean)]
+    return max(known, key=lambda one: interval(_gains(one)).mean, default=None)
 
 
 def _gains(one: Compared) -> list[float]:

@@ -59,7 +59,7 @@ def candidates(config: Config, asked: Mapping[str, str]) -> list[Candidate]:
 
     Args:
         config: as it is.
-        asked: for some sections, classes with commas between: `"Concat, {MBT: {bottlenecks: 2}}"`.
+        asked: for some sections, classes with commas between: `"Concat, {MBT: {bottleneck: 2}}"`.
 
     Raises:
         ConfigError: no class of the section, or arguments that it does not take.

@@ -1,12 +1,13 @@
 """A few experts for each task, chosen by gradient."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from keras import ops
 
+from plait._copies import take_weights
 from plait._ranges import demand_number, demand_whole
 from plait._shares import numbered, tell_shares
 from plait.errors import ConfigError
@@ -47,6 +48,9 @@ class DSelectK(TaskSharing):
         H. Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of Experts with
         Applications to Multi-Task Learning" (2021), its gate for all examples of a task.
     """
+
+    # An expert is of all tasks: which others chose it changes nothing that it gives.
+    apart: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -151,6 +155,14 @@ class DSelectK(TaskSharing):
             return chosen[:, 0]
         weights = ops.softmax(ops.convert_to_tensor(self.selectors), axis=-1)
         return ops.sum(ops.expand_dims(weights, -1) * chosen, axis=1)
+
+    def take_from(self, whole: Any) -> None:
+        for own, theirs in zip(self.made, whole.made, strict=True):
+            take_weights(own, theirs)
+        places = self.places_in(whole)
+        self.digits.assign(ops.take(whole.digits, places, axis=0))
+        if self.k > 1:
+            self.selectors.assign(ops.take(whole.selectors, places, axis=0))
 
     def part(self, shared: Any, task: str) -> Any:
         """The task's weights of the experts, and the experts' outputs."""

@@ -9,6 +9,7 @@ import pytest
 
 from plait import Predictor
 from plait.cli import _fit_groups, main
+from plait.config import load
 
 CONFIG = """
 data: train.csv
@@ -54,6 +55,22 @@ def test_a_trunk_for_each_group(config, tmp_path, capsys, monkeypatch):
     assert Predictor.load(tmp_path / "r-affinity").tasks.keys() == {"one", "same", "other"}
 
 
+def test_where_one_trunk_is_best_there_is_no_second_run(config, tmp_path, capsys, monkeypatch):
+    asked = []
+
+    def fit(run, settings):
+        asked.append((run, settings))
+        return run
+
+    monkeypatch.setattr(_fit_groups, "measured_affinity", lambda *_: np.zeros((3, 3)))
+    monkeypatch.setattr(_fit_groups, "groups_by_affinity", lambda a, tasks, most: [list(tasks)])
+    found = _fit_groups.fit_groups(load(config), 3, tmp_path / "r", fit)
+    first = tmp_path / "r-affinity"
+    assert found == first
+    assert asked == [(first, ("training.affinity=true", 'name="plait-affinity"'))]
+    assert f"no other grouping is better. {first} is that run." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -62,6 +79,7 @@ def test_a_trunk_for_each_group(config, tmp_path, capsys, monkeypatch):
         (["--group", "auto", "--set", "sharing=MMoE"], "--group chooses the sharing"),
         (["--group", "auto", "--without", "other"], "parts three tasks or more"),
         (["--group", "auto", "--folds", "3"], "one at a time"),
+        (["--group", "auto", "--set", "balancing=UPGrad"], "looks at losses alone"),
     ],
 )
 def test_what_cannot_be_grouped_is_refused(config, tmp_path, capsys, words, said):

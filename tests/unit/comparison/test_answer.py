@@ -56,6 +56,21 @@ def test_a_higher_mean_alone_is_no_reason():
     assert "no difference that this data can show" in found.advice
 
 
+def test_the_best_of_those_that_the_pairs_show_is_taken():
+    """One that came out higher by chance stands in the way of none that is shown to be better."""
+    noisy, steady = way("Noisy", [0.50, 0.90, 1.00]), way("Steady", [0.60, 0.701, 0.80])
+    slightly = way("Slightly", [0.55, 0.651, 0.75])
+    found = answer(OWN, noisy, slightly, steady)
+    assert not found.over_own(noisy).is_above_zero
+    assert found.over_own(slightly).is_above_zero
+    assert found.winner is steady
+    assert found.advice.startswith("Take Steady: its mean gain is +0.1003 (")
+    assert "Noisy came out higher, by +0.2000 (-" in found.advice
+    assert "no difference" not in found.advice
+    assert "Noisy" not in answer(OWN, steady).advice
+    assert answer(OWN, noisy).winner is OWN
+
+
 def test_more_candidates_ask_for_clearer_differences():
     near = [way(f"Other{n}", [0.1, 0.2, 0.1]) for n in range(20)]
     better = way("Gated", [0.552, 0.661, 0.748])

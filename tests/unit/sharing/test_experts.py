@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import layers, ops
@@ -120,6 +121,23 @@ def test_an_expert_that_no_task_has_is_skipped_when_the_model_answers():
     shared = layer(TOKENS, MASK, training=False)
     for task in "ab":
         assert np.isfinite(array(layer.branch(task)(layer.part(shared, task), TOKENS, MASK))).all()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="looks at what JAX compiles")
+def test_the_compiled_answer_branches_around_each_expert_and_a_training_step_around_none():
+    import jax
+
+    layer = chosen_layer()
+
+    def program(training):
+        def call(values, tokens):
+            with keras.StatelessScope(zip(layer.variables, values, strict=True)):
+                return layer(tokens, MASK, training=training)
+
+        return jax.jit(call).lower([v.value for v in layer.variables], TOKENS).compile().as_text()
+
+    assert program(training=False).count(" conditional(") == layer.experts
+    assert program(training=True).count(" conditional(") == 0
 
 
 def test_dselect_k_is_the_mixture_of_what_is_chosen():

@@ -54,12 +54,51 @@ def test_what_an_auxiliary_task_leaves_behind_answers_as_before(name, tmp_path):
 @pytest.mark.parametrize("name", sorted(set(CASES) - PARALLEL))
 def test_gradients_are_compared_where_its_shared_part_ends(name):
     cut = cut_of(name)
-    chosen = compared(cut, None)
+    chosen = set(compared(cut, None)) & made_by_the_sharing(cut)
     for task in cut.uses:
         others = {i for t, used in cut.uses.items() if t != task for i in used}
-        assert set(cut.uses[task]) & others & set(chosen), task
+        assert set(cut.uses[task]) & others & chosen, task
         # Its branch and its head, of which none is another's.
-        assert cut.head_variables(task)
+        assert parts_of(cut.head_variables(task)) in ({task}, {task, f"{task}__branch"})
+    assert "sharing" in parts_of(cut.trunk_variables)
+    assert not {"sold__branch", "price__branch"} & parts_of(cut.trunk_variables)
+
+
+def made_by_the_sharing(cut):
+    """The places on the frontier of what the sharing gives, and not of what it reads."""
+    made = [x._keras_history.operation.name == "sharing" for x in cut.frontier]
+    return {place for place, own in enumerate(made) if own}
+
+
+def parts_of(variables):
+    return {v.path.partition("/")[0] for v in variables}
+
+
+def test_all_tasks_meet_at_the_experts_and_have_gates_of_their_own():
+    cut = cut_of("MMoE")
+    made = made_by_the_sharing(cut)
+    assert len(made) == 4
+    assert all(made <= set(used) for used in cut.uses.values())
+    trunk = {v.path.rpartition("/step_0")[0] for v in cut.trunk_variables}
+    assert {f"sharing/expert_{n}" for n in range(4)} <= trunk
+    for task in cut.uses:
+        own = {v.path for v in cut.head_variables(task)}
+        assert own == {
+            f"{task}__branch/gate/kernel",
+            f"{task}/logits/kernel",
+            f"{task}/logits/bias",
+        }
+
+
+@pytest.mark.parametrize("name", ["CrossStitch", "MTAN"])
+def test_a_way_of_its_own_through_the_trunk_belongs_to_the_trunk(name):
+    """All of the sharing is before the cut; each task reads the one tensor that is its own."""
+    cut = cut_of(name)
+    assert made_by_the_sharing(cut) == {0, 1} == set(range(len(cut.frontier)))
+    assert cut.uses == {"sold": (0,), "price": (1,)}
+    assert "sharing" in parts_of(cut.trunk_variables)
+    for task in cut.uses:
+        assert parts_of(cut.head_variables(task)) == {task}
 
 
 @pytest.mark.parametrize("name", sorted(PARALLEL))
