@@ -30,6 +30,10 @@ CASES = {
     "Distill": [
         objectives.Distill("sold", column="taught"),
         objectives.Distill("price", column="price"),
+        objectives.Distill("stars", column="stars_taught"),
+        objectives.Distill("stairs", column="stars_taught"),
+        objectives.Distill("visits", column="visits_taught"),
+        objectives.Distill("span", column="span_taught"),
     ],
     "Reconstruct": [
         objectives.Reconstruct("note", share=0.4),

@@ -14,7 +14,7 @@ from plait.tasks._object_count import ObjectCount
 from plait.tasks._ordinal import Ordinal
 from plait.tasks._quantiles import Quantiles
 from plait.tasks._regression import Regression
-from plait.tasks._said import OF_CLASSES, Gives, answers_of, said
+from plait.tasks._said import OF_CLASSES, Gives, answers_of, log_said, said
 from plait.tasks._segmentation import Segmentation
 from plait.tasks._tagging import Tagging
 from plait.tasks._task import Targets, Task
@@ -43,6 +43,7 @@ __all__ = [
     "features_for",
     "fit_tasks",
     "infonce",
+    "log_said",
     "nearest",
     "said",
 ]

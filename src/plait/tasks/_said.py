@@ -30,6 +30,17 @@ def said(gives: Gives, logits: Any) -> Any:
     return logits[:, :1] if gives == "log mean" else logits
 
 
+def log_said(gives: Gives, logits: Any) -> Any:
+    """`(batch, classes)` float32: the logarithms of the probabilities of one of several classes.
+
+    Args:
+        gives: one of `OF_CLASSES`.
+        logits: `(batch, logits)`.
+    """
+    logits = ops.cast(logits, "float32")
+    return log_shares(logits, gives) if gives in ("corn", "cumulative") else ops.log_softmax(logits)
+
+
 def answers_of(gives: Gives, logits: int) -> int:
     """How many answers so many logits say."""
     if gives == "log mean":

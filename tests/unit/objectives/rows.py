@@ -10,13 +10,15 @@ from plait.data import Batches
 from plait.features import Category, Columns, Image, Number, Text
 from plait.objectives import fit_objectives
 from plait.table import Table
-from plait.tasks import Binary, Multiclass, Regression, fit_tasks
+from plait.tasks import Binary, Count, Multiclass, Ordinal, Quantiles, Regression, fit_tasks
 from plait.training import train
 from plait.training._signals_of import signals_of
 from tests.unit.inference import tiny
 from tests.unit.training.test_train import THREE_STEPS
 
 SHARES = {"no": 0.25, "yes": 0.75}
+STARS = {"1": 0.5, "2": 0.25, "3": 0.25}
+SPAN = {"0.1": 1.0, "0.5": 4.0, "0.9": 9.0}
 
 
 def picture(grey):
@@ -28,7 +30,7 @@ def picture(grey):
 
 
 def columns(rows=tiny.ROWS):
-    """That of `tiny`, a class that implies the one of `sold`, and what a teacher says, with gaps.
+    """That of `tiny`, a class that implies the one of `sold`, and what teachers say, with gaps.
 
     And cells with parts: a text, a picture, and the columns of a record.
     """
@@ -44,12 +46,28 @@ def columns(rows=tiny.ROWS):
         "length": [None if n % 3 == 1 else 2.0 * (n % 7) for n in range(rows)],
         **found,
         "deal": [deals[sold] if n % 9 else "none" for n, sold in enumerate(found["sold"])],
+        "stars": [None if n % 6 == 4 else 1 + n % 3 for n in range(rows)],
+        "visits": [None if n % 6 == 2 else n % 5 for n in range(rows)],
         "taught": [None if n % 5 == 2 else SHARES for n in range(rows)],
+        "stars_taught": [None if n % 5 == 2 else STARS for n in range(rows)],
+        "visits_taught": [None if n % 5 == 2 else 0.5 + n % 4 for n in range(rows)],
+        "span_taught": [None if n % 5 == 2 else SPAN for n in range(rows)],
     }
 
 
 def tasks():
     return {"sold": Binary(), "deal": Multiclass(), "price": Regression()}
+
+
+def more_tasks():
+    """Those that only few objectives are of."""
+    return {
+        "stars": Ordinal(),
+        "stairs": Ordinal(rule="cumulative", column="stars"),
+        "visits": Count(),
+        "span": Quantiles(column="price"),
+        "reach": Regression(column="length"),
+    }
 
 
 def with_parts():
@@ -63,12 +81,14 @@ def with_parts():
 
 
 def declared(objective=None, table=None, **parts):
-    """Fitted; `tiny`'s features and those `with_parts` that the objective is of, and these tasks."""
+    """Fitted; `tiny`'s features and these tasks, and of the others those that the objective is of."""
     table = Table.read(columns()) if table is None else table
     of = () if objective is None else objective.of_features
     features = tiny.features() | {n: f for n, f in with_parts().items() if n in of}
     base = tiny.declaration(features=parts.get("features", features), tasks={}, table=table)
-    known = fit_tasks(parts.get("tasks", tasks()), base.features, table)
+    asked = () if objective is None else objective.of_tasks
+    known = tasks() | {n: t for n, t in more_tasks().items() if n in asked}
+    known = fit_tasks(parts.get("tasks", known), base.features, table)
     objectives = {} if objective is None else {"signal": objective}
     fitted = fit_objectives(objectives, table, base.features, known)
     return base.__class__(

@@ -11,21 +11,27 @@ import plait
 from plait.errors import ConfigError, DataError
 from plait.inference import check_names
 from plait.objectives import Align, Consistency, Distill, Reconstruct, RowObjective
-from plait.objectives._distill import SoftTargets
 from plait.objectives._row_objective import RowLosses
+from plait.objectives._soft_targets import SoftTargets
 from plait.table import Table
 from plait.tasks import (
     Binary,
+    Boxes,
     Count,
+    Forecast,
+    Matching,
     Multiclass,
     Multilabel,
+    ObjectCount,
     Ordinal,
     Quantiles,
     Regression,
+    Segmentation,
+    Tagging,
 )
 from plait.training._signals_of import signals_of
 from tests.unit.inference import tiny
-from tests.unit.objectives.rows import columns, declared, trained
+from tests.unit.objectives.rows import columns, declared, more_tasks, trained
 
 
 def tensor(values, dtype="float32"):
@@ -169,6 +175,88 @@ def test_soft_targets_by_hand():
     np.testing.assert_allclose(numpy(number)[0], [1.5 / 2])
 
 
+def test_soft_targets_of_an_order_by_hand():
+    """Two of three classes by "corn": 1/2 below, and of the rest 1/2 at 2; or thresholds at these."""
+    taught = tensor([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]])
+    agrees = {
+        "corn": [[0.0, 0.0], [math.log(3), math.log(2)]],
+        "cumulative": [[0.0, math.log(3)], [-math.log(3), 0.0]],
+    }
+    for rule, said in agrees.items():
+        for one in (1.0, 3.0):
+            same = SoftTargets(rule, one).call(taught, tensor(said))
+            np.testing.assert_allclose(numpy(same)[0], [0, 0], atol=1e-5)
+        # The first says what the second should, and the second what the first should.
+        swapped = SoftTargets(rule, 1.0, 2.0).call(taught, tensor(said[::-1]))
+        expected = (0.5 * math.log(2) - 0.25 * math.log(2)) / 2
+        np.testing.assert_allclose(numpy(swapped)[0], [expected] * 2, rtol=1e-4)
+        # One that is surely wrong still learns.
+        sure = SoftTargets(rule).call(tensor([[1.0, 0, 0]]), tensor([[60.0, 60.0]]))
+        assert np.isfinite(numpy(sure)[0]).all()
+    one_apart = SoftTargets("corn", 2.0).call(tensor([[0.8, 0.2]]), tensor([[0.0]]))
+    classes = SoftTargets("classes", 2.0).call(tensor([[0.8, 0.2]]), tensor([[0.0, 0.0]]))
+    np.testing.assert_allclose(*numpy(one_apart, classes), rtol=1e-5)
+
+
+def test_soft_targets_of_counts_and_quantiles_by_hand():
+    said = tensor([[0.0, 9.0], [math.log(3), 9.0], [math.log(2), 9.0]])
+    found = SoftTargets("log mean", trivial=0.5).call(tensor([2.0, 3.0, 0.0]), said)
+    expected = [(2 * math.log(2) - 2 + 1) / 0.5, 0, 2 / 0.5]
+    np.testing.assert_allclose(numpy(found)[0], expected, atol=1e-6)
+    quantiles = tensor([[0.0, 1.0, 3.0]]), tensor([[0.0, 2.0, 5.0]])
+    found = SoftTargets("numbers", trivial=0.5).call(*quantiles)
+    np.testing.assert_allclose(numpy(found)[0], [(0 + 0.5 + 1.5) / 3 / 0.5], rtol=1e-6)
+
+
+def test_a_teachers_counts_and_quantiles_are_read():
+    table = Table.read(
+        {
+            "visits": [0, 2, 4, 6],
+            "mean": [2.5, None, 0.0, 7.25],
+            "price": [1.0, 3.0, 3.0, 5.0],
+            "span": ['{"0.5": 3, "0.9": 5}', "", None, '{"0.9": null, "0.5": 1}'],
+        }
+    )
+    tasks = {"visits": Count(), "price": Quantiles(levels=(0.5, 0.9))}
+    tasks = {name: task.fit(table.column(name)) for name, task in tasks.items()}
+    # Half of the mean of 2 (y log(y / 3) - y + 3).
+    trivial = np.mean([3, 2 * math.log(2 / 3) + 1, 4 * math.log(4 / 3) - 1, 6 * math.log(2) - 3])
+    counts = Distill("visits", column="mean").fit(table, {}, tasks)
+    assert counts.learnt["trivial"] == pytest.approx(trivial)
+    found = counts.targets(table, tasks, None)
+    np.testing.assert_allclose(found.values, [2.5, 0, 0, 7.25])
+    assert found.labelled.tolist() == [True, False, True, True]
+    found = Distill("price", column="span").targets(table, tasks, None)
+    np.testing.assert_allclose(found.values[0], [0, 2**0.5], atol=1e-6)
+    assert found.labelled.tolist() == [True, False, False, False]
+    odd = Table.read({"mean": [1.0, -0.5], "span": [{"0.5": 3.0}, {"0.5": 1.0}]})
+    with pytest.raises(DataError, match=r"row 2 of .*means of counts, from 0 up. Received: -0.5"):
+        Distill("visits", column="mean").targets(odd, tasks, None)
+    with pytest.raises(DataError, match=r"row 1 of .*levels, 0.5, 0.9. Received: \{'0.5': 3.0\}"):
+        Distill("price", column="span").targets(odd, tasks, None)
+    words = Table.read({"span": [{"0.5": "a", "0.9": "b"}]})
+    with pytest.raises(DataError, match="the quantile of each"):
+        Distill("price", column="span").targets(words, tasks, None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "taught"),
+    [
+        ([True, False, True], {"false": 0.25, "true": 0.75}),
+        ([1.0, 2.0, 1.0], {"1": 0.25, "2": 0.75}),
+    ],
+)
+def test_a_teachers_classes_are_named_as_predict_names_them(labels, taught):
+    table = Table.read({"kind": labels, "taught": [taught] * 3})
+    for task in (Binary(), Multiclass(), Ordinal()):
+        tasks = {"kind": task.fit(table.column("kind"))}
+        logits = np.zeros((1, 2 if task.gives == "classes" else 1))
+        (said,) = tasks["kind"].decode(logits)["probabilities"].to_pylist()
+        assert set(said) == set(taught)
+        found = Distill("kind", column="taught").targets(table, tasks, None)
+        np.testing.assert_allclose(np.asarray(found.values)[:, -1], taught[list(said)[-1]])
+
+
 def test_a_teachers_probabilities_are_read_by_class():
     table = Table.read(
         {
@@ -206,6 +294,23 @@ def test_a_saved_model_teaches(tmp_path):
             expected = np.exp(said) / np.exp(said).sum(axis=1, keepdims=True)
         np.testing.assert_allclose(found.values, expected, atol=tolerance)
         assert found.labelled.all()
+
+
+def test_a_teacher_of_orders_counts_and_quantiles_is_agreed_with_at_once(tmp_path):
+    """A model that has the teacher's own logits has nothing to learn of it."""
+    table = Table.read(columns())
+    tasks = {name: task for name, task in more_tasks().items() if name != "reach"}
+    made = trained(declared(tasks=tasks))
+    made.predictor.save(tmp_path / "teacher.plait")
+    logits = made.predictor.logits(columns())
+    for task in tasks:
+        pupil = declared(Distill(task, teacher=str(tmp_path / "teacher.plait")))
+        found = signals_of(pupil, table)["signal"]
+        assert found.labelled.all()
+        loss = pupil.objectives["signal"].loss()
+        said = [tensor(found.values), tensor(logits[task])]
+        np.testing.assert_allclose(numpy(loss.call(*said))[0], 0, atol=1e-5)
+        assert numpy(loss.call(said[0], said[1] + 1))[0].min() > 1e-3
 
 
 @dataclass(frozen=True)
@@ -306,6 +411,26 @@ def test_a_rule_that_does_not_fit_the_tasks(objective, match):
     with pytest.raises(ConfigError, match=rf"Objective 'signal': Consistency: .*{match}") as error:
         declared(objective)
     assert error.value.at[:3] == ("objectives", "signal", "Consistency")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Boxes(of="photo"),
+        Segmentation(of="photo"),
+        ObjectCount(of="photo"),
+        Tagging(of="note"),
+        Forecast(of="past"),
+        Matching("photo", "note"),
+    ],
+    ids=lambda task: type(task).__name__,
+)
+def test_what_no_teacher_tells_is_refused_with_what_it_can_be_of(task):
+    kinds = "Binary, Multiclass, Multilabel, Ordinal, Regression, Count or Quantiles"
+    match = rf"it is of a {kinds}. 'thing' is of the kind {type(task).__name__}\.$"
+    with pytest.raises(ConfigError, match=match) as error:
+        Distill("thing", column="taught").fit(Table.read({"n": [1]}), {}, {"thing": task})
+    assert error.value.at == ("task",)
 
 
 def test_a_column_alone_is_told_from_nothing():
