@@ -42,7 +42,7 @@ _PRIVATE = {
     "plait.sharing._dselect_k": ("Chosen",),
     "plait.sharing._mixture": ("Gate",),
     "plait.sharing._template": ("Follow",),
-    "plait.objectives._distill": ("SoftTargets",),
+    "plait.objectives._soft_targets": ("SoftTargets",),
     "plait.objectives._hiding": ("HidingColumns", "HidingPatches", "HidingTokens", "Picked"),
     "plait.objectives._row_objective": ("AsGiven", "RowLosses"),
     "plait.tasks._box_loss": ("BoxLoss",),
