@@ -5,11 +5,10 @@ import json
 import zipfile
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 from tests.unit.inference import tiny
-from tests.unit.objectives.rows import Poisoned, batches_of, columns, declared, trained
+from tests.unit.objectives.rows import Poisoned, columns, declared, loss_on, trained
 from tests.unit.training.test_train import bits
 
 from plait import objectives
@@ -26,6 +25,7 @@ CASES = {
     "Consistency": [
         objectives.Consistency("deal", "sold"),
         objectives.Consistency("deal", "sold", rule={"good": "yes", "bad": "no"}),
+        objectives.Consistency("price", "reach", rule="equal"),
     ],
     "Distill": [
         objectives.Distill("sold", column="taught"),
@@ -74,27 +74,6 @@ def test_what_fit_learnt_is_plain_json(case):
     again = from_plain(json.loads(json.dumps(to_plain(fitted))), objectives).with_state(state)
     assert again == fitted
     assert case.state is None
-
-
-def loss_on(declaration, indices, size):
-    """The objective's loss and weight over some rows, of a model as it begins."""
-    model = MultiTaskModel(*declaration.connect(seed=1))
-    learnt = {**declaration.tasks, **declaration.objectives}
-    model.compile("sgd", loss={name: one.loss() for name, one in learnt.items()})
-    whole = batches_of(declaration)
-    x = whole.looked.inputs(np.array(indices), size)
-    pad = [(0, size - len(indices))]
-    found = declaration.objectives["signal"].targets(Table.read(columns()), declaration.tasks, None)
-    y = np.pad(found.values[indices], pad + [(0, 0)] * (found.values.ndim - 1))
-    weights = np.pad(found.labelled[indices].astype("float32"), pad)
-    nothing = np.zeros(size, "float32")
-    given = {name: (np.zeros(size, "int32"), nothing) for name in declaration.tasks}
-    given["signal"] = (y, weights)
-    predictions = model(x, training=False)
-    losses = model.objective.losses(predictions, given)
-    place = model.objective.tasks.index("signal")
-    convert = keras.ops.convert_to_numpy
-    return float(convert(losses.plain)[place]), float(convert(losses.totals)[place])
 
 
 @pytest.mark.backends

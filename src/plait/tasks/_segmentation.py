@@ -195,9 +195,15 @@ class Segmentation(PictureTask):
         return [row for row, size in zip(rows.tolist(), sizes, strict=True) if size is not None]
 
     def _masks(self, column: Column) -> KeptMasks:
-        """At their own sizes."""
+        """At their own sizes, which are those of their pictures."""
         classes = self._known
-        return KeptMasks(MaskCells(self, column, classes.coloured), classes.numbers)
+
+        def numbers(pixels: np.ndarray, row: int) -> np.ndarray:
+            (size,) = self.sizes(np.array([row])) or [None]
+            demand_size(pixels.shape[:2], size)
+            return classes.numbers(pixels)
+
+        return KeptMasks(MaskCells(self, column, classes.coloured), numbers)
 
     def gain(self, scores: Mapping[str, float]) -> float:
         shares = self.learnt["shares"]

@@ -2,12 +2,14 @@
 
 import io
 
+import keras
 import numpy as np
 from PIL import Image as Pillow
 
 from plait import encoders
 from plait.data import Batches
 from plait.features import Category, Columns, Image, Number, Text
+from plait.model import MultiTaskModel
 from plait.objectives import fit_objectives
 from plait.table import Table
 from plait.tasks import Binary, Count, Multiclass, Ordinal, Quantiles, Regression, fit_tasks
@@ -110,9 +112,36 @@ def batches_of(declaration, settings=THREE_STEPS, kind=Batches, table=None, **op
     )
 
 
-def trained(declaration, settings=THREE_STEPS, kind=Batches, balancing=None):
-    batches = batches_of(declaration, settings, kind)
+def trained(declaration, settings=THREE_STEPS, kind=Batches, balancing=None, table=None):
+    batches = batches_of(declaration, settings, kind, table)
     return train(declaration, batches, None, settings, balancing, seed=5)
+
+
+def loss_on(declaration, indices, size, table=None):
+    """The objective's loss and weight over some rows, of a model as it begins."""
+    model = MultiTaskModel(*declaration.connect(seed=1))
+    learnt = {**declaration.tasks, **declaration.objectives}
+    model.compile("sgd", loss={name: one.loss() for name, one in learnt.items()})
+    table = Table.read(columns()) if table is None else table
+    whole = batches_of(declaration, table=table)
+    x = whole.looked.inputs(np.array(indices), size)
+    pad = [(0, size - len(indices))]
+    found = declaration.objectives["signal"].targets(table, declaration.tasks, None)
+    y = np.pad(found.values[indices], pad + [(0, 0)] * (found.values.ndim - 1))
+    weights = np.pad(found.labelled[indices].astype("float32"), pad)
+    nothing = np.zeros(size, "float32")
+    asked = declaration.tasks_in(table)
+    labels = {name: task.targets(task.column_in(name, table)) for name, task in asked.items()}
+    given = {
+        name: (np.zeros((size, *known.values.shape[1:]), "int32"), nothing)
+        for name, known in labels.items()
+    }
+    given["signal"] = (y, weights)
+    predictions = model(x, training=False)
+    losses = model.objective.losses(predictions, given)
+    place = model.objective.tasks.index("signal")
+    convert = keras.ops.convert_to_numpy
+    return float(convert(losses.plain)[place]), float(convert(losses.totals)[place])
 
 
 class Poisoned(Batches):

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pyarrow as pa
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image as Pillow
 
 import plait
@@ -196,6 +197,22 @@ def test_a_mask_of_another_size_than_its_picture_is_refused_when_it_is_met():
         asked(fitted(), [(4, 6), (4, 5)]).targets(column).values[np.array([0, 1])]
 
 
+def test_a_mask_of_another_size_than_its_picture_is_neither_scored_nor_drawn():
+    refused = pytest.raises(
+        DataError, match=r"'mask', row 2 of train.csv: .* is 6 x 4, and its picture 5 x 4;"
+    )
+    column = column_of([png(HALVES), png(HALVES)])
+    logits = np.repeat(of_truth(HALVES, 3), 2, axis=0)
+    with refused:
+        asked(fitted(), [(4, 6), (4, 5)]).scores(logits, column)
+    # A picture that nobody asks about is of any size.
+    assert asked(fitted(), [(4, 6), (4, 5)]).scores(logits, column, np.array([1, 0]))
+    with refused:
+        asked(fitted(), [(4, 5)]).draw(
+            Figure().subfigures(), logits[1:], column.take(np.array([1]))
+        )
+
+
 @pytest.mark.parametrize(
     ("cells", "arguments", "said"),
     [
@@ -288,6 +305,18 @@ def test_another_column_changes_the_mask(taught):
     assert scores["mean_iou"] > 0.8
     other = dict(table, kind=["b" if kind == "a" else "a" for kind in table["kind"]])
     assert taught.evaluate(other)["mask"]["iou_a"] < 0.3
+
+
+def test_a_mask_of_another_size_is_refused_in_evaluation_and_in_validation(taught):
+    table = scenes(rows=8)
+    table["mask"][3] = png(np.zeros((16, 15)))
+    refused = pytest.raises(DataError, match=r"row 4 of .* is 15 x 16, and its picture 16 x")
+    with refused:
+        taught.evaluate(table)
+    with refused:
+        plait.evaluate(taught.predictor, table)
+    with refused:
+        learner(epochs=1).fit({"train": scenes(), "validation": table}, run=False, verbose=False)
 
 
 def test_an_answer_has_the_size_of_its_picture_and_is_saved(taught, tmp_path):
