@@ -751,3 +751,19 @@ def test_a_row_is_drawn_with_its_label_where_it_has_one(case):
         whole.subfigures(), logits[:1].astype("float32"), column.take(np.array([0]))
     )
     whole.savefig(io.BytesIO())
+
+
+@over({name: case for name, case in EVERY.items() if case.beside is not None})
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_row_without_its_feature_is_drawn(case, labelled):
+    task, column = fitted(case), column_of(case.cells).take(np.array([0]))
+    beside = pa.table(case.beside(column.values.to_pylist()))
+    for name in task.of_features:
+        place = beside.column_names.index(name)
+        gone = pa.nulls(1, beside[name].type)
+        beside = beside.set_column(place, name, gone)
+    figure = Figure((3.4, 2.6))
+    bare = task.beside(FEATURES, Table.read(beside))
+    logits = trivial(task, 1).astype("float32")
+    bare.draw(figure.subfigures(), logits, column if labelled else None)
+    figure.savefig(io.BytesIO())

@@ -63,6 +63,8 @@ class ObjectCount(Count, PictureTask):
     def draw(self, figure: Any, logits: np.ndarray, column: Column | None) -> None:
         picture, number = figure.subfigures(1, 2)
         self.shown(picture, 1)
+        if (self.sizes(np.arange(1)) or [self.frame])[0] is None:
+            return
         super().draw(number, logits, column)
 
     def _labelled(self, column: Column, weights: np.ndarray | None = None) -> Labelled:

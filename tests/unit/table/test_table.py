@@ -56,6 +56,29 @@ def test_every_kind_of_frame_is_the_same_table(make):
     np.testing.assert_array_equal(table.column("price").is_missing(), [False, True, False])
 
 
+def _pandas_of(masks):
+    return pd.DataFrame({"mask": pd.Series(masks, dtype=object), "age": range(len(masks))})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda masks: {"mask": [masks[0], None, *masks[2:]]},
+        lambda masks: {"mask": np.stack([masks[0]] * 3)},
+        lambda masks: _pandas_of([masks[0], None, *masks[2:]]),
+    ],
+    ids=["a list", "one array", "pandas"],
+)
+def test_cells_that_are_arrays_of_several_axes_are_lists_of_lists(make):
+    masks = [np.arange(6, dtype="uint8").reshape(2, 3) + n for n in range(3)]
+    cells = Table.read(make(masks)).column("mask").values
+    assert cells.to_pylist()[0] == masks[0].tolist()
+    assert str(cells.type) == "list<item: list<item: uint8>>"
+    assert len(cells) == 3
+    (colours,) = Table.read({"photo": np.zeros((1, 2, 3, 3), "uint8")}).column("photo").values
+    assert np.shape(colours.as_py()) == (2, 3, 3)
+
+
 def test_a_late_word_in_a_column_of_numbers_makes_it_text(tmp_path):
     path = tmp_path / "late.csv"
     path.write_text("n\n" + "1\n" * 300_000 + "n/a\n")

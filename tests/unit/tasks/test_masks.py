@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from plait.errors import DataError
+from plait.table import Table
 from plait.tasks import _masks
 from plait.tasks._mask_classes import IGNORED, MaskClasses
 from plait.tasks._masks import FramedMasks, MaskCells, in_frame
@@ -91,8 +92,8 @@ def test_threads_may_ask_for_the_same_rows():
 def test_paths_bytes_and_arrays_are_the_same(tmp_path):
     mask = random_mask(3, 5)
     (tmp_path / "m.png").write_bytes(png(mask))
-    for cells in (["m.png", "none"], [png(mask), None], [mask.tolist(), None]):
-        column = column_of(cells, root=tmp_path)
+    for cells in (["m.png", "none"], [png(mask), None], [mask.tolist(), None], [mask, None]):
+        column = Table.read({"mask": cells}, root=tmp_path).column("mask")
         (read,) = MaskCells(TASK, column, False).read([1, 0], lambda pixels, row: (row, pixels))
         assert read[0] == read[1][0] == 0
         np.testing.assert_array_equal(read[1][1], mask)
