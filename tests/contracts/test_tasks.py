@@ -685,6 +685,14 @@ def test_a_weight_and_missing_texts_that_cannot_be(case):
             replace(case.task, weight=weight)
     with pytest.raises(ConfigError, match=r"missing is a list of texts. Received: 'n/a'"):
         replace(case.task, missing="n/a")
+    with pytest.raises(ConfigError, match=r"after is a list of texts. Received: 'sold'"):
+        replace(case.task, after="sold")
+    with pytest.raises(ConfigError, match=r"features is a list of texts. Received: 'photo'"):
+        replace(case.task, features="photo")
+    if isinstance(case.task, tasks.Matching):
+        return  # It takes no features.
+    listed = replace(case.task, after=["sold"], features=["photo"])
+    assert listed == replace(case.task, after=("sold",), features=("photo",))
 
 
 @every_case

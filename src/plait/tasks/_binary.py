@@ -43,7 +43,7 @@ class Binary(Task):
         above: of a column of numbers, which are the labels: true what lies above this, else false. So a
             count has a second task, whether there is any, by `above=0`.
         label_smoothing, class_weights, beta, focal: see `Multiclass`.
-        column, features, weight, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` gives `""`, the label; `"probability"`, that of the label given; `"probabilities"`, a
     record with a field for each of the two.

@@ -55,10 +55,10 @@ class Boxes(PictureTask):
             fractions if no coordinate of the training rows is above 1, but for rounding.
         on_unseen: what a box becomes whose label no training row has: an error, or one left out.
         most_boxes: how many boxes are found in a picture.
-        most_overlap: the intersection over union from which on the weaker of two boxes of a kind is
-            taken for the same thing, and goes.
+        most_overlap: the intersection over union above which the weaker of two boxes of a kind is taken
+            for the same thing, and goes.
         least_score: of the boxes that `decode` gives, in [0, 1]. Scores are of all boxes.
-        column, features, weight, auxiliary, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` gives `""`, the list of boxes, strongest first, each a record of x0, y0, x1, y1 in the
     units of the table, label and score; null where there is no picture.

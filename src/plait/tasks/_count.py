@@ -42,7 +42,7 @@ class Count(Task):
         distribution: "poisson" has as much variance as mean; "negative_binomial" has mean + a · mean²,
             where each row's a is learnt as well, and so bears with counts of which a few are large.
         interval: the probability that `"low"` and `"high"` enclose, half of the rest on either side.
-        column, features, weight, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` gives `""`, the mean, float64; `"median"`, `"low"` and `"high"`, whole numbers, the
     quantiles of the row's distribution.

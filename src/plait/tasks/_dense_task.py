@@ -45,11 +45,12 @@ class DenseTask(Task):
     feature and its cells in the same rows. What the head needs of the geometry is in `state`.
 
     Without the feature there is nothing whose places could be told apart: a row that lacks it counts
-    as unlabelled, also while modality dropout has taken it away, and is answered with null.
+    as unlabelled, also while modality dropout has taken it away, and is answered with null. A task for
+    which that is not so, such as `Forecast`, says it (`needs_feature`).
 
     Args:
         of: the name of the feature.
-        column, features, weight, auxiliary, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     Raises:
         ConfigError: an argument that cannot be.

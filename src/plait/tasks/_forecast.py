@@ -48,7 +48,7 @@ class Forecast(DenseTask):
         hidden: units of the head's deep correction; 0 for the linear path alone, which other columns
             take no part in.
         missing: numbers, as text, that mean a gap.
-        column, features, weight, auxiliary: see `Task`.
+        column, features, after, weight, auxiliary, fade: see `Task`.
 
     `decode` gives `""`, a list of `horizon` numbers, float64; of several variables a record of such
     lists, or a list of lists where the target names none.

@@ -43,7 +43,7 @@ class Multiclass(Task):
             surer the answer is already.
         on_unseen: what a label becomes whose class no training row has: an error, or a missing
             label, as rare classes ask for where rows are parted at random.
-        column, features, weight, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` gives `""`, the label; `"probability"`, that of the label given; `"probabilities"`, a
     record with a field for each class.

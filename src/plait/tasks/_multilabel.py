@@ -51,8 +51,8 @@ class Multilabel(Task):
             of 0.05: the asymmetric loss).
         margin: where a label does not hold, a probability below it costs nothing, and others cost
             what one less by it does, in [0, 1).
-        column, features, weight, missing: see `Task`. A label in a list that means missing is left
-            out of the list; where no other is left, the row is not labelled.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`. A label in a list that
+            means missing is left out of the list; where no other is left, the row is not labelled.
 
     `decode` gives `""`, the list of the labels with a probability above one half, and
     `"probabilities"`, a record with a field for each label.

@@ -30,7 +30,7 @@ class ObjectCount(Count, PictureTask):
     Args:
         of: the picture.
         distribution, interval: see `Count`.
-        column, features, weight, auxiliary, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` and `scores` give what those of `Count` do; null where there is no picture.
 

@@ -51,7 +51,8 @@ class Ordinal(Task):
     With K classes there are K - 1 logits. By "corn" each says whether a row that has reached a class
     goes beyond it, and has weights of its own; by "cumulative" (proportional odds) all are one linear
     function with K - 1 thresholds, which asks less of few rows. Either way the loss is the negative
-    logarithm of the right class' probability, and a mistake by two classes costs more than by one.
+    logarithm of the right class' probability, which is told by the borders between classes: a row far
+    from its class is on the wrong side of several.
 
     Args:
         order: the labels from the lowest to the highest. If None, they are numbers, or texts that
@@ -59,7 +60,7 @@ class Ordinal(Task):
         rule: "corn" or "cumulative".
         on_unseen: what a label becomes that has no place in the order (of the training rows, or as
             given): an error, or a missing label.
-        column, features, weight, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` gives `""`, the label: the lowest with half of the probability at or below it;
     `"probability"`, that of the label given; `"probabilities"`, a record with a field for each class.

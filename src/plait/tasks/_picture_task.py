@@ -15,11 +15,11 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class PictureTask(DenseTask):
-    """A task whose head reads a picture's feature maps, and whose answers are of the picture's size.
+    """A task whose head reads a picture's feature maps, and whose labels are of the picture as it was.
 
     Args:
         of: the name of an `Image` feature.
-        column, features, weight, auxiliary, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
     """
 
     parts: ClassVar[Parts] = "maps"

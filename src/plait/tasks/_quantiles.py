@@ -33,7 +33,7 @@ class Quantiles(ScaledTask):
         levels: of the quantiles, rising, each in (0, 1); 0.5 is one of them. The outermost are the
             interval: by 0.1 and 0.9 four labels of five shall lie in it.
         transform: see `Regression`; a quantile of the transformed label is the transformed quantile.
-        column, features, weight, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` gives `""`, the median; `"low"` and `"high"`, the interval; `"quantiles"`, a record with a
     field for each level. All are float64, on the user's scale.

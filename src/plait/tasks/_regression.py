@@ -29,7 +29,7 @@ class Regression(ScaledTask):
             normal distribution, for any other shape, and answers within their range; None nothing.
             It is undone in answers and scores.
         error: "huber" (squared within one standard deviation, absolute beyond), "mse" or "mae".
-        column, features, weight, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` gives `""`, the number, float64.
 

@@ -63,7 +63,7 @@ class Segmentation(PictureTask):
         on_unseen: what a pixel of another value becomes: an error, or one without a class.
         dice: the share of the loss that is of the classes' overlap, in [0, 1]; the rest is
             cross-entropy.
-        column, features, weight, auxiliary, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` gives `""`, a PNG as bytes, indexed, of the picture's own size, null where there is no
     picture; what stands for a class in it is what stood for it in the training masks.

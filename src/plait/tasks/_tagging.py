@@ -50,7 +50,7 @@ class Tagging(DenseTask):
         crf: whether tags depend on their neighbours: a linear-chain conditional random field, whose
             best path is the answer. Otherwise each token is answered on its own.
         on_unseen: what a tag becomes that no training row has: an error, or a token without a tag.
-        column, features, weight, auxiliary, missing: see `Task`.
+        column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` gives `""`, the list of tags; null where the text is missing. A token that `max_tokens` of
     the text has cut off is answered with `O` if tags are spans, and else with null.

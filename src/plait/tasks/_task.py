@@ -109,7 +109,11 @@ class Task(abc.ABC):
     def __post_init__(self) -> None:
         owner = type(self).__name__
         demand_number(owner, weight=self.weight)
-        demand_texts(owner, missing=self.missing)
+        demand_texts(owner, missing=self.missing, after=self.after)
+        object.__setattr__(self, "after", tuple(self.after))
+        if self.features is not None:
+            demand_texts(owner, features=self.features)
+            object.__setattr__(self, "features", tuple(self.features))
         if self.fade is not None:
             demand_fade(owner, self.fade)
             if not self.auxiliary:
