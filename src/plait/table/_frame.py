@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from plait.errors import DataError
+from plait.table._array_cells import as_lists, has_arrays
 
 
 def from_frame(source: Any) -> pa.Table:
@@ -30,7 +30,7 @@ def from_frame(source: Any) -> pa.Table:
         if type(source).__module__.partition(".")[0] == "pandas":
             return pa.Table.from_pandas(_without_arrays(source), preserve_index=False)
         if isinstance(source, Mapping):
-            return pa.table({name: _as_lists(cells) for name, cells in source.items()})
+            return pa.table({name: as_lists(cells) for name, cells in source.items()})
         if hasattr(source, "__arrow_c_stream__"):
             return pa.table(source)
     except (pa.ArrowException, ValueError, TypeError) as error:
@@ -48,31 +48,10 @@ def from_frame(source: Any) -> pa.Table:
 def _without_arrays(frame: Any) -> Any:
     """A frame of pandas whose cells are no arrays of several axes."""
     held = {name: cells for name, cells in frame.items() if cells.dtype == object}
-    lists = {name: _as_lists(list(cells)) for name, cells in held.items() if _has_arrays(cells)}
+    lists = {name: as_lists(list(cells)) for name, cells in held.items() if has_arrays(cells)}
     if not lists:
         return frame
     frame = frame.copy(deep=False)
     for name, cells in lists.items():
         frame[name] = cells
     return frame
-
-
-def _as_lists(cells: Any) -> Any:
-    """A column whose cells are lists of lists, where they were arrays of several axes."""
-    if isinstance(cells, np.ndarray):
-        return _nested(cells) if cells.ndim > 1 else cells
-    if not isinstance(cells, list | tuple) or not _has_arrays(cells):
-        return cells
-    return [_nested(cell) if isinstance(cell, np.ndarray) else cell for cell in cells]
-
-
-def _has_arrays(cells: Any) -> bool:
-    """Whether the first cell that is there is an array of several axes."""
-    there = (cell for cell in cells if cell is not None)
-    first = next(there, None)
-    return isinstance(first, np.ndarray) and first.ndim > 1
-
-
-def _nested(array: np.ndarray) -> Any:
-    """Lists of lists down to arrays of one axis, which Arrow reads as they are."""
-    return [_nested(part) for part in array] if array.ndim > 1 else array

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from plait.errors import DataError
+from plait.table._array_cells import as_lists
 from plait.table._kept import IN_MEMORY, kept
 from plait.table._plain import check_names
 from plait.table._stream import Stream, joined
@@ -73,7 +74,7 @@ def _columns(block: list[Mapping[str, Any]], start: int, name: str) -> pa.Table:
     for column in columns:
         cells = [_cell(row.get(column)) for row in block]
         try:
-            arrays[str(column)] = pa.array(cells)
+            arrays[str(column)] = pa.array(as_lists(cells))
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"{name}, rows {start + 1} to {start + len(block)}: column '{column}' cannot be made "
