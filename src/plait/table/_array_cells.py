@@ -15,8 +15,8 @@ def as_lists(cells: Any) -> Any:
 
 
 def has_arrays(cells: Any) -> bool:
-    """Whether the first cell that is there is an array of several axes."""
-    there = (cell for cell in cells if cell is not None)
+    """Whether the first cell that is there is an array of several axes; to pandas NaN is none."""
+    there = (cell for cell in cells if cell is not None and not isinstance(cell, float))
     first = next(there, None)
     return isinstance(first, np.ndarray) and first.ndim > 1
 

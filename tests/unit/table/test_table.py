@@ -66,9 +66,10 @@ def _pandas_of(masks):
         lambda masks: {"mask": [masks[0], None, *masks[2:]]},
         lambda masks: {"mask": np.stack([masks[0]] * 3)},
         lambda masks: _pandas_of([masks[0], None, *masks[2:]]),
+        lambda masks: _pandas_of([masks[0], np.nan, *masks[2:]]),
         lambda masks: [{"mask": mask} for mask in (masks[0], None, *masks[2:])],
     ],
-    ids=["a list", "one array", "pandas", "rows"],
+    ids=["a list", "one array", "pandas", "pandas, NaN", "rows"],
 )
 def test_cells_that_are_arrays_of_several_axes_are_lists_of_lists(make):
     masks = [np.arange(6, dtype="uint8").reshape(2, 3) + n for n in range(3)]
