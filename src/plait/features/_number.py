@@ -1,7 +1,7 @@
 """A number."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -35,8 +35,8 @@ class Number(Feature):
 
     Args:
         transform: what is done before standardising: "log" takes sign(x) log(1 + |x|), for amounts
-            over several orders of magnitude; "quantile" the share of training values below, with half
-            of those that are equal, and between two of them in between; None nothing.
+            over several orders of magnitude; "quantile" the share of training values below; None
+            nothing.
         column, missing, encoder, tied, on_error: see `Feature`. A cell that is no finite number is
             an error whatever `on_error` says: `missing` names the texts that mean an empty cell.
 
@@ -61,13 +61,16 @@ class Number(Feature):
         known = values[present]
         if not len(known):
             raise empty_column(column)
-        knots, levels = _quantiles(known) if self.transform == "quantile" else ([], [])
-        changed = _changed(known, self.transform, knots, levels)
+        knots: list[float] = []
+        if self.transform == "quantile":
+            count = min(_MOST_KNOTS, len(known))
+            knots = np.unique(np.quantile(known, np.linspace(0, 1, count))).tolist()
+        changed = _changed(known, self.transform, knots)
         mean, std = moments(changed)
         edges = np.quantile(standardised(changed, mean, std), np.linspace(0, 1, _BINS + 1))
         bins = np.unique(edges.astype("float32")).astype(float)
-        scale = {"mean": mean, "std": std, "knots": knots, "levels": levels}
-        return replace(self, state={**scale, "bins": bins.tolist()})
+        state = {"mean": mean, "std": std, "knots": knots, "bins": bins.tolist()}
+        return replace(self, state=state)
 
     @property
     def spec(self) -> ArraySpec:
@@ -81,10 +84,7 @@ class Number(Feature):
     def encode(self, column: Column) -> Encoded:
         state = self.learnt
         values, present = self._numbers(column)
-        knots = state["knots"]
-        # What was saved before there were levels has knots as if they were evenly spread.
-        levels = state.get("levels", np.linspace(0, 1, len(knots)))
-        changed = _changed(values, self.transform, knots, levels)
+        changed = _changed(values, self.transform, state["knots"])
         scaled = standardised(changed, state["mean"], state["std"])
         return Encoded(np.where(present, scaled, 0.0).astype("float32")[:, None], present)
 
@@ -138,26 +138,11 @@ class Number(Feature):
         return pc.if_else(pa.array(present), texts, None).cast(pa.float64())
 
 
-def _quantiles(known: np.ndarray) -> tuple[list[float], list[float]]:
-    """Rising values, and of each the middle of the levels whose quantile it is, from 0 to 1."""
-    levels = np.linspace(0, 1, min(_MOST_KNOTS, len(known)))
-    knots, first, counts = np.unique(
-        np.quantile(known, levels), return_index=True, return_counts=True
-    )
-    middles = (levels[first] + levels[first + counts - 1]) / 2
-    return knots.tolist(), middles.tolist()
-
-
-def _changed(
-    values: np.ndarray,
-    transform: Transform | None,
-    knots: Sequence[float],
-    levels: Sequence[float] | np.ndarray,
-) -> np.ndarray:
+def _changed(values: np.ndarray, transform: Transform | None, knots: list[float]) -> np.ndarray:
     if transform == "log":
         return np.sign(values) * np.log1p(np.abs(values))
     if transform == "quantile":
-        return np.interp(values, knots, levels)
+        return np.interp(values, knots, np.linspace(0, 1, len(knots)))
     return values
 
 

@@ -47,42 +47,6 @@ def test_state_is_json_and_enough(transform):
     assert (np.diff(ours[:, 0]) > 0).all()
 
 
-def shares(feature, values):
-    """What the transform gave, before it was standardised."""
-    state = feature.state
-    return feature.encode(column(values)).values[:, 0] * state["std"] + state["mean"]
-
-
-def test_the_share_below_counts_equal_values_by_half():
-    """900 zeros and the numbers 1 to 100: the 1 has nine of ten values below."""
-    known = np.repeat(np.arange(101.0), [900, *[1] * 100])
-    feature = Number(transform="quantile").fit(column(known))
-    np.testing.assert_allclose(
-        shares(feature, [0.0, 1.0, 50.0, 100.0]), [0.45, 0.9, 0.95, 1.0], atol=2e-3
-    )
-    # Beyond the range it stays at its ends.
-    np.testing.assert_allclose(shares(feature, [-7.0, 1e9]), shares(feature, [0.0, 100.0]))
-    rising = shares(feature, np.linspace(0, 100, 301))
-    assert (np.diff(rising) > 0).all()
-
-
-@pytest.mark.parametrize("rows", [7, 5000])
-def test_without_equal_values_the_quantiles_are_evenly_spread(rows):
-    known = np.random.default_rng(0).lognormal(size=rows)
-    feature = Number(transform="quantile").fit(column(known))
-    knots = np.quantile(known, np.linspace(0, 1, min(rows, 1000)))
-    expected = np.interp(known, knots, np.linspace(0, 1, len(knots)))
-    np.testing.assert_allclose(shares(feature, known), expected, atol=1e-6)
-
-
-def test_a_state_without_levels_answers_as_it_did():
-    state = {"mean": 0.5, "std": 0.25, "knots": [0.0, 1.0, 4.0], "bins": [-2.0, 2.0]}
-    former = Number(transform="quantile").with_state(state)
-    np.testing.assert_allclose(
-        former.encode(column([0.0, 1.0, 2.5, 9.0])).values[:, 0], [-2.0, 0.0, 1.0, 2.0]
-    )
-
-
 def test_text_that_parses_is_a_number():
     encoded = (
         Number(missing=("n/a",)).fit(column(["1", " 2.5 ", "n/a"])).encode(column(["n/a", "2.5"]))
