@@ -35,8 +35,10 @@ class Number(Feature):
 
     Args:
         transform: what is done before standardising: "log" takes sign(x) log(1 + |x|), for amounts
-            over several orders of magnitude; "quantile" the share of training values below; None
-            nothing.
+            over several orders of magnitude; "quantile" the place among the distinct quantiles
+            of the training values, from 0 to 1: one that stands many times is one of them, so that the
+            others of a column that is mostly 0 are spread over all of the range, and where none stands
+            twice it is the share of values below; None nothing.
         column, missing, encoder, tied, on_error: see `Feature`. A cell that is no finite number is
             an error whatever `on_error` says: `missing` names the texts that mean an empty cell.
 

@@ -78,3 +78,12 @@ def test_booleans_and_constants():
     np.testing.assert_array_equal(
         Number().fit(column([7, 7])).encode(column([7, 8])).values[:, 0], [0, 1]
     )
+
+
+def test_the_quantile_of_a_column_that_is_mostly_0_spreads_the_others():
+    values = [0.0] * 900 + [float(n) for n in range(1, 101)]
+    cells = column(values)
+    given = Number(transform="quantile").fit(cells).encode(cells).values[:, 0]
+    place = (given - given[0]) / (given[-1] - given[0])
+    assert abs(place[949] - 0.5) < 0.02
+    assert (np.diff(place[899:]) > 0).all()
