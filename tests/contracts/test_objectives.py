@@ -88,10 +88,9 @@ def test_padded_rows_change_nothing_and_the_loss_is_of_order_1(case):
 
 
 # That of a column or an encoder meets no task's gradient.
-@pytest.mark.backends
 @pytest.mark.filterwarnings("ignore:plait. at level")
 @one_of_each
-@pytest.mark.parametrize("balancing", [None, PCGrad])
+@pytest.mark.parametrize("balancing", [None, pytest.param(PCGrad, marks=pytest.mark.backends)])
 def test_placeholders_change_not_a_bit_of_the_weights_after_three_steps(case, balancing):
     declaration = declared(case)
     made = [

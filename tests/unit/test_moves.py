@@ -130,7 +130,6 @@ def test_zoomed_and_cropped_things_lie_where_their_masks_and_boxes_do(how):
         )
 
 
-@pytest.mark.backends
 def test_a_crop_is_a_part_of_the_frame_with_its_area_and_nearly_its_proportions():
     moves = Moves.drawn(keys(2000), "photo", FRAME, crop=0.75)
     lines = ((moves.down[0], moves.down[1]), (moves.across[0], moves.across[2]))

@@ -148,7 +148,6 @@ def hidden(row_keys, name="call__encoder", **arguments):
         return ops.convert_to_numpy(encoder._masked(ops.ones((rows, 40, 16)), valid)) == 0
 
 
-@pytest.mark.backends
 def test_masks_are_a_function_of_the_rows_key():
     rows = np.arange(64, dtype="int32").reshape(32, 2)
     order = np.random.default_rng(1).permutation(32)

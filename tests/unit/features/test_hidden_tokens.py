@@ -11,7 +11,6 @@ from plait.model import MultiTaskModel, Regime
 from plait.table import Table
 from plait.training._augmentation import OtherViews
 
-pytestmark = pytest.mark.backends
 ROWS = 400
 SHARE = 0.25
 WORDS = ["red", "blue", "green", "hat", "shoe", "coat", "scarf", "glove"]

@@ -13,7 +13,6 @@ from plait.features import Image
 from plait.features._rand_augment import LARGEST, OPERATIONS, Drawn, drawn_operations, moved_by
 from plait.features._recoloured import recoloured
 
-pytestmark = pytest.mark.backends
 FRAME = (40, 56)
 SIZE = 0.6
 MOVING = OPERATIONS[1:6]

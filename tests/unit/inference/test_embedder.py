@@ -29,7 +29,6 @@ def vectors_in(found, name):
     return [None if v is None else np.array(v) for v in found[name].to_pylist()]
 
 
-@pytest.mark.backends
 def test_vectors_are_those_of_the_whole_model_and_of_length_1():
     predictor, rows = predictor_of(), tiny.columns()
     whole = Pairs.of(predictor.logits(rows)["match"])
@@ -46,7 +45,6 @@ def test_vectors_are_those_of_the_whole_model_and_of_length_1():
                 assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.backends
 def test_of_a_feature_nothing_else_of_the_model_is_asked():
     predictor, rows = predictor_of(), tiny.columns()
     found = predictor.embed({"age": rows["age"]}, "age")
@@ -97,7 +95,6 @@ def test_without_a_key_rows_are_told_by_their_places():
     assert nothing.num_rows == 0
 
 
-@pytest.mark.backends
 def test_precision_is_no_matter_of_length():
     predictor, rows = predictor_of(precision="bfloat16"), tiny.columns()
     vectors = [v for v in vectors_in(predictor.embed(rows, "age"), "match.age") if v is not None]

@@ -32,7 +32,6 @@ def means(parts):
     return [mean for mean, _ in parts.values()]
 
 
-@pytest.mark.backends
 def test_of_experts_it_is_the_softmax_of_the_tasks_gate_over_the_rows():
     predictor = predictor_of(sharing=MMoE(experts=3))
     gate = predictor.model.get_layer("sold__branch").gate

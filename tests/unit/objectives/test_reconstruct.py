@@ -30,7 +30,6 @@ def hidden_by(layer, values, lengths, keys=None):
     return {name: numpy(part) for name, part in found.items()}
 
 
-@pytest.mark.backends
 def test_a_share_of_a_rows_tokens_is_hidden_and_at_least_one_and_no_padding():
     lengths = np.array([20, 10, 1, 0], "int32")
     values = np.where(np.arange(20) < lengths[:, None], 7, 0).astype("int32")

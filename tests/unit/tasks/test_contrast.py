@@ -11,7 +11,6 @@ from plait.heads import PairHead, Pairs
 from plait.tasks._contrast import infonce, sigmoid_pairs
 from plait.tasks._match_loss import MatchLoss
 
-pytestmark = pytest.mark.backends
 NEAR = [[2.0, 0.0, 9.0], [1.0, 3.0, 9.0], [9.0, 9.0, 9.0]]
 COUNTS = [True, True, False]
 
