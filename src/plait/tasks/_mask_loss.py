@@ -1,5 +1,6 @@
 """The loss of a mask: cross-entropy of its pixels, and the overlap of its classes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,8 +14,8 @@ from plait.tasks._enlarge import enlarged
 class MaskLoss(keras.losses.Loss):
     """(1 - d) · CE / entropy + d · (1 - Dice), of each row.
 
-    CE is the mean over the row's pixels that have a class of -log p_y, with p the softmax of the logits
-    enlarged to the mask's size. Dice is the mean, over the classes c that the row's mask has, of
+    CE is the mean over the row's pixels that have a class of -w_y log p_y, with p the softmax of the
+    logits enlarged to the mask's size. Dice is the mean, over the classes c that the row's mask has, of
     2 · sum p_c y_c / (sum p_c + sum y_c), with y_c 1 in the pixels of class c and 0 elsewhere: a class
     of few pixels counts as much as one of many.
 
@@ -22,6 +23,7 @@ class MaskLoss(keras.losses.Loss):
         entropy: of the classes' shares of the training pixels, in nats; CE / entropy of the trivial
             answer is then 1.
         dice: d, in [0, 1].
+        class_weights: w, one for each class, or None for 1.
 
     Call arguments:
         y_true: class numbers, `(batch, height, width)`; what is none of the classes counts nowhere.
@@ -42,11 +44,17 @@ class MaskLoss(keras.losses.Loss):
     """Masks are larger than the logits, and what of a row has a class is found here."""
 
     def __init__(
-        self, entropy: float = 1.0, dice: float = 0.5, name: str = "mask_loss", **kwargs: Any
+        self,
+        entropy: float = 1.0,
+        dice: float = 0.5,
+        class_weights: Sequence[float] | None = None,
+        name: str = "mask_loss",
+        **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.entropy = entropy
         self.dice = dice
+        self.class_weights = None if class_weights is None else list(class_weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         _, height, width = y_true.shape
@@ -59,7 +67,10 @@ class MaskLoss(keras.losses.Loss):
         log_shares = ops.log_softmax(logits, axis=1)
         pixels = ops.sum(truth, axis=(2, 3))
         count = ops.sum(pixels, axis=1)
-        surprise = -ops.sum(truth * log_shares, axis=(1, 2, 3)) / ops.maximum(count, 1.0)
+        said = ops.sum(truth * log_shares, axis=(2, 3))
+        if self.class_weights is not None:
+            said = said * ops.convert_to_tensor(self.class_weights, "float32")
+        surprise = -ops.sum(said, axis=1) / ops.maximum(count, 1.0)
         shares = ops.exp(log_shares) * known
         both = ops.sum(shares * truth, axis=(2, 3))
         there = pixels > 0
@@ -73,4 +84,9 @@ class MaskLoss(keras.losses.Loss):
         return losses
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "entropy": self.entropy, "dice": self.dice}
+        return {
+            **super().get_config(),
+            "entropy": self.entropy,
+            "dice": self.dice,
+            "class_weights": self.class_weights,
+        }

@@ -40,6 +40,8 @@ SAMPLE = 256
 """How many masks of the training rows the classes and their shares are learnt from."""
 # A class that no sampled mask has may come in another.
 _LEAST_SHARE = 1e-6
+# Below it the few pixels of a class would make steps jump.
+_LEAST_WEIGHED = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,8 @@ class Segmentation(PictureTask):
         on_unseen: what a pixel of another value becomes: an error, or one without a class.
         dice: the share of the loss that is of the classes' overlap, in [0, 1]; the rest is
             cross-entropy.
+        class_weights: "balanced" has a pixel count in the cross-entropy by the inverse of its class'
+            share of the training pixels, or of a thousandth where that is less; None by 1.
         column, features, after, weight, auxiliary, fade, missing: see `Task`.
 
     `decode` gives `""`, a PNG as bytes, indexed, of the picture's own size, null where there is no
@@ -87,6 +91,7 @@ class Segmentation(PictureTask):
     ignore: int | tuple[int, int, int] | None = None
     on_unseen: Literal["raise", "missing"] = "raise"
     dice: float = 0.5
+    class_weights: Literal["balanced"] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,6 +99,10 @@ class Segmentation(PictureTask):
         if self.on_unseen not in ("raise", "missing"):
             raise ConfigError(
                 f"Segmentation: on_unseen is 'raise' or 'missing'. Received: {self.on_unseen!r}"
+            )
+        if self.class_weights not in (None, "balanced"):
+            raise ConfigError(
+                f"Segmentation: class_weights is 'balanced' or None. Received: {self.class_weights!r}"
             )
         if self.classes is not None:
             # As a file brings them back, so that what was saved equals what is loaded.
@@ -118,7 +127,13 @@ class Segmentation(PictureTask):
                 "apart. Name what stands for each in classes=, split so that they train, or leave the "
                 "task out."
             )
-        learnt = {"shares": shares.tolist(), "entropy": entropy(shares)}
+        learnt: dict[str, Any] = {"shares": shares.tolist(), "entropy": entropy(shares)}
+        if self.class_weights is not None:
+            weights = 1 / np.maximum(shares, _LEAST_WEIGHED)
+            weights /= (shares * weights).sum()
+            learnt["class_weights"] = weights.tolist()
+            # Of the likeliest answer that looks at nothing.
+            learnt["entropy"] = entropy(shares * weights)
         return self.with_state({**known.state(), **learnt})
 
     def targets(self, column: Column) -> Targets:
@@ -135,10 +150,11 @@ class Segmentation(PictureTask):
 
     def head(self) -> Head:
         shares = np.maximum(self.learnt["shares"], _LEAST_SHARE)
-        return UNetHead(len(shares), prior=tuple(np.log(shares).tolist()))
+        counted = shares * (self.learnt.get("class_weights") or 1.0)
+        return UNetHead(len(shares), prior=tuple(np.log(counted).tolist()))
 
     def loss(self) -> keras.losses.Loss:
-        return MaskLoss(self.learnt["entropy"], self.dice)
+        return MaskLoss(self.learnt["entropy"], self.dice, self.learnt.get("class_weights"))
 
     def trivial_logits(self) -> np.ndarray:
         shares = np.maximum(self.learnt["shares"], _LEAST_SHARE)

@@ -28,6 +28,15 @@ def test_crossentropy_is_the_mean_over_pixels_with_a_class():
     np.testing.assert_allclose(given, [(np.log(4 / 3) + np.log(4)) / 2 / 2], rtol=1e-6)
 
 
+def test_a_pixel_counts_as_its_class_does():
+    loss = MaskLoss(entropy=2.0, dice=0.0, class_weights=[0.5, 3.0])
+    logits = [[[[LOG3, 0], [LOG3, 0], [LOG3, 0]]]]
+    given = rows(loss, [[[0, 1, IGNORED]]], logits)
+    np.testing.assert_allclose(given, [(0.5 * np.log(4 / 3) + 3 * np.log(4)) / 2 / 2], rtol=1e-6)
+    again = MaskLoss.from_config(loss.get_config())
+    np.testing.assert_array_equal(rows(again, [[[0, 1, IGNORED]]], logits), given)
+
+
 def test_dice_is_the_mean_overlap_of_the_classes_there_are():
     """Class 0: 2 (3/4) / (3/4 + 1/4 + 1) = 3/4; class 1 likewise; and no class 2."""
     loss = MaskLoss(dice=1.0)

@@ -243,9 +243,28 @@ def test_photographs_are_no_masks():
         fitted([grey])
 
 
+def test_balanced_classes_have_the_same_say_and_the_trivial_answer_a_loss_of_1():
+    task = fitted(classes={"b": 1, "none": 9, "a": 0}, ignore=2, class_weights="balanced", dice=0)
+    weights = np.array(task.learnt["class_weights"])
+    np.testing.assert_allclose(weights[[0, 2]], [21 / 9 / 2, 21 / 12 / 2])
+    assert weights[1] == pytest.approx(1000 / 2)
+    prior = np.array(task.head().prior)
+    assert prior[0] == pytest.approx(prior[2])
+    logits = np.tile(prior, (1, 4, 6, 1)).astype("float32")
+    mask = np.array([2, 0, 255], "uint8")[HALVES][None]
+    loss = task.loss().call(keras.ops.convert_to_tensor(mask), keras.ops.convert_to_tensor(logits))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(loss), [1], rtol=1e-2)
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"dice": 1.5}, {"on_unseen": "skip"}, {"classes": ("a",)}, {"classes": {"a": 1, "b": 1}}],
+    [
+        {"dice": 1.5},
+        {"class_weights": "effective"},
+        {"on_unseen": "skip"},
+        {"classes": ("a",)},
+        {"classes": {"a": 1, "b": 1}},
+    ],
 )
 def test_refuses_what_cannot_be(wrong):
     with pytest.raises(ConfigError, match="Received"):
