@@ -104,6 +104,17 @@ def test_gives_each_task_tokens(name):
 
 
 @every_sharing
+def test_what_belongs_to_no_task_is_one_tensor_of_tokens(name):
+    layer, tokens, mask = made(name), tokens_of(), np.ones((5, 2), bool)
+    shared = layer(tokens, mask)
+    common = array(layer.common(shared))
+    assert common.shape == (*tokens.shape[:2], task_tokens(layer, tokens, mask)["a"].shape[-1])
+    assert np.abs(common[0] - common[1]).max() > 1e-4
+    if isinstance(shared, list) and name not in ("DSelectK", "PLE"):
+        np.testing.assert_allclose(common, np.mean([array(x) for x in shared], axis=0), atol=1e-6)
+
+
+@every_sharing
 def test_rows_do_not_see_each_other(name):
     tokens, mask = tokens_of(), np.ones((5, 2), bool)
     layer = made(name)

@@ -56,13 +56,13 @@ class ObjectiveGraph(Graph):
         reads = tuple(name for name in self.features if name not in without)
         if not instead:
             common, _, mask = self.stages.representation(reads)
-            return common, mask
+            return self.stages.sharing.common(common), mask
         others = {
             name: {"tokens": seen.tokens, "mask": seen.mask, "present": seen.present}
             for name, seen in instead.items()
         }
         common, _, mask = self.stages.representation_of(reads, others)
-        return common, mask
+        return self.stages.sharing.common(common), mask
 
     def own(self, layer: type[keras.layers.Layer], name: str, **arguments: Any) -> Any:
         policy = {} if self.stages.policy is None else {"dtype": self.stages.policy}

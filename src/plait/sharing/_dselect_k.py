@@ -137,6 +137,10 @@ class DSelectK(TaskSharing):
         weights = [rows + ops.cast(shares[n], rows.dtype) for n in range(len(self.known()))]
         return [*weights, *found]
 
+    def common(self, shared: Any) -> Any:
+        """The mean of the experts."""
+        return super().common(shared[len(self.known()) :])
+
     def chosen(self) -> Any:
         """How much each selector takes of each expert, `(tasks, k, experts)`."""
         t = ops.convert_to_tensor(self.digits) / self.gamma

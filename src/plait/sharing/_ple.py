@@ -161,6 +161,10 @@ class PLE(TaskSharing):
         """What the level below made for the task, and the shared experts' outputs."""
         return [shared[self.place(task)], *shared[len(self.known()) :]]
 
+    def common(self, shared: Any) -> Any:
+        """The mean of the shared experts of the last level."""
+        return super().common(shared[len(self.known()) :])
+
     def branch(self, task: str) -> keras.layers.Layer | None:
         return Gate(self.expert, self.task_experts, own_input=True, dtype=self.dtype_policy)
 

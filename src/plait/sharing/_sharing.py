@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from plait._copies import Remade
 
@@ -69,6 +70,15 @@ class Sharing(Remade, keras.layers.Layer, abc.ABC):
     def part(self, shared: Any, task: str) -> Any:
         """What a task reads of the shared representation: all of it, unless said otherwise."""
         return shared
+
+    def common(self, shared: Any) -> Any:
+        """What an objective, which has no branch, reads: the shared representation, or if that is a
+        list the mean of its tensors.
+
+        Returns:
+            `(batch, tokens, width)`.
+        """
+        return ops.mean(ops.stack(shared), axis=0) if isinstance(shared, list | tuple) else shared
 
     @abc.abstractmethod
     def branch(self, task: str) -> keras.layers.Layer | None:
