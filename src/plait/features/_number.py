@@ -15,11 +15,10 @@ from plait.errors import ConfigError, DataError
 from plait.features._cells import empty_column, plain
 from plait.features._feature import ArraySpec, Encoded, Feature
 from plait.features._standard import moments, standardised
-from plait.table import Column
+from plait.table import NUMBER, Column
 
 Transform = Literal["log", "quantile"]
 
-_NUMBER = r"(?i)^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)$"
 _MOST_KNOTS = 1000
 _BINS = 32
 
@@ -129,7 +128,7 @@ class Number(Feature):
 
     def _parsed(self, column: Column, present: np.ndarray) -> pa.ChunkedArray:
         texts = pc.utf8_trim_whitespace(column.values)
-        parses = np.asarray(pc.fill_null(pc.match_substring_regex(texts, _NUMBER), False))
+        parses = np.asarray(pc.fill_null(pc.match_substring_regex(texts, NUMBER), False))
         wrong = np.flatnonzero(present & ~parses)
         if len(wrong):
             text = column.values[int(wrong[0])].as_py()

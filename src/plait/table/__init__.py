@@ -7,6 +7,7 @@ from plait.table._guess import Guess
 from plait.table._infer import infer
 from plait.table._leaks import Leak, leaks
 from plait.table._markers import markers
+from plait.table._mostly_numbers import NUMBER
 from plait.table._parts import Parts
 from plait.table._passwords import document_without_passwords, without_passwords
 from plait.table._remote import address_below, is_address, read_bytes
@@ -16,6 +17,7 @@ from plait.table._table import Table
 from plait.table._windows import Windows, table_of
 
 __all__ = [
+    "NUMBER",
     "SQL",
     "Column",
     "Guess",

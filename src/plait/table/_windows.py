@@ -11,6 +11,7 @@ import pyarrow as pa
 from plait._ranges import demand_whole
 from plait.errors import ConfigError, DataError
 from plait.table._in_time import InTime, seconds_of
+from plait.table._mostly_numbers import refuse_mostly_numbers
 from plait.table._split import PARTS
 from plait.table._step_lists import list_of, lists_of
 from plait.table._table import Table
@@ -116,8 +117,9 @@ class Windows:
             parted: whether a window that is in no one part is left out; else its part is empty.
 
         Raises:
-            DataError: a column that is not there, has no numbers, or is called as one of the result; a
-                time that is empty or stands twice; no series that is long enough.
+            DataError: a column that is not there, has no numbers, some texts among its numbers, or is
+                called as one of the result; a time that is empty or stands twice; no series that is
+                long enough.
         """
         if HISTORY in table:
             return table
@@ -161,7 +163,10 @@ class Windows:
                     f"that are no name, time or part. Received {table.column(wrong[0]).type}."
                 )
             return tuple(self.values)
-        found = tuple(c for c in table.columns if c not in named and _is_number(table, c))
+        others = [c for c in table.columns if c not in named]
+        for name in others:
+            refuse_mostly_numbers(table.column(name))
+        found = tuple(c for c in others if _is_number(table, c))
         if not found:
             raise DataError(f"{table.name} has no column of numbers to make series of.")
         return found

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.unit.objectives.rows import columns, declared
 
 from plait import sharing
 from plait._names import published
@@ -12,6 +11,7 @@ from plait.model import MultiTaskModel
 from plait.objectives import Reconstruct
 from plait.sharing import Sharing
 from plait.table import Table
+from tests.unit.objectives.rows import columns, declared
 
 EVERY = {name: cls for name, cls in published(sharing).items() if issubclass(cls, Sharing)}
 

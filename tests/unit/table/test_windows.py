@@ -221,6 +221,11 @@ def test_a_series_that_is_too_short_is_told():
         ({"time": "hours"}, {}, "has no column 'hours'. Did you mean 'hour'"),
         ({"values": ("wind",)}, {}, "column 'wind' of air.csv: Windows makes lists .*string"),
         ({"values": ("hour",)}, {}, "column 'hour' of air.csv"),
+        (
+            {},
+            {"x": ["1", "2", None, "n/a", "4.5", "", "1e3", "-7"]},
+            "column 'x', row 4 of air.csv: 'n/a' is no number, and 5 of the column's 6 cells are",
+        ),
         ({}, {"x": None}, "air.csv has no column of numbers"),
         ({}, {"history_times": ["x"] * 8}, "has a column 'history_times', as Windows calls"),
         (
