@@ -21,6 +21,15 @@ def are_spans(tags: Sequence[Any]) -> bool:
     )
 
 
+def no_spans(tags: Sequence[Any]) -> list[Any]:
+    """The tags for which the others are no spans; none where all are, or where none begins one."""
+    if not any(
+        isinstance(tag, str) and tag.startswith("B-") and _TAG.fullmatch(tag) for tag in tags
+    ):
+        return []
+    return [t for t in tags if not (isinstance(t, str) and (t == OUTSIDE or _TAG.fullmatch(t)))]
+
+
 class Spans:
     """Finds spans in sequences of tags, by the rule of CoNLL's `conlleval`.
 

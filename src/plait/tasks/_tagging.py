@@ -1,5 +1,6 @@
 """A tag for each token of a text."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self, cast
@@ -25,7 +26,7 @@ from plait.tasks._labels import (
     positions,
 )
 from plait.tasks._scores import checked, clipped_gain
-from plait.tasks._spans import OUTSIDE, Spans, are_spans, span_scores
+from plait.tasks._spans import OUTSIDE, Spans, are_spans, no_spans, span_scores
 from plait.tasks._tag_cells import Starts, TagCells, tag_cells
 from plait.tasks._tag_losses import NO_TAG, ChainLogLoss, TokenLogLoss
 from plait.tasks._task import Targets
@@ -108,6 +109,13 @@ class Tagging(DenseTask):
             raise DataError(
                 f"Column '{column.name}' of {column.source}: every tag of the training rows {every}. "
                 "Tagging needs two tags or more to tell apart."
+            )
+        if odd := no_spans(tags):
+            warnings.warn(
+                f"{column.name}: some tags begin spans (B-x), but {', '.join(map(repr, odd[:5]))} "
+                f"{'are' if len(odd) > 1 else 'is'} neither B-x, I-x nor {OUTSIDE}. So each token is "
+                "scored by itself, and no spans are found.",
+                stacklevel=2,
             )
         shares, places = totals / totals.sum(), self.feature.spec.shape[0]
         # What is cut off has no loss.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from plait.tasks._spans import Spans, are_spans, span_scores
+from plait.tasks._spans import Spans, are_spans, no_spans, span_scores
 
 TAGS = ["O", "B-LOC", "B-PER", "I-LOC", "I-PER"]
 
@@ -30,6 +30,11 @@ def test_which_tags_are_spans():
     assert not are_spans(["NOUN", "VERB", "O"])
     assert not are_spans(["O"])
     assert not are_spans(["O", "B-LOC", "S-LOC"])
+
+
+def test_which_tags_stand_in_the_way_of_spans():
+    assert no_spans(["O", "B-LOC", "S-LOC", "B", 7]) == ["S-LOC", "B", 7]
+    assert no_spans(TAGS) == no_spans(["NOUN", "I", "O"]) == no_spans([1, 2]) == []
 
 
 def test_a_span_begins_with_b_and_goes_on_with_i():

@@ -57,6 +57,12 @@ class Asked:
         return logits
 
 
+def test_one_tag_that_is_none_of_spans_is_told_before_tokens_are_scored_alone():
+    with pytest.warns(UserWarning, match="begin spans .*, but 'S-genre' is neither B-x, I-x nor O"):
+        task = Asked(tags=["O O B-genre", "S-genre", "O", *SLOTS[3:]]).task
+    assert task.main_score == "token_accuracy"
+
+
 def test_fit_learns_the_tags_and_how_common_they_are():
     asked = Asked()
     learnt = asked.task.learnt
