@@ -199,10 +199,13 @@ def tune(
             f"{config.name} leaves nothing open. Write a value as a search, such as "
             "learning_rate: {search: [0.0001, 0.01, log]}, or fusion: {search: [Concat, Gated]}."
         )
-    first = [one.setting(one.first) for one in open_]
+    first = [one.setting(one.outermost[0]) for one in open_]
     loaded = load(config, [*settings, *first], place)
     seed = loaded.arguments.get("seed", 0)
     build_learner(loaded)
+    for one in open_:
+        for value in one.outermost[1:]:
+            load(config, [*settings, *first, one.setting(value)], place)
     ranges = {one.key: [one.low, one.high, one.log, list(one.choices)] for one in open_}
     known(folder, loaded, place, {"search": ranges}, keep={})
     deadline = None if minutes is None else time.monotonic() + 60 * minutes

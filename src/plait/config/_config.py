@@ -9,6 +9,7 @@ from typing import Any
 from plait._names import annotations, did_you_mean, parameters
 from plait.config._build import Builder
 from plait.config._override import leave_out, override
+from plait.config._search import left_open
 from plait.config._source import Source, read_source
 from plait.errors import ConfigError
 from plait.learner import Learner
@@ -96,6 +97,7 @@ def load(
     source = read_source(path)
     for assignment in overrides:
         source = override(source, assignment)
+    without = tuple(without)
     for name in without:
         source = leave_out(source, name)
     folder = path.parent if data_dir is None else Path(data_dir)
@@ -110,6 +112,8 @@ def load(
             )
     for key in ("data", "features", "tasks"):
         if source.document.get(key) is None:
+            if key == "tasks" and without:
+                raise ConfigError(f"--without leaves no task of {source.name} to train.")
             raise ConfigError(
                 f"{source.at_key((key,))}: the config has no '{key}'. It needs data, features and "
                 f"tasks; `plait new TABLE` writes all three."
@@ -117,7 +121,15 @@ def load(
     own = {k: v for k, v in source.document.items() if k not in _OWN_KEYS}
     data = _data_sources(source, folder)
     code = path.parent if code_dir is None else Path(code_dir)
-    arguments = _learner_arguments(source, own, code)
+    try:
+        arguments = _learner_arguments(source, own, code)
+    except ConfigError as error:
+        for at, _ in left_open(source.document):
+            raise ConfigError(
+                f"{source.at_value(at)}: '{'.'.join(map(str, at))}' is left open by a search: "
+                f"`plait tune {path}` looks for its value, and `--set` gives it one."
+            ) from error
+        raise
     return Config(
         path=path,
         name=_name(source, path.stem),

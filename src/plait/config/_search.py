@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plait._names import did_you_mean
 from plait.config._override import override
 from plait.config._source import KeyPath, Source, read_source
 from plait.errors import ConfigError
@@ -37,9 +38,9 @@ class Searched:
     choices: tuple[Any, ...] = ()
 
     @property
-    def first(self) -> Any:
-        """A value that it may have."""
-        return self.choices[0] if self.choices else self.low
+    def outermost(self) -> tuple[Any, ...]:
+        """Values that it may have: where all of these will do, so do the others."""
+        return self.choices or (self.low, self.high)
 
     def setting(self, value: Any) -> str:
         """`KEY=VALUE`."""
@@ -59,19 +60,20 @@ def searches(path: str | Path, overrides: Iterable[str] = ()) -> list[Searched]:
     source = read_source(path)
     for assignment in overrides:
         source = override(source, assignment)
-    return [_searched(source, at, value) for at, value in _found(source.document, ())]
+    return [_searched(source, at, value) for at, value in left_open(source.document)]
 
 
-def _found(node: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+def left_open(node: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """What is written as a search, and where."""
     if isinstance(node, dict):
         if set(node) == {_KEY}:
             yield path, node[_KEY]
             return
         for key, value in node.items():
-            yield from _found(value, (*path, key))
+            yield from left_open(value, (*path, key))
     elif isinstance(node, list):
         for place, value in enumerate(node):
-            yield from _found(value, (*path, place))
+            yield from left_open(value, (*path, place))
 
 
 def _searched(source: Source, path: KeyPath, given: Any) -> Searched:
@@ -92,6 +94,11 @@ def _searched(source: Source, path: KeyPath, given: Any) -> Searched:
     if len(ends) != 2 or not all(_is_number(end) for end in ends):
         if log:
             raise ConfigError(f"{at}: [low, high, log] are two numbers. Received: {given!r}.")
+        if all(_is_number(end) for end in numbers) and isinstance(last, str):
+            raise ConfigError(
+                f"{at}: behind [low, high] there is '{_LOG}' or nothing. Received: {last!r}."
+                f"{did_you_mean(last, [_LOG])} Where these are choices: {{{_CHOICES}: [...]}}."
+            )
         return Searched(key, choices=tuple(given))
     low, high = ends
     if not low < high or (log and low <= 0):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from plait.comparison import tune
-from plait.config import searches
+from plait.config import load, searches
 from plait.errors import ConfigError
 
 OPEN = """
@@ -46,12 +46,35 @@ def test_what_a_config_leaves_open(open_config):
         ("[64, 2]", "low < high"),
         ("[0, 1, log]", "0 < low < high"),
         ("[a, b, log]", "two numbers"),
+        ("[2, 64, lgo]", "there is 'log' or nothing. Received: 'lgo'. Did you mean 'log'"),
     ],
 )
 def test_a_search_that_is_none_is_refused_with_its_place(open_config, wrong, said):
     open_config.write_text(OPEN.replace("[2, 64]", wrong))
     with pytest.raises(ConfigError, match=said):
         searches(open_config)
+
+
+@pytest.mark.parametrize(
+    ("open_as", "wrong", "said"),
+    [
+        ("{Gated: {width: 8}}", "{Gated: {width: x}}", "width"),
+        ("1e-2, log", "-2.5", "learning_rate"),
+    ],
+)
+def test_choices_that_cannot_be_are_told_before_anything_runs(
+    open_config, tmp_path, open_as, wrong, said
+):
+    open_config.write_text(OPEN.replace(open_as, wrong).replace("[1e-4, -2.5]", "[-2.5, 1e-4]"))
+    with pytest.raises(ConfigError, match=said):
+        tune(open_config, tmp_path, tmp_path / "t", trials=8, workers=2)
+    assert not (tmp_path / "t").exists()
+
+
+def test_what_is_left_open_is_for_tune_and_not_for_fit(open_config):
+    said = r"'fusion' is left open by a search: `plait tune .*` looks for its value, and `--set`"
+    with pytest.raises(ConfigError, match=said):
+        load(open_config)
 
 
 @pytest.mark.usefixtures("faked")

@@ -49,6 +49,11 @@ def test_a_config_is_the_arguments_of_a_learner(path):
     assert config.data.tables() == path.parent / "rows.csv"
 
 
+def test_without_all_tasks_there_is_nothing_to_train(path):
+    with pytest.raises(ConfigError, match="--without leaves no task of shop.yaml to train"):
+        load(path, without=["price"])
+
+
 def test_text_alone_names_the_column_of_a_split(path):
     assert load(path, ["split=part"]).arguments["split"].column == "part"
 
