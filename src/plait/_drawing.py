@@ -17,8 +17,8 @@ _LEAST_HISTORY, _HORIZONS = 48, 4
 _LINE = 56
 """Letters of a line of words."""
 _LINES = 14
-_CYCLE = 20
-"""Colours of the map that classes of pixels are shown in."""
+_PALETTES = (("tab10", 10), ("tab20", 20))
+"""Maps that classes of pixels are shown in, and their colours: those of the first differ most."""
 
 
 def draw_words(figure: Any, lines: Sequence[str], most: int = _LINES) -> None:
@@ -61,7 +61,14 @@ def draw_shares(figure: Any, shares: Mapping[str, float], label: Collection[int]
     axes.set_yticks(range(len(shown)), labels=[shortened(names[n], 24) for n in shown])
     for place, n in enumerate(shown):
         mark = "  (label)" if n in true else ""
-        axes.text(min(values[n], 0.6) + 0.02, place, f"{values[n]:.2f}{mark}", va="center", size=8)
+        axes.text(
+            min(values[n], 0.6) + 0.02,
+            place,
+            f"{values[n]:.2f}{mark}",
+            va="center",
+            size=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
+        )
     axes.set_xlim(0, 1)
     axes.tick_params(labelsize=8)
     if label is not None and not true:
@@ -188,7 +195,7 @@ def draw_picture(
 def draw_classes(
     figure: Any, panels: Sequence[Any], pixels: Mapping[str, np.ndarray], names: Sequence[str]
 ) -> None:
-    """Pixels of several classes over pictures, and which colour is which.
+    """Pixels of several classes over pictures in grey, and which colour is which.
 
     Args:
         figure: of the panels.
@@ -197,20 +204,25 @@ def draw_classes(
         names: of the classes.
     """
     handles: dict[int, Any] = {}
+    palette, cycle = next((p for p in _PALETTES if p[1] >= len(names)), _PALETTES[-1])
     for axes, (title, numbers) in zip(panels, pixels.items(), strict=False):
-        clear = np.ma.masked_where(numbers >= len(names), numbers % _CYCLE)
+        for picture in axes.images:
+            # In its own colours it would change those of the classes.
+            seen = np.asarray(picture.get_array())
+            picture.set_data(seen if seen.ndim == 2 else seen.mean(axis=-1))
+        clear = np.ma.masked_where(numbers >= len(names), numbers % cycle)
         shown = axes.imshow(
             clear,
-            cmap="tab20",
+            cmap=palette,
             vmin=0,
-            vmax=_CYCLE - 1,
+            vmax=cycle - 1,
             alpha=0.6,
             interpolation="nearest",
             extent=_extent(numbers.shape),
         )
         axes.set_title(title, size=8)
         for number in np.unique(numbers[numbers < len(names)]).tolist():
-            colour = shown.cmap(shown.norm(number % _CYCLE))
+            colour = shown.cmap(shown.norm(number % cycle))
             name = shortened(names[number], 16)
             handles[number] = axes.plot([], [], "s", color=colour, label=name)[0]
     figure.legend(handles=list(handles.values()), fontsize=6, loc="outside lower center", ncols=4)
