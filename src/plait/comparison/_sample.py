@@ -34,7 +34,9 @@ def sampled(config: Config, folder: Path, seed: int = 0) -> list[str]:
         if not path.is_file():
             with written_beside(path) as written:
                 pq.write_table(table.take(chosen).arrow, written)
-        say(f"{part}: {len(chosen)} of {table.num_rows} rows of {table.name}, at random")
+        drawn = f"{len(chosen)} of {table.num_rows} rows, at random"
+        what = drawn if len(chosen) < table.num_rows else f"all {len(chosen)} rows"
+        say(f"of {table.name}: {what}")
         places[part] = str(path.resolve())
         if table.root is not None:
             roots.append(table.root if isinstance(table.root, str) else str(table.root.resolve()))

@@ -68,6 +68,13 @@ class TaskGroups(Sharing):
         if self.groups is None:
             made: Sharing = self.remade(groups=tuple((task,) for task in tasks), name=self.name)
             return made
+        unknown = [name for group in self.groups for name in group if name not in tasks]
+        left = [task for task in tasks if not any(task in group for group in self.groups)]
+        if unknown and left:
+            raise ConfigError(
+                f"TaskGroups: there is no task '{unknown[0]}'.{did_you_mean(unknown[0], left)}",
+                ("groups",),
+            )
         for task in tasks:
             self.place(task)
         return self

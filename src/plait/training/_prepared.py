@@ -1,6 +1,7 @@
 """What a learner comes to on a table, before there is a model."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -78,7 +79,13 @@ class Prepared:
         labelled = labelled_rows(declaration.tasks_in(parts["train"]), parts["train"])
         any_label = np.any(list(labelled.values()), axis=0)
         taught, beside = parts["train"].take(np.flatnonzero(any_label)), None
-        if settings.unlabelled is not None and not any_label.all():
+        if settings.unlabelled is not None and any_label.all():
+            warnings.warn(
+                f"{parts['train'].name}: every training row has a label of some task, so there are "
+                "none for `unlabelled` to add.",
+                stacklevel=2,
+            )
+        elif settings.unlabelled is not None:
             beside = parts["train"].take(np.flatnonzero(~any_label))
         read = len(taught)
         if beside is not None and settings.unlabelled is not None:

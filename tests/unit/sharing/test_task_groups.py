@@ -46,5 +46,10 @@ def test_groups_that_are_none_are_refused(groups, said):
 
 
 def test_a_task_of_no_group_is_refused():
-    with pytest.raises(ConfigError, match=r"'bb' is in none of the groups. Did you mean 'b'"):
-        TaskGroups([["a"], ["b"]]).for_tasks(["a", "bb"])
+    with pytest.raises(ConfigError, match="TaskGroups: 'bb' is in none of the groups"):
+        TaskGroups([["a"], ["b"]]).for_tasks(["a", "b", "bb"])
+
+
+def test_a_task_that_is_not_there_is_told_by_the_one_that_may_be_meant():
+    with pytest.raises(ConfigError, match=r"there is no task 'stas'. Did you mean 'stars'"):
+        TaskGroups([["a"], ["stas"]]).for_tasks(["a", "stars"])
