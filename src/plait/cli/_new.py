@@ -15,6 +15,8 @@ from plait.table import Guess, Split, Table, infer
 KeyPath = tuple[str | int, ...]
 
 _TASK_OF_FEATURE = {"Number": "Regression", "Category": "Multiclass"}
+_OF_CELLS = ("Segmentation", "Boxes", "Tagging")
+"""Tasks that a column's cells tell, not its name."""
 _SURE = 2.0
 """A target score of this or more: the column's name says that it is an answer."""
 
@@ -106,7 +108,10 @@ def draft(
                 f"Column '{name}' of {table.name} cannot be predicted: {guess.reason}. Tasks "
                 "answer classes, yes or no, sets of labels, and numbers."
             )
-        tasks[called[name]] = _written(task, guess.arguments, name, called[name])
+        arguments = dict(guess.arguments)
+        if "of" in arguments:
+            arguments["of"] = called[arguments["of"]]
+        tasks[called[name]] = _written(task, arguments, name, called[name])
         comments["tasks", called[name]] = "; ".join(filter(None, [guess.reason, why]))
     head = [
         f"{table.name}: {table.num_rows} rows. Each line says why; change what is wrong.",
@@ -133,7 +138,10 @@ def _guessed_targets(guesses: Mapping[str, Guess], table: str) -> dict[str, str]
         )
     sure = [guess.column for guess in possible if guess.target_score >= _SURE]
     if sure and len(sure) < len(guesses):
-        return dict.fromkeys(sure, "its name says that it is an answer")
+        by_cells = {name for name in sure if guesses[name].task in _OF_CELLS}
+        return {
+            name: "" if name in by_cells else "its name says that it is an answer" for name in sure
+        }
     # Of equally likely ones the last: tables tend to end with the answer.
     best = max(reversed(possible), key=lambda guess: guess.target_score)
     return {best.column: "; ".join(["a guess: --target COL names another", *told])}

@@ -14,6 +14,7 @@ from plait.table._column import Column
 from plait.table._guess import Guess, row_name
 from plait.table._infer_lists import guess_lists
 from plait.table._infer_text import LONGEST, guess_text
+from plait.table._infer_within import guess_within
 from plait.table._markers import markers
 from plait.table._table import Table
 from plait.table._words import is_key_name, snake
@@ -43,7 +44,8 @@ def infer(table: Table) -> list[Guess]:
     sample = table.take(np.linspace(0, table.num_rows - 1, count).astype("int64"))
     guesses = [_guess(sample.column(name), table.column(name)) for name in table.columns]
     last = len(guesses) - 1
-    return [_as_target(guess, place == last) for place, guess in enumerate(guesses)]
+    guesses = [_as_target(guess, place == last) for place, guess in enumerate(guesses)]
+    return guess_within(sample, guesses)
 
 
 def _guess(column: Column, whole: Column) -> Guess:

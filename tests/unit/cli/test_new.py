@@ -149,3 +149,13 @@ def test_a_name_of_yaml_signs_is_one_key():
     read = parse_source(text, "t.yaml").document
     assert set(read["tasks"]) == {"x: y"}
     assert set(read["features"]) == {"#a", "sold"}
+
+
+def test_tags_are_a_task_of_their_text_by_the_name_that_it_has_in_the_config():
+    table = Table.read(
+        {"a/text": ["play it", "stop", "go to bed"], "tags": ["O O", "O", "O O B-x"]}
+    )
+    document, comments, _ = draft(table)
+    assert document["features"] == {"a_text": {"Text": {"column": "a/text"}}}
+    assert document["tasks"] == {"tags": {"Tagging": {"of": "a_text"}}}
+    assert comments["tasks", "tags"] == "2 tags, spans of 'a/text'"
