@@ -165,7 +165,8 @@ def draw_steps(
         axes.plot(ahead, answers[:, place], ".-", color=ANSWER, lw=1, ms=4, label="answer")
         axes.set_ylabel(shortened(names[place], 12), size=7)
         axes.tick_params(labelsize=6)
-    panels[0].legend(fontsize=6, loc="upper left")
+    lines, named = panels[0].get_legend_handles_labels()
+    figure.legend(lines, named, fontsize=6, loc="outside upper right", ncols=2)
 
 
 def draw_picture(

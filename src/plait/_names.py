@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import importlib
 import inspect
+import posixpath
 import sys
 import types
 import typing
@@ -22,10 +23,29 @@ from plait.errors import ConfigError
 def did_you_mean(name: str, options: Iterable[str], cutoff: float = 0.6) -> str:
     """`" Did you mean 'x'?"`, or the options there are when nothing is near."""
     options = [str(option) for option in options]
-    lowered = {option.lower(): option for option in options}
+    return _suggested(_nearest(name, {option: option for option in options}, cutoff), options)
+
+
+def did_you_mean_file(name: str, siblings: Iterable[str]) -> str:
+    """As `did_you_mean`, but that an ending two files share does not make their names near."""
+    siblings = list(siblings)
+    stem, ending = posixpath.splitext(name)
+    by_stem: dict[str, str] = {}
+    for near in sorted(siblings, key=lambda near: near.endswith(ending)):
+        by_stem[posixpath.splitext(near)[0]] = near
+    return _suggested(_nearest(stem, by_stem), siblings)
+
+
+def _nearest(name: str, options: Mapping[str, str], cutoff: float = 0.6) -> str | None:
+    """The value whose key is most like a name, if one is."""
+    lowered = {key.lower(): value for key, value in options.items()}
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=cutoff)
-    if near:
-        return f" Did you mean '{lowered[near[0]]}'?"
+    return lowered[near[0]] if near else None
+
+
+def _suggested(near: str | None, options: Sequence[str]) -> str:
+    if near is not None:
+        return f" Did you mean '{near}'?"
     return f" There is: {', '.join(options)}." if options else ""
 
 

@@ -6,7 +6,7 @@ from glob import has_magic
 from pathlib import Path
 from typing import Any
 
-from plait._names import annotations, did_you_mean, parameters
+from plait._names import annotations, did_you_mean, did_you_mean_file, parameters
 from plait.config._build import Builder
 from plait.config._override import leave_out, override
 from plait.config._search import left_open
@@ -212,7 +212,7 @@ def _place(source: Source, value: Any, folder: Path, at: tuple[str, ...]) -> Pla
     path = folder / value
     if not path.exists() and not has_magic(value):
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = did_you_mean(path.name, siblings)
+        near = did_you_mean_file(path.name, siblings)
         hint = near if near.startswith(" Did") else ""
         raise ConfigError(
             f"{source.at_value(at)}: there is no file '{path}'.{hint} Paths are relative to the "

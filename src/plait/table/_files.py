@@ -3,7 +3,7 @@
 from glob import glob, has_magic
 from pathlib import Path, PurePath
 
-from plait._names import did_you_mean
+from plait._names import did_you_mean_file
 from plait.errors import DataError
 
 KINDS = {
@@ -45,7 +45,9 @@ def files_of(path: Path) -> list[Path]:
             raise DataError(f"No file is called like '{path}'.")
         return found
     siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-    raise DataError(f"The table '{path}' does not exist.{did_you_mean(path.name, siblings[:500])}")
+    raise DataError(
+        f"The table '{path}' does not exist.{did_you_mean_file(path.name, siblings[:500])}"
+    )
 
 
 def kind_of(path: Path) -> str:

@@ -91,9 +91,10 @@ class Matching(Task):
         super().__post_init__()
         demand_whole("Matching", width=self.width)
         if self.rule not in get_args(MatchKind):
-            choices = ", ".join(map(repr, get_args(MatchKind)))
             raise ConfigError(
-                f"Matching: rule is one of {choices}. Received: {self.rule!r}.", ("rule",)
+                "Matching: rule is 'infonce', which is CLIP's, or 'siglip'. "
+                f"Received: {self.rule!r}.",
+                ("rule",),
             )
         if self.temperature is not None and not 0.01 <= self.temperature < float("inf"):
             raise ConfigError(

@@ -204,6 +204,11 @@ def test_says_what_is_near_to_a_file_or_a_column(tmp_path):
     (tmp_path / "train.csv").write_text("price\n1\n")
     with pytest.raises(DataError, match=r"does not exist. Did you mean 'train.csv'"):
         Table.read(tmp_path / "trian.csv")
+    with pytest.raises(DataError, match=r"does not exist. Did you mean 'train.csv'"):
+        Table.read(tmp_path / "train.parquet")
+    # The same ending is not yet the same name.
+    with pytest.raises(DataError, match=r"does not exist. There is: train.csv"):
+        Table.read(tmp_path / "shops.csv")
     with pytest.raises(DataError, match=r"train.csv has no column 'pric'. Did you mean 'price'"):
         Table.read(tmp_path / "train.csv").column("pric")
     with pytest.raises(DataError, match="Received: int"):
