@@ -14,7 +14,7 @@ from plait.errors import PlaitError
 from plait.evaluation import draw, evaluate
 from plait.features import Feature, fit_features
 from plait.fusion import Concat, Fusion
-from plait.inference import Declaration, Predictor, Scores, check_names, row_weights
+from plait.inference import Declaration, Predictor, Scores, check_layers, check_names, row_weights
 from plait.objectives import Objective, fit_objectives
 from plait.sharing import HardSharing, Sharing
 from plait.table import (
@@ -123,6 +123,7 @@ class Learner:
         )
         if training is not None:
             training.check(features, tasks, objectives or {})
+        check_layers(fusion, sharing, features, tasks)
         self.features = features_for(features, tasks, width)
         self.tasks = dict(tasks)
         self.objectives = dict(objectives or {})

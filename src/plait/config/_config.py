@@ -135,7 +135,7 @@ def load(
         name=_name(source, path.stem),
         data=data,
         root=_root(source, folder),
-        arguments=_beside(arguments, folder),
+        arguments=_beside(arguments, folder, source),
         source=source,
     )
 
@@ -162,20 +162,29 @@ def _learner_arguments(source: Source, own: Mapping[str, Any], folder: Path) -> 
     }
 
 
-def _beside(arguments: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    """The arguments, where other runs, to begin with or to learn from, lie relative to a folder."""
+def _beside(arguments: Mapping[str, Any], folder: Path, source: Source) -> Mapping[str, Any]:
+    """The arguments, where other runs, to begin with or to learn from, lie relative to a folder.
+
+    Raises:
+        ConfigError: there is no teacher.
+    """
     built = dict(arguments)
     training = built.get("training")
     if training is not None and training.start is not None:
         built["training"] = replace(training, start=str(folder / training.start))
-    if built.get("objectives"):
-        built["objectives"] = {
-            name: objective
-            if objective.teaching is None
-            else replace(objective, teacher=str(folder / objective.teaching))
-            for name, objective in built["objectives"].items()
-        }
-    return built
+    objectives = dict(built.get("objectives") or {})
+    for name, objective in objectives.items():
+        if objective.teaching is None:
+            continue
+        teacher = folder / objective.teaching
+        if not teacher.exists():
+            at = source.at_value(("objectives", name, type(objective).__name__, "teacher"))
+            raise ConfigError(
+                f"{at}: there is no run or model '{teacher}'. Paths are relative to the config's "
+                "folder, or to --data DIR."
+            )
+        objectives[name] = replace(objective, teacher=str(teacher))
+    return {**built, "objectives": objectives} if objectives else built
 
 
 def _data_sources(source: Source, folder: Path) -> DataSources:

@@ -1,10 +1,12 @@
 """Fusion by modulation."""
 
+from collections.abc import Collection
 from typing import Any
 
 import keras
 from keras import ops
 
+from plait._names import did_you_mean
 from plait.errors import ConfigError
 from plait.fusion._pooled_fusion import Projecting
 
@@ -33,6 +35,14 @@ class FiLM(Projecting):
         super().__init__(width, **kwargs)
         self.of = of
 
+    def check(self, features: Collection[str]) -> None:
+        if self.of is not None and self.of not in features:
+            raise ConfigError(
+                f"FiLM: there is no feature '{self.of}' to modulate."
+                f"{did_you_mean(self.of, features)}",
+                ("of",),
+            )
+
     def build(
         self,
         tokens_shape: dict[str, Any],
@@ -40,11 +50,7 @@ class FiLM(Projecting):
         presence_shape: dict[str, Any],
     ) -> None:
         names = sorted(tokens_shape)
-        if self.of is not None and self.of not in names:
-            raise ConfigError(
-                f"FiLM: there is no feature {self.of!r} to modulate. There is: {', '.join(names)}.",
-                ("of",),
-            )
+        self.check(names)
         modulated = names if self.of is None else [self.of]
         self.build_queries(tokens_shape)
         self.build_projections({name: tokens_shape[name] for name in modulated})

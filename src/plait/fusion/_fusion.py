@@ -1,6 +1,7 @@
 """The contract of a fusion: every feature's tokens in, one sequence of tokens out."""
 
 import abc
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -34,6 +35,16 @@ class Fusion(keras.layers.Layer, abc.ABC):
         super().__init__(**kwargs)
         demand_whole(type(self).__name__, width=width)
         self.width = width
+
+    def check(self, features: Collection[str]) -> None:
+        """Refuses features that it cannot join, before any of them is read.
+
+        Args:
+            features: their names.
+
+        Raises:
+            ConfigError: one that its arguments name is not among them.
+        """
 
     @abc.abstractmethod
     def call(

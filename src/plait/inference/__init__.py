@@ -5,7 +5,7 @@ Nothing here imports training code.
 
 from plait.inference._answers import Answers
 from plait.inference._archive import FORMAT, Archive, ArrayForm, write_archive
-from plait.inference._check_names import check_names
+from plait.inference._check_names import check_layers, check_names
 from plait.inference._connect import Precision, connect
 from plait.inference._declaration import Declaration
 from plait.inference._initial_values import make_variables
@@ -39,6 +39,7 @@ __all__ = [
     "Predictor",
     "Scores",
     "alike",
+    "check_layers",
     "check_names",
     "connect",
     "gains",

@@ -1,6 +1,7 @@
 """Names that features, tasks and the key can have beside each other."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import plait.encoders
@@ -8,8 +9,10 @@ from plait._names import demand, did_you_mean, published
 from plait.encoders import Encoder
 from plait.errors import ConfigError
 from plait.features import Feature
-from plait.inference._relations import check_after
+from plait.fusion import Fusion
+from plait.inference._relations import check_after, sharing_tasks
 from plait.objectives import Objective
+from plait.sharing import Sharing
 from plait.tasks import Task
 
 _EXAMPLE = {"feature": "Number()", "task": "Regression()"}
@@ -112,6 +115,34 @@ def check_names(
     check_after(tasks)
     check_objectives(objectives or {}, features, tasks)
     check_answers(tasks, key)
+
+
+def check_layers(
+    fusion: Fusion | None,
+    sharing: Sharing | None,
+    features: Mapping[str, Feature],
+    tasks: Mapping[str, Task],
+) -> None:
+    """Refuses a fusion or a sharing whose arguments name a feature or a task that is not there.
+
+    Raises:
+        ConfigError: names it.
+    """
+    if fusion is not None:
+        with _placed("fusion", fusion):
+            fusion.check(features)
+    if sharing is not None:
+        with _placed("sharing", sharing):
+            sharing.for_tasks(sharing_tasks(tasks))
+
+
+@contextmanager
+def _placed(section: str, of: Fusion | Sharing) -> Iterator[None]:
+    """Tells where in a config the argument stands that an error is about."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(str(error), (section, type(of).__name__, *error.at)) from error
 
 
 def check_objectives(

@@ -99,6 +99,11 @@ def test_paths_are_relative_to_the_data_folder(path, tmp_path):
         ("{by: kind}", "{by: a, after: b}", "shop.yaml:9:1: Split: "),
         ("{by: kind}", "3", "shop.yaml:9:8: expected 'split' to be a mapping of Split's arguments"),
         ("{epochs: 3}", "{epochs: 0}", "shop.yaml:11:12: Training: epochs"),
+        (
+            "width: 16",
+            "objectives: {d: {Distill: {task: price, teacher: runs/o}}}",
+            "shop.yaml:12:50: there is no run or model",
+        ),
         ("{epochs: 3}", "cosine", "expected 'training' to be a mapping of Training's arguments"),
         ("age: Number", "age: Numbr", "shop.yaml:4:8: features has no 'Numbr'. Did you mean"),
         ("width: 16", "width: wide", "shop.yaml:12:8: 'width' expects a whole number"),
@@ -123,6 +128,16 @@ def test_what_is_wrong_is_pointed_at(old, new, message, path):
         ("price: {", "p: {", "shop.yaml:8:3: The column 'age' is both"),
         ("{transform: log}", "{features: [agee]}", "shop.yaml:8:24: Task 'price' reads"),
         ("age: Number", "age: {Number: {encoder: TextBag}}", "shop.yaml:4:18: Feature 'age': "),
+        (
+            "width: 16",
+            "fusion: {FiLM: {of: agee}}",
+            "shop.yaml:12:17: FiLM: there is no feature 'agee' to modulate. Did you mean 'age'?",
+        ),
+        (
+            "width: 16",
+            "sharing: {TaskGroups: {groups: [[prize]]}}",
+            "shop.yaml:12:24: TaskGroups: there is no task 'prize'. Did you mean 'price'?",
+        ),
     ],
 )
 def test_arguments_that_do_not_fit_together_are_pointed_at(old, new, message, path):

@@ -156,7 +156,10 @@ def test_vectors_that_say_nothing_are_at_chance(task):
     ("arguments", "message"),
     [
         ({"b": "title"}, "a and b are two features. Received: 'title' twice"),
-        ({"rule": "triplet"}, "rule is 'infonce', which is CLIP's, or 'siglip'. Received: 'triplet'"),
+        (
+            {"rule": "triplet"},
+            "rule is 'infonce', which is CLIP's, or 'siglip'. Received: 'triplet'",
+        ),
         ({"temperature": 0.0}, "temperature is 0.01 or more"),
         ({"width": 0}, "width is a whole number, 1 or more"),
         ({"column": "pairs"}, "has no column of labels. Leave column out"),
