@@ -3,6 +3,7 @@ import json
 import pytest
 
 from plait.comparison import tune
+from plait.comparison._tune import Tuning
 from plait.config import load, searches
 from plait.errors import ConfigError
 
@@ -91,6 +92,22 @@ def test_the_best_run_is_the_config_that_wins_and_a_second_call_goes_on(open_con
     assert len(again.tried) == 10
     assert runs < {one.name for one in again.tried}
     assert len({tuple(map(str, one.values.values())) for one in again.tried}) > 5
+
+
+def test_a_run_that_was_under_way_when_tune_was_killed_goes_on_in_its_folder(open_config, tmp_path):
+    open_ = searches(open_config)
+    loaded = load(open_config, [one.setting(one.outermost[0]) for one in open_])
+
+    def called():
+        return Tuning(loaded, tmp_path, tmp_path / "t", open_, 3, None, (), 0)
+
+    killed = called()
+    left = [killed.next_job(), killed.next_job()]
+    again = called()
+    jobs = [again.next_job() for _ in range(4)]
+    assert jobs[:2] == left
+    assert jobs[2].name not in {job.name for job in left}
+    assert jobs[3] is None
 
 
 @pytest.mark.usefixtures("faked")
