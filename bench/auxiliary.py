@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-from scipy import stats
+from pairs import show, table_of
 
 import plait
 
@@ -74,39 +74,6 @@ def run(case, seed, parts, epochs):
     return {"case": case, "seed": seed, "seconds": seconds, **{m: scores[m] for m in METRICS}}
 
 
-def table_of(runs):
-    """A line a case: mean scores, differences to "alone", seed by seed."""
-    base = {r["seed"]: r for r in runs if r["case"] == "alone"}
-    rows = []
-    for case in CASES:
-        mine = [r for r in runs if r["case"] == case and r["seed"] in base]
-        if not mine:
-            continue
-        row = {"case": case, "seeds": len(mine)}
-        for metric in METRICS:
-            gaps = np.array([r[metric] - base[r["seed"]][metric] for r in mine])
-            wide = stats.t.ppf(0.975, len(gaps) - 1) * stats.sem(gaps) if len(gaps) > 1 else np.nan
-            row[metric] = float(np.mean([r[metric] for r in mine]))
-            row[f"{metric}, difference"] = [float(gaps.mean() + k * wide) for k in (0, -1, 1)]
-        row["seconds"] = float(np.median([r["seconds"] for r in mine]))
-        rows.append(row)
-    return rows
-
-
-def show(rows):
-    print(f"| {MAIN} |" + "".join(f" {metric} |" for metric in METRICS) + " seconds |")
-    print("|---|" + "---|" * (len(METRICS) + 1))
-    for row in rows:
-        cells = []
-        for metric in METRICS:
-            gap, low, high = row[f"{metric}, difference"]
-            told = f"**{gap:+.3f}**" if low > 0 or high < 0 else f"{gap:+.3f}"
-            told = f", {told} ({low:+.3f} to {high:+.3f})" if row["case"] != "alone" else ""
-            cells.append(f"{row[metric]:.3f}{told}")
-        print(f"| {row['case']} | {' | '.join(cells)} | {row['seconds']:.0f} |")
-    print()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path)
@@ -130,8 +97,8 @@ def main():
                 if not given.quick:
                     with given.out.open("a") as file:
                         file.write(json.dumps(runs[-1]) + "\n")
-    rows = table_of(runs)
-    show(rows)
+    rows = table_of(runs, "alone", METRICS)
+    show(rows, MAIN, "alone", METRICS)
     print(json.dumps(rows))
 
 
