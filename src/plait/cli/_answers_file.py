@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -60,8 +61,8 @@ def write_answers(answers: Answers, path: Path) -> None:
             if not last:
                 raise
             raise DataError(
-                f"'{path}' cannot hold {_unwritable(last[0], write, part)} ({error}). Write a "
-                ".parquet file, which holds cells of any type."
+                f"'{path}' cannot hold {_unwritable(last[0], write, part)}. Write a .parquet "
+                "file, which holds cells of any type."
             ) from error
 
 
@@ -96,7 +97,7 @@ def _as_csv(answers: pa.Table) -> pa.Table:
 
 
 def _as_json(column: pa.ChunkedArray) -> pa.Array:
-    cells = [None if v is None else json.dumps(v, default=str) for v in column.to_pylist()]
+    cells = [None if v is None else json.dumps(v, default=_as_text) for v in column.to_pylist()]
     return pa.array(cells, pa.string())
 
 
@@ -104,7 +105,17 @@ def _write_json_lines(answers: Answers, path: Path) -> None:
     with path.open("w", encoding="utf-8") as lines:
         for some in answers:
             for row in some.to_pylist():
-                lines.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+                lines.write(json.dumps(row, ensure_ascii=False, default=_as_text) + "\n")
+
+
+def _as_text(cell: Any) -> str:
+    """What JSON has no form for."""
+    if not isinstance(cell, bytes):
+        return str(cell)
+    try:
+        return cell.decode()
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid("bytes that are no text") from error
 
 
 def _opened(answers: Answers) -> tuple[pa.Table, Answers]:

@@ -63,10 +63,13 @@ def test_another_format_is_refused(name, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_bytes_that_are_no_text_need_parquet(tmp_path):
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_bytes_that_are_no_text_need_parquet(name, tmp_path):
     answers = pa.table({"b": [b"\xff\xfe"], "sold": ["yes"]})
-    with pytest.raises(DataError, match=r"the column 'b' of binary.*Write a \.parquet file"):
-        write_answers([answers], tmp_path / "a.csv")
+    with pytest.raises(DataError, match=r"the column 'b' of binary\. Write a \.parquet file"):
+        write_answers([answers], tmp_path / name)
     assert not list(tmp_path.iterdir())
+    write_answers([pa.table({"b": [b"a"]})], tmp_path / name)
+    assert "b'" not in (tmp_path / name).read_text()
     write_answers([answers], tmp_path / "a.parquet")
     assert pq.read_table(tmp_path / "a.parquet").equals(answers)
