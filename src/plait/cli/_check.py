@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from plait.cli._foreseen import foreseen
+from plait.cli._in_config import in_config
 from plait.cli._inspect import inspect
 from plait.config import build_learner, load
 from plait.errors import DataError
@@ -44,7 +45,7 @@ def check(
     )
     print("\n".join(report.lines))
     for warning in report.warnings:
-        print(f"warning: {warning}")
+        print(f"warning: {in_config(warning)}")
     if report.problems:
         raise DataError("\n       ".join(report.problems))
     if quick:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 
 from plait.cli._app import app
+from plait.cli._in_config import in_config
 from plait.errors import PlaitError, StoppedError
 
 REFUSED = 2
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _refuse(str(error))
         return code if error.signal is None else _SIGNALLED + error.signal
     except PlaitError as error:
-        return _refuse(str(error))
+        return _refuse(in_config(str(error)))
     except OSError as error:
         where = f": '{error.filename}'" if error.filename else ""
         return _refuse(f"{error.strerror or error}{where}.")
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"plait: warning: {message}", file=sys.stderr)
+    print(f"plait: warning: {in_config(str(message))}", file=sys.stderr)
 
 
 def _refuse(message: str) -> int:
