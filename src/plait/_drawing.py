@@ -247,7 +247,9 @@ def draw_box(axes: Any, corners: Sequence[float], text: str, *, label: bool) -> 
         plain(text),
         size=6,
         va="top" if label else "bottom",
-        color=how["color"],
+        color="black" if label else "white",
+        # Of the texts of boxes that lie over each other the last can be read.
+        bbox={"facecolor": how["color"], "edgecolor": "none", "pad": 0.6},
     )
 
 
