@@ -61,10 +61,14 @@ def scores_of(run, table, feature, shares, seed):
 
 
 def half(values, others=1):
-    """Half of Student's 95 % interval of the means over the first axis."""
+    """Half of Student's 95 % interval of the means over the first axis; infinite if that is unknown.
+
+    Values that are all the same, as scores of few rows may be, tell nothing of their spread.
+    """
     if len(values) < 2:
         return np.full(values.shape[1:], np.inf)
-    return stats.t.ppf(1 - 0.025 / others, len(values) - 1) * stats.sem(values)
+    wide = stats.t.ppf(1 - 0.025 / others, len(values) - 1) * stats.sem(values)
+    return np.where(np.ptp(values, axis=0) > 0, wide, np.inf)
 
 
 def told(runs, base, others):
@@ -83,10 +87,11 @@ def told(runs, base, others):
         return [f"{m:.4f} ± {s:.4f}" for m, s in zip(mean, std, strict=True)], numbers
     gaps = np.array([runs[seed] - base[seed] for seed in both])
     gap, wide, wider = gaps.mean(0), half(gaps), half(gaps, others)
-    numbers |= {"difference": gap.tolist(), "half": wide.tolist()}
+    known = [float(w) if np.isfinite(w) else None for w in wide]
+    numbers |= {"difference": gap.tolist(), "half": known}
     cells = []
     for m, g, w, sure in zip(mean, gap, wide, np.abs(gap) > wider, strict=True):
-        said = f"{g:+.4f} ± {w:.4f}"
+        said = f"{g:+.4f} ± {w:.4f}" if np.isfinite(w) else f"{g:+.4f}"
         cells.append(f"{m:.4f}, {f'**{said}**' if sure else said}")
     return cells, numbers
 
