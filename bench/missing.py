@@ -68,7 +68,7 @@ def half(values, others=1):
     if len(values) < 2:
         return np.full(values.shape[1:], np.inf)
     wide = stats.t.ppf(1 - 0.025 / others, len(values) - 1) * stats.sem(values)
-    return np.where(np.ptp(values, axis=0) > 0, wide, np.inf)
+    return np.where(np.ptp(values, axis=0) > 1e-9, wide, np.inf)
 
 
 def told(runs, base, others):
