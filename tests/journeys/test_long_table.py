@@ -79,7 +79,7 @@ def test_windows_without_parts_are_not_parted_at_random(folder, capsys):
     assert main(["fit", str(folder / "bad.yaml"), "--run", str(folder / "bad"), "--quiet"]) == 2
     told = capsys.readouterr().err
     assert "share steps" in told
-    assert "Split(after='at')" in told
+    assert 'Split: {after: "at"}' in told
     (folder / "bad.yaml").write_text(CONFIG + "split: {by: site}\n")
     assert main(["check", str(folder / "bad.yaml")]) == 2
     assert "Leave split out, or parts" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from plait.table._windows import FUTURE_TIMES, Windows
 
 _WAYS_OUT = (
     "Say which part each step is in, by Windows(parts=a column, or three counts of steps); cut by "
-    "time, Split(after={time!r}); or keep each series whole, Split(by=its column)."
+    "time, Split(after={time!r}); or keep each series whole, Split(by=...) of its column."
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import pyarrow as pa
 
 from plait.table._guess import Guess
 from plait.table._table import Table
@@ -58,8 +59,10 @@ def _masks(table: Table, guesses: Mapping[str, Guess]) -> Iterator[Guess]:
 def _classes_of_masks(table: Table, mask: str, of: str) -> int:
     """How many values the pictures have, if they are masks of others; 0 if they are not."""
     values: set[int] = set()
-    pairs = list(_both(table, mask, of))
-    for label, picture in pairs[:: max(1, len(pairs) // _LOOKED_AT)]:
+    there = np.flatnonzero(~(table.column(mask).is_missing() | table.column(of).is_missing()))
+    few = table.take(there[:: max(1, len(there) // _LOOKED_AT)])
+    columns = (few.column(name).values.to_pylist() for name in (mask, of))
+    for label, picture in zip(*columns, strict=True):
         try:
             with _opened(label, table) as marks, _opened(picture, table) as seen:
                 if marks.mode not in _PLAIN or marks.size != seen.size or seen.mode == "1":
@@ -112,7 +115,7 @@ def _boxes(table: Table, guesses: Mapping[str, Guess]) -> Iterator[Guess]:
 def _json_lists(table: Table, name: str) -> list[list[Any] | None]:
     """The lists that all cells hold, or hold as JSON text; nothing if one does not."""
     found: list[list[Any] | None] = []
-    for cell in table.column(name).values.to_pylist():
+    for cell in _cells(table, name):
         try:
             items = json.loads(cell or "null") if isinstance(cell, str) else cell
         except ValueError:
@@ -167,7 +170,7 @@ def _tags(table: Table, guesses: Mapping[str, Guess]) -> Iterator[Guess]:
 def _elements(table: Table, name: str) -> list[list[str] | None]:
     """The tokens of each row's text or list; nothing if a cell holds something else."""
     found: list[list[str] | None] = []
-    for cell in table.column(name).values.to_pylist():
+    for cell in _cells(table, name):
         tokens = cell.split() if isinstance(cell, str) else cell
         if not isinstance(tokens, list | None):
             return []
@@ -188,7 +191,10 @@ def _match(tags: Sequence[list[str] | None], tokens: Sequence[list[str] | None])
     return len(lengths) > 1
 
 
-def _both(table: Table, one: str, other: str) -> Iterator[tuple[Any, Any]]:
-    """The cells of rows that have both."""
-    columns = (table.column(name).values.to_pylist() for name in (one, other))
-    return ((a, b) for a, b in zip(*columns, strict=True) if a and b)
+def _cells(table: Table, name: str) -> list[Any]:
+    """The cells of a column of texts or of lists; none of another, such as of pictures' bytes."""
+    kind = table.column(name).type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_list(kind):
+        cells: list[Any] = table.column(name).values.to_pylist()
+        return cells
+    return []

@@ -8,6 +8,7 @@ from keras import ops
 
 from plait.tasks._chain import Chain, log_partition, path_score, unpacked, viterbi
 
+pytestmark = pytest.mark.backends
 TAGS, PLACES = 3, 4
 MASKS = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0]], dtype=bool)
 

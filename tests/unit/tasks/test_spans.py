@@ -92,4 +92,5 @@ def test_equal_to_nervaluate_on_tags_at_random():
     given = scores([" ".join(row) for row in truth], [" ".join(row) for row in answers])
     assert given["span_recall"] == pytest.approx(strict.recall)
     assert given["span_precision"] == pytest.approx(strict.precision)
+    assert given["span_f1"] == pytest.approx(strict.f1)
     assert 0.1 < given["span_f1"] < 0.9
