@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 
 from plait.errors import ConfigError, DataError
 from plait.table._codes import Codes
 from plait.table._parts import Parts
 from plait.table._split import Split
 from plait.table._table import Table
-from plait.table._times import times_of
+from plait.table._times import as_times, times_of
 from plait.table._windows import FUTURE_TIMES, Windows
 
 _WAYS_OUT = (
@@ -130,7 +129,9 @@ def _reach(table: Table, time: str) -> np.ndarray:
     known = np.where(np.asarray(flat.is_valid()), np.arange(len(flat)), -1)
     last = np.maximum.accumulate(known)[ends[1:] - 1]
     last[last < ends[:-1]] = -1
-    own = table.column(time)
-    cells = pa.concat_arrays([flat, own.values.combine_chunks()])
-    places = np.where(last >= 0, last, len(flat) + np.arange(len(table)))
-    return times_of(own.with_values(pa.chunked_array([cells.take(pa.array(places))])))
+    told = as_times(flat.drop_null())
+    assert told is not None  # Windows writes numbers, dates or times
+    reach = times_of(table.column(time)).copy()
+    ranks = np.cumsum(np.asarray(flat.is_valid())) - 1
+    reach[last >= 0] = told[ranks[last[last >= 0]]]
+    return reach

@@ -29,10 +29,14 @@ class InTime:
     Attributes:
         rows: `(steps,)`, the row of the table that each step is; -1 for one that has none.
         starts: `(series + 1,)`, where each series begins; at last, how many steps there are.
+        times: `(rows,)`, the time of each row of the table; int64 microseconds, or float64 numbers.
+        step: the distance of two steps, likewise; None where the next row is the next step.
     """
 
     rows: np.ndarray
     starts: np.ndarray
+    times: np.ndarray
+    step: float | None = None
 
     @classmethod
     def of(cls, table: Table, time: str, by: Sequence[str], step: float | None) -> Self:
@@ -65,9 +69,8 @@ class InTime:
                 )
             series = np.unique(series * len(codes.values) + codes.places, return_inverse=True)[1]
         order = np.lexsort((times, series))
-        series, times = series[order], times[order]
-        same = np.diff(series) == 0
-        twice = np.flatnonzero(same & (np.diff(times) == 0))
+        same = np.diff(series[order]) == 0
+        twice = np.flatnonzero(same & (np.diff(times[order]) == 0))
         if len(twice):
             first, second = order[twice[0]], order[twice[0] + 1]
             raise DataError(
@@ -83,7 +86,7 @@ class InTime:
             )
         starts = np.concatenate([[0], np.flatnonzero(~same) + 1, [len(order)]])
         if step is None:
-            return cls(order, starts)
+            return cls(order, starts, times)
         return cls._on_grid(table, time, order, times, starts, step)
 
     @classmethod
@@ -97,7 +100,8 @@ class InTime:
         step: float,
     ) -> Self:
         series = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        place, off = _places(times - times[starts[:-1]][series], step)
+        ordered = times[order]
+        place, off = _places(ordered - ordered[starts[:-1]][series], step)
         # Of two rows at one place the first would be lost.
         off[1:] |= (np.diff(place) == 0) & (np.diff(series) == 0)
         if off.any():
@@ -115,7 +119,7 @@ class InTime:
         ends = np.concatenate([[0], np.cumsum(sizes)])
         rows = np.full(ends[-1], -1)
         rows[ends[series] + place] = order
-        return cls(rows, ends)
+        return cls(rows, ends, times, step)
 
     @property
     def sizes(self) -> np.ndarray:

@@ -36,11 +36,23 @@ def list_of(
         sizes: `(lists,)`, how many steps follow from there.
         end: `(lists,)`, the step from which on cells are empty; None for no such.
     """
+    ends, _, rows = stretches(steps, first, sizes, end)
+    taken = cells.combine_chunks().take(pa.array(rows, mask=rows < 0))
+    return pa.ListArray.from_arrays(pa.array(ends.astype("int32")), taken)
+
+
+def stretches(
+    steps: InTime, first: np.ndarray, sizes: np.ndarray, end: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Some steps, end to end; see `list_of`.
+
+    Returns:
+        `(lists + 1,)`, where each list begins; and of each step its place among all, and the row that
+        it is, or -1.
+    """
     ends = np.concatenate([[0], np.cumsum(sizes)])
     places = np.arange(ends[-1]) - np.repeat(ends[:-1] - first, sizes)
     rows = steps.rows[np.minimum(places, len(steps.rows) - 1)]
-    gap = rows < 0
     if end is not None:
-        gap |= places >= np.repeat(end, sizes)
-    taken = cells.combine_chunks().take(pa.array(rows, mask=gap))
-    return pa.ListArray.from_arrays(pa.array(ends.astype("int32")), taken)
+        rows = np.where(places >= np.repeat(end, sizes), -1, rows)
+    return ends, places, rows

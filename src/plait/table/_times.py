@@ -59,10 +59,9 @@ def times_of(column: Column) -> np.ndarray:
             "the time of every row. This cell is empty."
         )
     values = column.values
-    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-        return values.to_numpy().astype("float64")
-    if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
-        return values.cast(pa.timestamp("us"), safe=False).to_numpy().astype("datetime64[us]")
+    ordered = as_times(values)
+    if ordered is not None:
+        return ordered
     texts = values.to_pylist()
     # A CSV column such as 0905, 1210 is text, and no form of an ISO time.
     digits = all(re.fullmatch(r"\d+", str(text)) for text in texts)
@@ -78,6 +77,15 @@ def times_of(column: Column) -> np.ndarray:
                 f"2026-01-31T12:00. Received: {str(text)!r}."
             ) from error
     return found
+
+
+def as_times(values: pa.Array | pa.ChunkedArray) -> np.ndarray | None:
+    """Numbers as float64, dates and times as datetime64[us]; None for cells of another kind."""
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        return np.asarray(values).astype("float64")
+    if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
+        return np.asarray(values.cast(pa.timestamp("us"), safe=False)).astype("datetime64[us]")
+    return None
 
 
 def _as_time(value: Any, kind: np.dtype, name: str) -> Any:

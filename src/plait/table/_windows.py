@@ -13,7 +13,8 @@ from plait.errors import ConfigError, DataError
 from plait.table._in_time import InTime, seconds_of
 from plait.table._mostly_numbers import refuse_mostly_numbers
 from plait.table._split import PARTS
-from plait.table._step_lists import list_of, lists_of
+from plait.table._step_lists import lists_of
+from plait.table._step_times import times_lists
 from plait.table._table import Table
 from plait.table._window_parts import counted_parts, said_parts
 
@@ -30,7 +31,8 @@ class Windows:
 
     - `history`, a record of lists, each a value's last steps, and `future`, likewise, of the steps
       that follow, if there is a horizon;
-    - `history_times`, a list of the times of the history's steps, and `future_times`, likewise;
+    - `history_times`, a list of the times of the history's steps, and `future_times`, likewise; a
+      step without a row has the time of its place, if `step` says how far apart steps are;
     - all that are no values, such as `time` and those of `by`, as they are at the history's last step.
 
     Rows are brought into the order of time. A table that has a column `history` is of windows
@@ -141,12 +143,12 @@ class Windows:
         self._check_names(table, scalars)
         columns = {name: table.column(name).take(rows).values for name in scalars}
         columns[HISTORY] = lists_of(table, values, steps, first, now - first)
-        times = table.column(self.time).values
-        columns[HISTORY_TIMES] = list_of(times, steps, first, now - first)
+        times = table.column(self.time)
+        columns[HISTORY_TIMES] = times_lists(times, steps, first, now - first)
         if self.horizon:
             future = (now, np.full(len(now), self.horizon), end)
             columns[FUTURE] = lists_of(table, values, steps, *future)
-            columns[FUTURE_TIMES] = list_of(times, steps, *future)
+            columns[FUTURE_TIMES] = times_lists(times, steps, *future)
         if part is not None and split is not None:
             columns[part] = split
         return Table(pa.table(columns), table.name, table.root, table.rows[rows])

@@ -4,7 +4,7 @@ import pytest
 
 from plait.errors import ConfigError, DataError
 from plait.features import Series, fit_features
-from plait.table import Table
+from plait.table import Table, Windows
 
 PAST = [[1.0, None, 3.0], None, [3.0]]
 
@@ -138,6 +138,15 @@ def test_the_last_known_values():
 def test_what_is_no_series_is_refused(cells, message):
     with pytest.raises(DataError, match=message):
         Series().fit(column(cells))
+
+
+def test_times_of_windows_are_read_where_a_step_has_no_row():
+    table = Table.read({"at": ["2026-01-01T00:00", "2026-01-01T03:00"], "x": [1.0, 2.0]})
+    made = Windows(time="at", step="1h").of(table)
+    past = Series(column="history", times="history_times")
+    feature = fit_features({"past": past}, made)["past"]
+    values = feature.encode(feature.cells("past", made)).values
+    np.testing.assert_allclose(values[0, :4, -1], np.log1p([0, 1, 2, 3]), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -130,17 +130,45 @@ def test_without_a_horizon_a_window_is_in_the_part_of_its_last_step():
     assert made.column("part").values.to_pylist() == list("abbcc")
 
 
-def test_the_times_of_the_future_are_told():
-    table = long_table(hour=[0, 1, 2, 4, 6, 0, 1, 2])
-    made = Windows(time="hour", by="site", history=2, horizon=2, step=1).of(table, ahead=True)
-    assert made.column("future_times").values.to_pylist() == [
-        [2, None],
-        [None, 4],
-        [4, None],
-        [None, 6],
-        [None, None],
-        [None, None],
-    ]
+HOURS = [0, 1, 2, 4, 6, 0, 1, 2]
+
+
+def test_steps_without_a_row_and_of_the_future_have_their_times():
+    windows = Windows(time="hour", by="site", history=2, horizon=2, step=1)
+    made = windows.of(long_table(hour=HOURS), ahead=True)
+    told = made.column("history_times").values.to_pylist()
+    assert told == [[0, 1], [1, 2], [2, 3], [3, 4], [5, 6], [1, 2]]
+    told = made.column("future_times").values.to_pylist()
+    assert told == [[2, 3], [3, 4], [4, 5], [5, 6], [7, 8], [3, 4]]
+
+
+def test_without_a_step_the_times_of_a_future_that_is_not_there_are_not_known():
+    made = Windows(time="hour", by="site", history=2, horizon=2).of(long_table(hour=HOURS), True)
+    told = made.column("future_times").values.to_pylist()
+    assert told == [[2, 4], [4, 6], [None, None], [None, None]]
+
+
+@pytest.mark.parametrize(
+    ("at", "step", "told"),
+    [
+        (["2026-01-01T00:00", "2026-01-01T03:00"], "90min", "datetime64[us]"),
+        (np.array([0, 3], "datetime64[h]").astype("datetime64[ns]"), "90min", "datetime64[us]"),
+        (pa.array([0, 1], pa.date32()), "12h", "datetime64[us]"),
+        (pa.array([0, 2], pa.date32()), "1d", "datetime64[D]"),
+        (pa.array([0, 10800], pa.timestamp("s", "Asia/Tokyo")), "90min", "datetime64[us]"),
+        ([0, 3], 1.5, "float64"),
+        ([0.0, 3.0], 1.5, "float64"),
+        ([0, 4], 2, "int64"),
+    ],
+    ids=["texts", "times", "dates", "days", "zone", "between whole", "numbers", "whole"],
+)
+def test_the_times_of_steps_without_a_row_are_of_a_kind_that_holds_them(at, step, told):
+    table = Table(pa.table({"at": at, "x": [1.0, 2.0]}), "air.csv")
+    made = Windows(time="at", step=step).of(table)
+    times = made.column("history_times").values.combine_chunks().flatten()
+    assert np.asarray(times).dtype == told
+    moments = np.asarray(times).astype("float64")
+    assert moments[1] - moments[0] == moments[2] - moments[1] > 0
 
 
 @pytest.mark.parametrize(
