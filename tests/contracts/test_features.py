@@ -161,6 +161,12 @@ CASES = {
             ["red " * 40, None, "green hat"],
             RECORDS,
         ),
+        Case(
+            features.Text(encoder=encoders.TextRNN(6), subwords=30),
+            TEXTS,
+            ["red " * 40, None, "greener ☃"],
+            RECORDS,
+        ),
         *(
             Case(features.Text(encoder=encoder, token_dropout=0.4), TEXTS, ["red hat"], RECORDS)
             for encoder in (None, encoders.TextRNN(6), encoders.TextWords(6))

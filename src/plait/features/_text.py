@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import keras
 import numpy as np
 
-from plait._ranges import demand_share
+from plait._ranges import demand_share, demand_whole
 from plait.encoders import Encoder, TextBag
 from plait.errors import ConfigError, DataError
 from plait.features._cells import empty_column, plain
@@ -48,7 +48,8 @@ class Text(Feature):
     Where the training rows hold natural text, tokens are words and marks, and n-grams are of one
     and two words, beside n-grams of three to five characters within words if the texts are short. Where
     most cells are one word without a blank (codes, formulas, languages written without blanks), the
-    pieces are characters, and case is kept.
+    pieces are characters, and case is kept. With `subwords`, tokens are pieces of words, so that a word
+    that no training row has is read by its parts.
 
     An empty cell is absent. A text of which nothing is known is there, with length 0.
 
@@ -58,6 +59,8 @@ class Text(Feature):
         words: the smallest and largest number of words in an n-gram.
         characters: the same of characters. If one of `words` and `characters` is given, there are
             no n-grams of the other; if none is, they follow from the training rows.
+        subwords: how many byte-pair pieces there are, which take the place of words and marks for an
+            encoder that reads tokens; None for none. Characters have half of the places at most.
         max_vocabulary: how many n-grams, tokens or words are known, those that most training rows hold.
         max_tokens: the most n-grams or tokens of one row; the rest is cut: the lightest n-grams,
             the rarer ones among equals, or the last tokens. If the training rows' 99th percentile
@@ -76,6 +79,7 @@ class Text(Feature):
     lowercase: bool | None = None
     words: Sizes | None = None
     characters: Sizes | None = None
+    subwords: int | None = None
     max_vocabulary: int = 50_000
     max_tokens: int = 512
     token_dropout: float = 0.0
@@ -89,7 +93,10 @@ class Text(Feature):
         for name in ("words", "characters"):
             _check_sizes(name, getattr(self, name))
         demand_share("Text", token_dropout=self.token_dropout)
-        self._reads()
+        reads = self._reads()
+        if self.subwords is not None:
+            demand_whole("Text", subwords=self.subwords)
+            self._check_subwords(reads)
 
     def fit(self, column: Column) -> Self:
         there = np.flatnonzero(~plain(column).is_missing(self.missing))
@@ -201,6 +208,21 @@ class Text(Feature):
             )
         return reads
 
+    def _check_subwords(self, reads: str) -> None:
+        if reads != "tokens":
+            raise ConfigError(
+                f"Text: subwords are read by an encoder of tokens, such as TextTransformer, and "
+                f"{type(self.encoder or TextBag(1)).__name__} reads {reads}. Leave subwords out, or "
+                "choose another encoder.",
+                ("subwords",),
+            )
+        if self.words is not None or self.characters is not None:
+            raise ConfigError(
+                "Text: with subwords the pieces are those that are learnt. Leave `words` and "
+                "`characters` out.",
+                ("subwords",),
+            )
+
     def _how(self, cells: list[Cell]) -> dict[str, Any]:
         """What the texts are cut into."""
         blanks = [len(words_of(cell)) for cell in cells]
@@ -212,6 +234,8 @@ class Text(Feature):
             characters = (_WITHIN_WORDS if short else None) if natural else _WHOLE
         lowercase = natural if self.lowercase is None else self.lowercase
         how = {"reads": self._reads(), "lowercase": lowercase}
+        if self.subwords is not None:
+            return {**how, "unit": "subwords", "subwords": self.subwords}
         if how["reads"] == "tokens":
             return {**how, "unit": "characters" if words is None else "words"}
         if how["reads"] == "words":

@@ -11,6 +11,7 @@ import numpy as np
 from plait._token_ids import PADDING, UNKNOWN, hidden_ids
 from plait.errors import PlaitError
 from plait.features._hidden_tokens import hidden_grams
+from plait.features._subwords import Subwords, learn_subwords
 from plait.features._text_cells import Cell, text_of, words_of
 from plait.features._text_pieces import Grams, KnownGrams, plain_text, tokens
 
@@ -141,7 +142,7 @@ class NgramForm(TextForm):
 
 
 class TokenForm(TextForm):
-    """Ids of a text's words and marks, or of its characters, in order."""
+    """Ids of a text's words and marks, of pieces of them, or of its characters, in order."""
 
     first = UNKNOWN + 1
     dtype = "int32"
@@ -157,8 +158,9 @@ class TokenForm(TextForm):
 
     @classmethod
     def learn(cls, how: Mapping[str, Any], texts: Sequence[str], most: int) -> dict[str, Any]:
-        cut = _cutter(how)
-        rows = _rows_with(map(cut, texts))
+        if how["unit"] == "subwords":
+            return {**how, **learn_subwords(texts, min(how["subwords"], most))}
+        rows = _rows_with(map(_cutter(how), texts))
         return {**how, "vocabulary": _most_common(rows, len(texts), most)}
 
     def lengths(self, texts: Sequence[str]) -> np.ndarray:
@@ -177,9 +179,9 @@ class TokenForm(TextForm):
     def starts(self, cell: Cell) -> np.ndarray:
         words = self.plain(words_of(cell), self.lowercase)
         sizes = np.array([len(self._cut(word)) for word in words], "int64")
-        if self._cut is tokens:
+        if self._cut is not list:
             begins = np.cumsum(sizes) - sizes
-        else:
+        else:  # Blanks are characters, too.
             (text,), begins, at = self.plain([cell], self.lowercase), sizes.copy(), 0
             for n, word in enumerate(words):
                 begins[n] = text.index(word, at)
@@ -261,6 +263,8 @@ def _grams(state: Mapping[str, Any]) -> Grams:
 
 
 def _cutter(state: Mapping[str, Any]) -> Any:
+    if state["unit"] == "subwords":
+        return Subwords(state["vocabulary"], state["merges"])
     return tokens if state["unit"] == "words" else list
 
 

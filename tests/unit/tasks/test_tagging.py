@@ -291,8 +291,16 @@ def test_a_text_without_an_encoder_is_read_word_by_word():
     assert features["text"].encoder is None
 
 
-@pytest.mark.parametrize("crf", [False, True])
-def test_it_is_learnt_and_saved(crf, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "crf", "epochs"),
+    [
+        (Text(), False, 8),
+        (Text(), True, 8),
+        (Text(encoder=TextRNN(16, bidirectional=True), subwords=24), False, 24),
+    ],
+    ids=["words", "words, crf", "subwords"],
+)
+def test_it_is_learnt_and_saved(text, crf, epochs, tmp_path):
     """A word's tag follows from its ending, an unknown word's too; a list column comes out."""
     draw = np.random.default_rng(0)
     stems = [f"{a}{b}{c}" for a in "bdfg" for b in "aeiou" for c in "lmn"]
@@ -307,9 +315,9 @@ def test_it_is_learnt_and_saved(crf, tmp_path):
         }
 
     learner = plait.Learner(
-        features={"text": Text()},
+        features={"text": text},
         tasks={"tags": Tagging(of="text", crf=crf), "first": plait.Multiclass()},
-        training=plait.Training(epochs=8, batch_size=32, learning_rate=5e-3),
+        training=plait.Training(epochs=epochs, batch_size=32, learning_rate=5e-3),
         width=16,
     )
     learner.fit({"train": sentences(320, stems[:40])}, run=False, verbose=False)
