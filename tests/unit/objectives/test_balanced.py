@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from plait.balancing import PCGrad
-from plait.objectives import Consistency
+from plait.objectives import Align, Consistency, Reconstruct
 from tests.unit.inference import tiny
 from tests.unit.objectives.rows import declared, tasks, trained
 from tests.unit.training.test_train import THREE_STEPS
@@ -15,8 +15,8 @@ from tests.unit.training.test_train import THREE_STEPS
 ONE_STEP = replace(THREE_STEPS, batch_size=tiny.ROWS)
 
 
-def told(objective):
-    made = trained(declared(objective), ONE_STEP, balancing=PCGrad())
+def told(objective, level="representation"):
+    made = trained(declared(objective), ONE_STEP, balancing=PCGrad(level=level))
     (epoch,) = made.history
     return epoch.logs
 
@@ -48,3 +48,16 @@ def test_the_tasks_gradients_are_compared_where_they_were_without_it(logs):
         name = f"cosine_{a}_{b}"
         assert abs(without[name]) > 0.01
         assert logs[name] == pytest.approx(without[name], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [Align("photo", "note"), Reconstruct("note", share=0.3)],
+    ids=["align", "reconstruct"],
+)
+def test_what_reads_features_is_a_row_over_the_shared_variables(objective):
+    logs = told(objective, level="parameters")
+    for task in tasks():
+        assert 1e-4 < abs(logs[f"cosine_{task}_signal"]) < 0.999
+    assert logs["signal_share"] > 0
+    assert logs["signal_weight"] > 0
