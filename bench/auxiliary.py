@@ -3,6 +3,7 @@
     python bench/auxiliary.py --data DIR            # six cases of five seeds each
     python bench/auxiliary.py --data DIR --quick    # few rows and epochs, one seed
     python bench/auxiliary.py --report              # the table of the runs so far
+    python bench/auxiliary.py --data DIR --write FEW   # only the three files of examples/few_labels.yaml
 
 It goes on where it stopped. DIR holds `reviews.csv.gz` (womens_clothing). Of its training rows 4,000
 are drawn, and of these 300 keep the label of the main task; all keep those of the others. The 600
@@ -24,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 from pairs import show, table_of
 
 import plait
@@ -55,6 +57,14 @@ def parts_of(folder, quick):
     return {"train": train, "validation": valid, "test": test}
 
 
+def write(parts, folder):
+    """The parts as files of `folder`; the last line is how many rows each has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in parts.items():
+        pq.write_table(part, folder / f"{name}.parquet")
+    print(json.dumps({name: len(part) for name, part in parts.items()}))
+
+
 def run(case, seed, parts, epochs):
     """The scores of one case with one seed, and how long it took."""
     align = "Align" in case
@@ -78,9 +88,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path, default=Path("auxiliary.jsonl"))
+    parser.add_argument("--write", type=Path)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--report", action="store_true")
     given = parser.parse_args()
+    if given.write:
+        write(parts_of(given.data, given.quick), given.write)
+        return
     runs = []
     if given.out.exists() and not given.quick:
         runs = [json.loads(line) for line in given.out.read_text().splitlines()]
