@@ -3,7 +3,7 @@
     python bench/auxiliary.py --data DIR            # six cases of five seeds each
     python bench/auxiliary.py --data DIR --quick    # few rows and epochs, one seed
     python bench/auxiliary.py --report              # the table of the runs so far
-    python bench/auxiliary.py --data DIR --write FEW   # only the three files of examples/few_labels.yaml
+    python bench/auxiliary.py --data DIR --write FEW   # the files of examples/few_labels.yaml
 
 It goes on where it stopped. DIR holds `reviews.csv.gz` (womens_clothing). Of its training rows 4,000
 are drawn, and of these 300 keep the label of the main task; all keep those of the others. The 600

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from plait._held_folder import wait_until_free
+from plait._signals import handled
 from plait.comparison._jobs import Child, Ended, Job
 from plait.errors import StoppedError
 
 _PAUSE = 0.2
 _MOST_WORKERS = 4
+_LAST_CHECKPOINT = 120.0
+"""Seconds in which a run that was stopped has written it."""
 
 
 class Plan(ABC):
@@ -44,37 +48,40 @@ def work(
         plan: gives out the runs.
         folder: where they are.
         workers: how many at once; the cores are parted among them.
-        way_out: how it goes on after Ctrl-C.
+        way_out: how it goes on after Ctrl-C or SIGTERM.
         deadline: when those that are under way are stopped, by `time.monotonic`; None for never.
 
     Raises:
-        StoppedError: Ctrl-C; the runs have written their checkpoints.
+        StoppedError: Ctrl-C or SIGTERM; the runs have written their checkpoints.
     """
     cores = _cores()
     shares = [cores[n::workers] or cores for n in range(workers)]
     running: dict[int, Child] = {}
-    try:
-        while True:
-            for place in range(workers):
-                if place not in running and (job := plan.next_job()) is not None:
-                    running[place] = Child(job, folder, shares[place])
-            if not running:
-                return
-            time.sleep(_PAUSE)
-            late = deadline is not None and time.monotonic() >= deadline
-            for place, child in list(running.items()):
-                if late and not child.stopping:
-                    child.stop()
-                over = child.is_over
-                _tell(plan, child)
-                if over:
-                    del running[place]
-                    plan.ended(child.job, child.ended())
-    except KeyboardInterrupt:
-        raise StoppedError(2, way_out=way_out) from None
-    finally:
-        _each(running, Child.stop)
-        _each(running, Child.wait)
+    signals: list[int] = []
+    with handled(lambda number, _: signals.append(number)):
+        try:
+            while not signals:
+                for place in range(workers):
+                    if place not in running and (job := plan.next_job()) is not None:
+                        # One whose parent was killed ends by itself, after its checkpoint.
+                        wait_until_free(folder / job.name, _LAST_CHECKPOINT)
+                        running[place] = Child(job, folder, shares[place])
+                if not running:
+                    return
+                time.sleep(_PAUSE)
+                late = deadline is not None and time.monotonic() >= deadline
+                for place, child in list(running.items()):
+                    if late and not child.stopping:
+                        child.stop()
+                    over = child.is_over
+                    _tell(plan, child)
+                    if over:
+                        del running[place]
+                        plan.ended(child.job, child.ended())
+        finally:
+            _each(running, Child.stop)
+            _each(running, Child.wait)
+    raise StoppedError(signals[0], way_out=way_out)
 
 
 def _tell(plan: Plan, child: Child) -> None:

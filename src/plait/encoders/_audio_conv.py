@@ -15,13 +15,13 @@ from plait._ranges import MOST_SEED, demand_channels, demand_share, demand_whole
 from plait.backend import uniform
 from plait.encoders._encoder import Encoder
 from plait.encoders._residual_block import built_block
+from plait.encoders._spec_augment import augmented
 from plait.encoders._spectrogram import mel_filters, windowed_fourier
 from plait.errors import ConfigError
 
 Centre = Literal["sound", "bands"]
 
 _HOPS_PER_FRAME = 3
-_MASKS = 2
 # The matrices of the spectrogram grow with the square of the one, and with the other.
 _MOST_RATE = 192_000
 _MOST_MELS = 1024
@@ -52,9 +52,12 @@ class AudioConv(Encoder):
         time_mask: in training two stretches of each sound's frames, each of up to this share of them,
             are as its mean.
         pitch_mask: likewise of the bands of the spectrogram.
+        time_warp: in training a point of time moves by up to this share of the frames, and what lies
+            before and behind it is stretched or squeezed; below .5.
         centre: what has mean 0: "sound", the spectrogram as a whole; "bands", each of its bands, so
             that less is left of whose voice it is and of the microphone.
-        seed: of where these lie. In a run each row has its own in each epoch, whatever its batch.
+        seed: of where masks and that point lie. In a run each row has its own in each epoch, whatever
+            its batch.
 
     Call arguments:
         values: `(batch, samples)` float, of a root mean square near 1.
@@ -68,7 +71,8 @@ class AudioConv(Encoder):
 
     References:
         D. S. Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech
-        Recognition" (2019), for the masks; there their longest is a number of frames and bands.
+        Recognition" (2019), for the warp and the masks; there the most is a number of frames and bands,
+        and a spline warps.
         B. S. Atal, "Effectiveness of linear prediction characteristics of the speech wave for automatic
         speaker identification and verification" (1974), for the mean of each band; there of cepstra.
     """
@@ -88,6 +92,7 @@ class AudioConv(Encoder):
         pitch_mask: float = 0.0,
         centre: Centre = "sound",
         seed: int = 0,
+        time_warp: float = 0.0,
         **kwargs: Any,
     ) -> None:
         # Samples keep float32 in mixed precision: their powers span more than bfloat16 adds up.
@@ -98,6 +103,10 @@ class AudioConv(Encoder):
         demand_channels("AudioConv", channels)
         demand_whole("AudioConv", least=0, blocks=blocks)
         demand_share("AudioConv", dropout=dropout, time_mask=time_mask, pitch_mask=pitch_mask)
+        if not 0 <= time_warp < 0.5:
+            raise ConfigError(
+                f"AudioConv: time_warp is in [0, 0.5). Received: {time_warp!r}.", ("time_warp",)
+            )
         demand_whole("AudioConv", least=0, most=MOST_SEED, seed=seed)
         if centre not in get_args(Centre):
             raise ConfigError(
@@ -112,8 +121,9 @@ class AudioConv(Encoder):
         self.pitch_mask = pitch_mask
         self.centre = centre
         self.seed = seed
+        self.time_warp = time_warp
         # What draws nothing has no state to keep.
-        draws = time_mask > 0 or pitch_mask > 0
+        draws = max(time_warp, time_mask, pitch_mask) > 0
         self._draws = keras.random.SeedGenerator(seed) if draws else None
 
     @property
@@ -165,7 +175,8 @@ class AudioConv(Encoder):
         x, valid = self._log_mel(values, lengths)
         x, level = _standardised(x, valid, self.centre == "bands")
         if training:
-            x = self._masked(x, valid)
+            shares = self.time_warp, self.time_mask, self.pitch_mask
+            x = augmented(x, valid, self._drawn, *shares)
         x = ops.cast(ops.expand_dims(x, -1), self.compute_dtype)
         for stage, (step, blocks) in enumerate(zip(self.steps, self.stages, strict=True)):
             stride = 4 if stage == 0 else 2
@@ -192,25 +203,16 @@ class AudioConv(Encoder):
             "pitch_mask": self.pitch_mask,
             "centre": self.centre,
             "seed": self.seed,
+            "time_warp": self.time_warp,
         }
 
-    def _masked(self, x: Any, valid: Any) -> Any:
-        """`(batch, frames, mels)` with 0, the mean, in some stretches of time and pitch."""
-        bands = ops.zeros_like(valid) + x.shape[2]
-        for axis, share, sizes in ((1, self.time_mask, valid), (2, self.pitch_mask, bands)):
-            for mask in range(_MASKS if share else 0):
-                drawn = self._drawn(sizes, _MASKS * axis + mask)
-                hidden = _stretch(x.shape[axis], share, ops.cast(sizes, "float32"), drawn)
-                x = ops.where(ops.expand_dims(hidden, 3 - axis), 0.0, x)
-        return x
-
-    def _drawn(self, rows: Any, mask: int) -> Any:
+    def _drawn(self, rows: Any, what: int) -> Any:
         """`(batch, 2)` float32 in [0, 1): of each row's key, and in what is no run the next draws."""
         keys = row_keys()
         if keys is None:
             return uniform((*ops.shape(rows), 2), self._draws)
         # By the name as well: a run's encoders all have the same seed, if none was given.
-        words = (self.seed, _hash.name_key(self.name), mask)
+        words = (self.seed, _hash.name_key(self.name), what)
         both = [_hash.uniform(keys[:, 0], keys[:, 1], *words, number) for number in range(2)]
         return ops.stack(both, axis=1)
 
@@ -230,17 +232,6 @@ class AudioConv(Encoder):
         bins = self._filters.shape[0]
         power = ops.matmul(spectrum[..., :bins] + spectrum[..., bins:], self._filters)
         return ops.log(power + _FLOOR), -(-lengths // hop)
-
-
-def _stretch(count: int, share: float, sizes: Any, drawn: Any) -> Any:
-    """`(batch, count)` bool, True in one stretch of up to a share of each row's own size.
-
-    `drawn` is `(batch, 2)` in [0, 1): how long it is, and where it begins.
-    """
-    length = drawn[:, 0] * share * sizes
-    start = drawn[:, 1] * (sizes - length)
-    place = ops.arange(count, dtype="float32")[None, :] + 0.5
-    return ops.logical_and(place >= start[:, None], place < (start + length)[:, None])
 
 
 def _mask(valid: Any, steps: int) -> Any:

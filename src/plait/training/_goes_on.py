@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from plait._signals import handled
 from plait.data import Batches
 from plait.errors import BadLoss
 from plait.model import MultiTaskModel
@@ -19,7 +20,6 @@ from plait.training._learning import Learning
 from plait.training._memory_limit import MemoryLimit
 from plait.training._selection import Selection
 from plait.training._settings import Training
-from plait.training._signals import handled
 from plait.training._throughout import Throughout
 
 

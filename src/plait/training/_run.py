@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from plait._beside import is_full, written_beside
+from plait._held_folder import HeldFolder
 from plait.errors import ConfigError, PlaitError, ReadingError, StoppedError
 from plait.training._checkpoint import last_whole
 from plait.training._goes_on import GoesOn
-from plait.training._held_folder import HeldFolder
 from plait.training._history import HISTORY_FILE, write_history
 from plait.training._notes import tell
 from plait.training._run_folder import METRICS, MODEL_FILE, write_documents

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from plait._held_folder import HeldFolder
 from plait.comparison import Question, ask
 from plait.comparison._candidates import candidates
 from plait.comparison._compare import Comparing, minutes_a_run
@@ -163,24 +164,31 @@ class TestComparing:
         assert "Gated" in (folder / "index.html").read_text()
 
     @pytest.mark.usefixtures("interruptible")
-    def test_ctrl_c_stops_the_runs_and_the_same_call_goes_on(self, config, folder):
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+    def test_a_signal_stops_the_runs_and_the_same_call_goes_on(self, number, config, folder):
         asked = question(config, "Gated", seeds=1, settings=("name=slowly",))
         runs = [folder / "runs" / f"{name}-seed0" for name in ("Concat", "Gated")]
 
         def interrupt():
             while not all((run / "epochs.jsonl").is_file() for run in runs):
                 time.sleep(0.05)
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
         threading.Thread(target=interrupt, daemon=True).start()
-        with pytest.raises(StoppedError, match="The same command goes on with it"):
+        with pytest.raises(StoppedError, match="The same command goes on with it") as stopped:
             ask(asked, folder)
+        assert stopped.value.signal == number
         done = [len((run / "epochs.jsonl").read_text().splitlines()) for run in runs]
         assert all(0 < count < 8 for count in done)
         for run in runs:
             # The rest in no time.
             (run / "command.json").write_text(json.dumps(["fusion=Gated"]))
+        # Whoever was killed may have left a run that is still writing.
+        released = []
+        held = HeldFolder(runs[1])
+        threading.Timer(1.0, lambda: (released.append(time.time()), held.release())).start()
         assert hows(ask(asked, folder)) == {"Concat": ["finished"], "Gated": ["finished"]}
+        assert (runs[1] / "metrics.json").stat().st_mtime >= released[0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel")

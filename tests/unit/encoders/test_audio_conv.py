@@ -7,6 +7,7 @@ from keras import ops
 
 from plait._keyed import keyed
 from plait.encoders import AudioConv
+from plait.encoders._spec_augment import augmented
 from plait.encoders._spectrogram import mel_filters, windowed_fourier
 from plait.errors import ConfigError
 from plait.features import Audio
@@ -109,13 +110,63 @@ def test_every_band_hears_something(mels, rate):
     np.testing.assert_allclose(filters.sum(0), 1, rtol=1e-5)
 
 
+def seen_in_training(encoder, x, valid):
+    shares = encoder.time_warp, encoder.time_mask, encoder.pitch_mask
+    return augmented(x, valid, encoder._drawn, *shares)
+
+
+def warped(sizes, drawn):
+    """A ramp of 40 frames and one band, of which some are valid, with a warp by hand."""
+    ramp = np.tile(np.arange(40, dtype="float32")[None, :, None] + 0.5, (len(sizes), 1, 1))
+    given = ops.convert_to_tensor(ramp), ops.convert_to_tensor(np.array(sizes, "int32"))
+    numbers = ops.convert_to_tensor(np.array(drawn, "float32"))
+    return ops.convert_to_numpy(augmented(*given, lambda *_: numbers, 0.25, 0.0, 0.0))[..., 0]
+
+
+@pytest.mark.backends
+def test_a_point_of_time_moves_and_the_ends_stay():
+    ramp = np.arange(40) + 0.5
+    late, early, nowhere, short = warped([40, 40, 40, 20], [[0, 1], [1, 0], [0.3, 0.5], [0.5, 1.0]])
+    # What was at 10 is at 20: twice as slow before it, and half as fast again behind it.
+    np.testing.assert_allclose(late[1:19], (ramp / 2)[1:19], atol=1e-4)
+    np.testing.assert_allclose(late[20:39], (40 - (40 - ramp) * 1.5)[20:39], atol=1e-4)
+    # What was at 30 is at 20.
+    np.testing.assert_allclose(early[1:20], (ramp * 1.5)[1:20], atol=1e-4)
+    np.testing.assert_allclose(early[21:39], (40 - (40 - ramp) / 2)[21:39], atol=1e-4)
+    np.testing.assert_allclose(nowhere, ramp, atol=1e-4)
+    # Of 20 frames the one at 10 is at 15, and what lies beyond them is as it was.
+    np.testing.assert_allclose(short[1:15], (ramp / 1.5)[1:15], atol=1e-4)
+    np.testing.assert_array_equal(short[20:], ramp[20:])
+
+
+def test_each_row_is_warped_by_its_key_and_in_training_alone():
+    sound = np.tile(noise(1, RATE), (8, 1))
+    encoder = small(time_warp=0.3, dropout=0.0)
+
+    def tokens(keys, training=True):
+        with keyed(ops.convert_to_tensor(np.stack([keys, keys], axis=1).astype("int32"))):
+            return ops.convert_to_numpy(encoder(sound, training=training)["tokens"])
+
+    order = np.arange(8)[::-1]
+    found = tokens(np.arange(8))
+    np.testing.assert_allclose(found[order], tokens(order), atol=1e-5)
+    assert len({row.tobytes() for row in found}) == 8
+    assert len({row.tobytes() for row in tokens(np.arange(8), training=False)}) == 1
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.5])
+def test_a_warp_is_less_than_half(share):
+    with pytest.raises(ConfigError, match=r"time_warp is in \[0, 0\.5\)"):
+        AudioConv(8, time_warp=share)
+
+
 def test_stretches_of_time_and_pitch_are_hidden_in_training_alone():
     """Of 200 rows: what is hidden are stretches of the valid part, of up to the share asked for."""
     rows, frames, mels = 200, 40, 10
     ones = keras.ops.ones((rows, frames, mels))
     valid = keras.ops.convert_to_tensor(np.where(np.arange(rows) < 100, 40, 20).astype("int32"))
     encoder = AudioConv(8, rate=8000, time_mask=0.25, seed=3)
-    seen = keras.ops.convert_to_numpy(encoder._masked(ones, valid))
+    seen = keras.ops.convert_to_numpy(seen_in_training(encoder, ones, valid))
     hidden = seen[..., 0] == 0
     assert (seen == seen[..., :1]).all()
     assert not hidden[100:, 20:].any()
@@ -124,7 +175,7 @@ def test_stretches_of_time_and_pitch_are_hidden_in_training_alone():
     assert 5 < hidden[:100].sum(axis=1).mean() < 11
     assert 2 < hidden[100:].sum(axis=1).mean() < 6
     assert len({row.tobytes() for row in hidden}) > 150
-    pitch = AudioConv(8, rate=8000, pitch_mask=0.5)._masked(ones, valid)
+    pitch = seen_in_training(AudioConv(8, rate=8000, pitch_mask=0.5), ones, valid)
     pitch = keras.ops.convert_to_numpy(pitch)
     assert (pitch == pitch[:, :1]).all()
     assert (pitch == 0).any()
@@ -145,7 +196,7 @@ def hidden(row_keys, name="call__encoder", **arguments):
     encoder = AudioConv(8, rate=RATE, name=name, **given)
     valid = ops.convert_to_tensor(np.full(rows, 40, "int32"))
     with keyed(ops.convert_to_tensor(row_keys)):
-        return ops.convert_to_numpy(encoder._masked(ops.ones((rows, 40, 16)), valid)) == 0
+        return ops.convert_to_numpy(seen_in_training(encoder, ops.ones((rows, 40, 16)), valid)) == 0
 
 
 def test_masks_are_a_function_of_the_rows_key():

@@ -1,6 +1,7 @@
 """A folder that one process writes to, and no other until it is done or has ended."""
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
@@ -8,6 +9,7 @@ from typing import IO, Self
 from plait.errors import ConfigError
 
 _LOCK = ".running"
+_PAUSE = 0.1
 
 
 class HeldFolder:
@@ -88,6 +90,26 @@ class HeldFolder:
 
 class _TakenError(ConfigError):
     """A folder that holds something, or that another process holds."""
+
+
+def wait_until_free(path: Path, seconds: float) -> None:
+    """Until no process holds a folder, such as one that still writes its last checkpoint.
+
+    Args:
+        path: the folder; one that is not there is free.
+        seconds: how long at most.
+    """
+    until = time.monotonic() + seconds
+    while _is_held(path) and time.monotonic() < until:
+        time.sleep(_PAUSE)
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with (path / _LOCK).open("r+", encoding="utf-8") as file:
+            return not _taken(file)
+    except FileNotFoundError:
+        return False
 
 
 def _demand_empty(path: Path) -> None:

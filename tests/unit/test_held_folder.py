@@ -1,10 +1,12 @@
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from plait._held_folder import HeldFolder, wait_until_free
 from plait.errors import ConfigError
-from plait.training._held_folder import HeldFolder
 
 
 def test_a_folder_is_held_by_one_until_it_is_released(tmp_path):
@@ -67,3 +69,18 @@ def test_what_was_made_for_it_goes_with_it_and_nothing_else(tmp_path):
     (tmp_path / "runs" / "other").mkdir()
     held.remove()
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["other"]
+
+
+def test_waits_for_who_holds_it_and_not_for_ever(tmp_path):
+    wait_until_free(tmp_path / "nowhere", 60)
+    wait_until_free(tmp_path, 60)
+    assert not list(tmp_path.iterdir())
+    held, released = HeldFolder(tmp_path), []
+    threading.Timer(0.5, lambda: (released.append(True), held.release())).start()
+    wait_until_free(tmp_path, 60)
+    assert released
+    held = HeldFolder(tmp_path)
+    before = time.monotonic()
+    wait_until_free(tmp_path, 0.3)
+    assert 0.3 <= time.monotonic() - before < 30
+    held.release()
