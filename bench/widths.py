@@ -4,12 +4,12 @@
     python bench/widths.py --data DIR --quick    # few rows and epochs, one seed
     python bench/widths.py --report              # the tables of the runs so far
 
-It goes on where it stopped. DIR holds `train.parquet` and `valid.parquet` (fashion_products). The kind
-of an item is learnt from its picture alone, by `ResNet` (or `--encoder`) with its own channels, and
-with a quarter, half and (`--widths`) twice as many, on some of the training rows, the same for every
-width. Scores are those of the validation rows in the epoch that they choose: this is how a default is found, and the test
-stays unread. Differences are to the encoder as it is, seed by seed, with Student's 95 % interval.
-The last line is JSON.
+It goes on where it stopped. DIR holds `train.parquet` and `valid.parquet` (fashion_products). The
+kind of an item is learnt from its picture alone, by `ResNet` (or `--encoder`) with its own channels,
+and with a quarter, half and (`--widths`) twice as many, on some of the training rows, the same for
+every width. Scores are those of the validation rows in the epoch that they choose: this is how a
+default is found, and the test stays unread. Differences are to the encoder as it is, seed by seed,
+with Student's 95 % interval. The last line is JSON.
 """
 
 import argparse

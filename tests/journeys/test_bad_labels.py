@@ -63,7 +63,7 @@ ROWS = {
         row={"boxes": [box(2, 2, 19, 9)]},
     ),
     "a box that ends before it begins": Spoilt(
-        [ROW, "'boxes'", "x1"], BOXES, row={"boxes": [box(9, 2, 2, 9)]}
+        [ROW, "'boxes'", "x0 < x1"], BOXES, row={"boxes": [box(9, 2, 2, 9)]}
     ),
     "a mask of another size": Spoilt([ROW, "'mask'", "8 x 8"], MASK, row={"mask": "small.png"}),
     "a class of a mask that is not known": Spoilt(
@@ -85,7 +85,10 @@ ROWS = {
         [ROW, "'when'", "twice"], FORECAST, TIMED, {"when": [0.0, 1.0, 1.0]}
     ),
     "a future that is too short": Spoilt(
-        [ROW, "'future'", "2"], FORECAST, PAST, {"future": {"x": [3.0], "y": [1.0]}}
+        [ROW, "'future'", "2 steps", "Received 1"],
+        FORECAST,
+        PAST,
+        {"future": {"x": [3.0], "y": [1.0]}},
     ),
     "less than none of the objects": Spoilt([ROW, "'cells'", "-2"], COUNT, row={"cells": -2}),
     "a negative count": Spoilt(

@@ -1,6 +1,7 @@
 """Byte-pair pieces of words (Sennrich, Haddow and Birch, 2016), by Hugging Face's tokenizers."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,24 +19,33 @@ def learn_subwords(texts: Sequence[str], most: int) -> dict[str, Any]:
 
     Args:
         texts: the training rows'.
-        most: how many pieces there are; characters have half of the places at most.
+        most: how many pieces there are at most; characters have half of the places at most, the most
+            frequent ones.
     """
     from tokenizers import Tokenizer
     from tokenizers.models import BPE
     from tokenizers.pre_tokenizers import WhitespaceSplit
     from tokenizers.trainers import BpeTrainer
 
+    parted = [tokens(text) for text in texts]
+    letters = Counter(letter for words in parted for word in words for letter in word)
+    if not letters:
+        return {"vocabulary": [], "merges": []}
+    often = sorted(letters, key=lambda letter: (-letters[letter], letter))
+    kept = [_BEGINS, *(letter for letter in often if letter != _BEGINS)][: max(1, most // 2)]
     learnt = Tokenizer(BPE(unk_token=_NEW))
-    # Words by blanks: the library's own way to part a word's end draws ties anew in each process.
+    # Words by blanks, with a mark before each, and an alphabet of our own: what the library has for
+    # a word's end, and for characters that are equally frequent, differs from process to process.
     learnt.pre_tokenizer = WhitespaceSplit()
     trainer = BpeTrainer(
         vocab_size=most + 1,
         min_frequency=2,
-        limit_alphabet=max(1, most // 2),
+        initial_alphabet=kept,
+        limit_alphabet=len(kept),
         special_tokens=[_NEW],
         show_progress=False,
     )
-    marked = (" ".join(_BEGINS + word for word in tokens(text)) for text in texts)
+    marked = (" ".join(_BEGINS + word for word in words) for words in parted)
     learnt.train_from_iterator(marked, trainer)
     model = json.loads(learnt.to_str())["model"]
     pieces = sorted(model["vocab"], key=model["vocab"].__getitem__)

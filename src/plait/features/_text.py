@@ -30,6 +30,7 @@ _WORDS = (1, 2)
 _WITHIN_WORDS = (3, 5)
 _WHOLE = (1, 5)
 _LARGEST = 10
+_LEAST_SUBWORDS = 16
 _STEP = 16
 
 
@@ -59,9 +60,10 @@ class Text(Feature):
         words: the smallest and largest number of words in an n-gram.
         characters: the same of characters. If one of `words` and `characters` is given, there are
             no n-grams of the other; if none is, they follow from the training rows.
-        subwords: how many byte-pair pieces there are, which take the place of words and marks for an
-            encoder that reads tokens; None for none. Characters have half of the places at most.
-        max_vocabulary: how many n-grams, tokens or words are known, those that most training rows hold.
+        subwords: how many byte-pair pieces are known at most, which take the place of words and marks
+            for an encoder that reads tokens; None for none. Single characters are at most half of them.
+        max_vocabulary: how many n-grams, tokens or words are known, those that most training rows hold;
+            of pieces `subwords` says it.
         max_tokens: the most n-grams or tokens of one row; the rest is cut: the lightest n-grams,
             the rarer ones among equals, or the last tokens. If the training rows' 99th percentile
             is lower, that is the limit.
@@ -95,7 +97,7 @@ class Text(Feature):
         demand_share("Text", token_dropout=self.token_dropout)
         reads = self._reads()
         if self.subwords is not None:
-            demand_whole("Text", subwords=self.subwords)
+            demand_whole("Text", least=_LEAST_SUBWORDS, most=2**24 - 2, subwords=self.subwords)
             self._check_subwords(reads)
 
     def fit(self, column: Column) -> Self:
@@ -111,10 +113,10 @@ class Text(Feature):
         read = form.plain(cells, how["lowercase"])
         state = form.learn(how, read, self.max_vocabulary)
         if not state["vocabulary"]:
+            other = "" if self.subwords else ", or declare Text(characters=(1, 3))"
             raise DataError(
                 f"column '{column.name}' of {column.source}: none of the pieces that this Text is "
-                "made of is in any training row. Leave the column out of the features, or declare "
-                "Text(characters=(1, 3))."
+                f"made of is in any training row. Leave the column out of the features{other}."
             )
         longest = float(np.quantile(form(state).lengths(read), 0.99))
         length = _STEP * max(1, math.ceil(longest / _STEP))

@@ -159,7 +159,7 @@ class TokenForm(TextForm):
     @classmethod
     def learn(cls, how: Mapping[str, Any], texts: Sequence[str], most: int) -> dict[str, Any]:
         if how["unit"] == "subwords":
-            return {**how, **learn_subwords(texts, min(how["subwords"], most))}
+            return {**how, **learn_subwords(texts, how["subwords"])}
         rows = _rows_with(map(_cutter(how), texts))
         return {**how, "vocabulary": _most_common(rows, len(texts), most)}
 

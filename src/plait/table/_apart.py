@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from plait.errors import ConfigError, DataError
 from plait.table._codes import Codes
+from plait.table._column import Column
 from plait.table._parts import Parts
 from plait.table._split import Split
 from plait.table._table import Table
-from plait.table._times import as_times, times_of
+from plait.table._times import times_of
 from plait.table._windows import FUTURE_TIMES, Windows
 
 _WAYS_OUT = (
@@ -129,9 +131,23 @@ def _reach(table: Table, time: str) -> np.ndarray:
     known = np.where(np.asarray(flat.is_valid()), np.arange(len(flat)), -1)
     last = np.maximum.accumulate(known)[ends[1:] - 1]
     last[last < ends[:-1]] = -1
-    told = as_times(flat.drop_null())
-    assert told is not None  # Windows writes numbers, dates or times
-    reach = times_of(table.column(time)).copy()
-    ranks = np.cumsum(np.asarray(flat.is_valid())) - 1
-    reach[last >= 0] = told[ranks[last[last >= 0]]]
+    known = np.flatnonzero(np.asarray(flat.is_valid()))
+    own = table.column(time)
+    rows = np.repeat(np.arange(len(table)), np.diff(ends))[known]
+    told = Column(FUTURE_TIMES, pa.chunked_array([flat.drop_null()]), table.rows[rows], own.source)
+    reach = times_of(own).copy()
+    if len(known):
+        # One that is none has its own time, and asks for no cell of another kind.
+        ranks = np.searchsorted(known, last[last >= 0])
+        reach[last >= 0] = _alike(times_of(told), reach.dtype, told)[ranks]
     return reach
+
+
+def _alike(times: np.ndarray, kind: np.dtype, column: Column) -> np.ndarray:
+    """Refuses times that cannot be compared with others of a kind."""
+    if times.dtype.kind != kind.kind:
+        raise DataError(
+            f"column '{column.name}' of {column.source}: the times are of another kind than those of "
+            f"the windows. Received {column.type}."
+        )
+    return times

@@ -5,7 +5,8 @@ import pyarrow as pa
 
 from plait.table._column import Column
 from plait.table._in_time import InTime
-from plait.table._step_lists import stretches
+from plait.table._step_lists import list_of, stretches
+from plait.table._times import as_times
 
 _DAY = 86_400_000_000
 """In the microseconds of times."""
@@ -20,8 +21,9 @@ def times_lists(
 ) -> pa.ListArray:
     """The times of some steps as lists of numbers, dates or times.
 
-    A row's time is its own. A step without a row, or behind a series' last, has that of its place in
-    the grid, if there is one; else it is not known, and empty.
+    Without a grid they are the cells as they are, of texts what those say; of a step behind a series'
+    last there is none, so it is empty. In a grid such a step, and one without a row, has the time of
+    its place, and all are to the microsecond, or as exact as float64.
 
     Args:
         column: the time of each of the table's rows.
@@ -30,16 +32,19 @@ def times_lists(
         sizes: see `list_of`.
         end: see `list_of`.
     """
+    if steps.step is None and as_times(column.values[:0]) is not None:
+        return list_of(column.values, steps, first, sizes, end)
     ends, places, rows = stretches(steps, first, sizes, end)
     known = rows >= 0
     times = steps.times[np.where(known, rows, 0)]
     if steps.step is not None:
+        gaps = np.flatnonzero(~known)
         # What is ahead begins where the next series does.
-        within = np.repeat(first if end is None else end - 1, sizes)
+        within = first if end is None else end - 1
         series = np.searchsorted(steps.starts, within, side="right") - 1
-        since = (places - steps.starts[series]) * steps.step
-        times = np.where(known, times, steps.times[steps.rows[steps.starts[series]]] + since)
-        known = np.ones(len(known), bool)
+        starts = np.repeat(steps.starts[series], sizes)[gaps]
+        times[gaps] = steps.times[steps.rows[starts]] + (places[gaps] - starts) * steps.step
+        known[:] = True
     kind = _kind(column.type, steps)
     if pa.types.is_floating(kind):
         cells = pa.array(times, kind, mask=~known)
@@ -52,8 +57,8 @@ def times_lists(
 def _kind(kind: pa.DataType, steps: InTime) -> pa.DataType:
     """What holds the times: the column's own kind, unless a step's time may lie between its values."""
     if steps.times.dtype.kind == "f":
-        parted = steps.step is not None and steps.step != round(steps.step)
-        return pa.int64() if pa.types.is_integer(kind) and not parted else pa.float64()
+        whole = pa.types.is_integer(kind) and not pa.types.is_uint64(kind)
+        return pa.int64() if whole and steps.step == round(steps.step or 0) else pa.float64()
     if pa.types.is_date(kind) and (steps.step is None or steps.step % _DAY == 0):
         return kind
     return pa.timestamp("us", kind.tz if pa.types.is_timestamp(kind) else None)

@@ -1,7 +1,6 @@
 """Byte-pair pieces of words, and how they lie beside a text's own tokens."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from plait.encoders import TextBag, TextRNN, TextTransformer, TextWords
-from plait.errors import ConfigError
+from plait.errors import ConfigError, DataError
 from plait.features import Text
 from plait.features._subwords import Subwords, learn_subwords
 from plait.table import Table
@@ -84,23 +83,32 @@ LEARN = """
 import json
 from plait.features._subwords import learn_subwords
 words = [f"{a}{b}{c}er" for a in "abcd" for b in "eiou" for c in "lmnt"]
-print(json.dumps(learn_subwords([" ".join(words)] * 2, 60)))
+rare = [chr(0x4E00 + n) * 2 for n in range(60)]
+print(json.dumps([learn_subwords([" ".join(words + rare)] * 2, most) for most in (40, 200)]))
 """
 
 
 def test_every_process_learns_the_same_pieces():
-    # All pairs are equally frequent: only the order of ties is left to differ.
+    """Pairs are equally frequent, and so are characters, of which there are more than places."""
     said = {
         subprocess.run(
-            [sys.executable, "-c", LEARN],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            [sys.executable, "-c", LEARN], capture_output=True, text=True, check=True
         ).stdout
-        for seed in ("1", "2")
+        for _ in range(4)
     }
     assert len(said) == 1
+    few, many = json.loads(said.pop())
+    odd = [piece for piece in few["vocabulary"] if len(piece) == 1 and piece > "z"]
+    assert odd == ["▁", *map(chr, range(0x4E00, 0x4E06))]
+    assert len(few["vocabulary"]) == 40
+    assert len(many["vocabulary"]) == 200
+
+
+def test_a_words_beginning_is_always_a_piece():
+    assert "▁" in learn_subwords(["aaaaaa bb"] * 2, 16)["vocabulary"]
+    assert learn_subwords([" ", ""], 16) == {"vocabulary": [], "merges": []}
+    with pytest.raises(DataError, match=r"Leave the column out of the features\.$"):
+        fitted(["  ", " "], subwords=16)
 
 
 @pytest.mark.parametrize("encoder", [TextBag(8), TextWords(8), None])
@@ -112,7 +120,7 @@ def test_an_encoder_that_reads_no_tokens_is_refused(encoder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"subwords": 0}, "subwords is a whole number"),
+        ({"subwords": 15}, "subwords is a whole number, from 16"),
         ({"subwords": 100, "words": (1, 1)}, "Leave `words` and"),
         ({"subwords": 100, "characters": (1, 1)}, "Leave `words` and"),
     ],

@@ -78,6 +78,27 @@ def test_steps_without_a_row_do_not_hide_a_cut():
     assert max(known) == 22
 
 
+def test_windows_that_were_made_elsewhere_may_have_times_of_text():
+    made = windows().of(long_table()).arrow
+    texts = made
+    for name in ("at", "future_times"):
+        kind = pa.string() if name == "at" else pa.list_(pa.string())
+        cells = [
+            str(cell)[:10] if name == "at" else [str(at)[:10] for at in cell]
+            for cell in made[name].to_pylist()
+        ]
+        texts = texts.set_column(texts.column_names.index(name), name, pa.array(cells, kind))
+    split = Split(after={"at": ["1970-01-25", "1970-02-02"]})
+    found, expected = (parts(split, table=Table(table, "made.parquet")) for table in (texts, made))
+    assert {part: t.rows.tolist() for part, t in found.items()} == {
+        part: t.rows.tolist() for part, t in expected.items()
+    }
+    numbers = pa.array([[1, 2, 3]] * len(made))
+    odd = made.set_column(made.column_names.index("future_times"), "future_times", numbers)
+    with pytest.raises(DataError, match=r"'future_times' of odd\.parquet: .* another kind"):
+        parts(split, table=Table(odd, "odd.parquet"))
+
+
 @pytest.mark.parametrize("by", ["site", "area"])
 def test_series_may_be_kept_whole(by):
     found = parts(Split(by=by, fractions=(0.5, 0.5, 0.0)))

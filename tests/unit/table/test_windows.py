@@ -149,26 +149,54 @@ def test_without_a_step_the_times_of_a_future_that_is_not_there_are_not_known():
 
 
 @pytest.mark.parametrize(
-    ("at", "step", "told"),
+    ("at", "step", "kind"),
     [
-        (["2026-01-01T00:00", "2026-01-01T03:00"], "90min", "datetime64[us]"),
-        (np.array([0, 3], "datetime64[h]").astype("datetime64[ns]"), "90min", "datetime64[us]"),
-        (pa.array([0, 1], pa.date32()), "12h", "datetime64[us]"),
-        (pa.array([0, 2], pa.date32()), "1d", "datetime64[D]"),
-        (pa.array([0, 10800], pa.timestamp("s", "Asia/Tokyo")), "90min", "datetime64[us]"),
-        ([0, 3], 1.5, "float64"),
-        ([0.0, 3.0], 1.5, "float64"),
-        ([0, 4], 2, "int64"),
+        (["2026-01-01T00:00", "2026-01-01T03:00"], "90min", pa.timestamp("us")),
+        (pa.array([0, 10800], pa.timestamp("s")), "90min", pa.timestamp("us")),
+        (pa.array([0, 10800], pa.timestamp("s", "Asia/Tokyo")), "90min", "Asia/Tokyo"),
+        (pa.array([7, 8], pa.date32()), "12h", pa.timestamp("us")),
+        (pa.array([7, 9], pa.date32()), "1d", pa.date32()),
+        (pa.array([0, 2 * 86_400_000], pa.date64()), "1d", pa.date64()),
+        ([0, 3], 1.5, pa.float64()),
+        ([0.0, 3.0], 1.5, pa.float64()),
+        ([0, 4], 2, pa.int64()),
+        (pa.array([0, 4], pa.uint64()), 2, pa.float64()),
     ],
-    ids=["texts", "times", "dates", "days", "zone", "between whole", "numbers", "whole"],
+    ids=str,
 )
-def test_the_times_of_steps_without_a_row_are_of_a_kind_that_holds_them(at, step, told):
-    table = Table(pa.table({"at": at, "x": [1.0, 2.0]}), "air.csv")
+def test_the_times_of_steps_without_a_row_are_of_a_kind_that_holds_them(at, step, kind):
+    kind = pa.timestamp("us", kind) if isinstance(kind, str) else kind
+    given = at if isinstance(at, pa.Array) else pa.array(at)
+    table = Table(pa.table({"at": given, "x": [1.0, 2.0]}), "air.csv")
     made = Windows(time="at", step=step).of(table)
     times = made.column("history_times").values.combine_chunks().flatten()
-    assert np.asarray(times).dtype == told
+    assert times.type == kind
+    assert times.take([0, 2]).equals(
+        given.cast(pa.timestamp("us")).cast(kind) if given.type == pa.string() else given.cast(kind)
+    )
     moments = np.asarray(times).astype("float64")
     assert moments[1] - moments[0] == moments[2] - moments[1] > 0
+
+
+def test_days_ahead_are_days():
+    table = Table(pa.table({"at": pa.array([7, 8, 10], pa.date32()), "x": [1.0, 2.0, 3.0]}))
+    made = Windows(time="at", history=2, horizon=2, step="1d").of(table, ahead=True)
+    told = made.column("future_times").values.combine_chunks().flatten()
+    assert told.cast(pa.int32()).to_pylist() == [9, 10, 11, 12]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        pa.array([2**53 + 1, 2**53 + 3]),
+        pa.array([2**63 + 1024, 2**63 + 4096], pa.uint64()),
+        pa.array([1001, 3003], pa.timestamp("ns")),
+    ],
+    ids=str,
+)
+def test_without_a_step_times_are_the_cells_themselves(at):
+    made = Windows(time="at").of(Table(pa.table({"at": at, "x": [1.0, 2.0]})))
+    assert made.column("history_times").values.combine_chunks().flatten().equals(at)
 
 
 @pytest.mark.parametrize(
