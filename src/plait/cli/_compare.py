@@ -8,7 +8,6 @@ from plait.cli._scores_table import aligned
 from plait.comparison import LEFT, Question, ask, head, lines
 from plait.errors import ConfigError
 
-_QUICK_MINUTES = 4.0
 _AGAINST = ("single", "none")
 
 
@@ -50,7 +49,7 @@ def compare(
     for name, number in (("seeds", seeds), ("workers", workers)):
         if number is not None and number < 1:
             raise ConfigError(f"--{name} is a whole number, 1 or more. Received: {number}.")
-    minutes = _QUICK_MINUTES if quick and budget is None else None
+    minutes = None
     if budget is not None:
         seconds = seconds_in(budget)
         if seconds is None:

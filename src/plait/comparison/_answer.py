@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from plait.comparison._candidates import Candidate
-from plait.comparison._compare import Alone, Compared
+from plait.comparison._compared import Alone, Compared
 from plait.comparison._statistics import Interval, difference, front, interval
 from plait.tasks import Task
 
@@ -61,7 +61,7 @@ class Answer:
     @property
     def whole(self) -> list[Compared]:
         """Those of them that have finished with every seed."""
-        return [one for one in self.candidates if len(one.finished) == len(self.seeds)]
+        return [one for one in self.candidates if set(self.seeds) <= one.finished.keys()]
 
     @property
     def own(self) -> Compared:
@@ -70,10 +70,8 @@ class Answer:
 
     @property
     def front(self) -> set[str]:
-        """Those that no other beats in mean gain at as little time."""
-        return front(
-            {o.way.name: (interval(_gains(o)).mean, o.mean("seconds")) for o in self.whole}
-        )
+        """Those that no other beats in mean gain at as little time for an epoch."""
+        return front({o.way.name: (interval(_gains(o)).mean, o.mean("pace")) for o in self.whole})
 
     def over_own(self, one: Compared) -> Interval:
         """Its mean gain less that of the config as it is written; wide enough for all at once."""
@@ -151,8 +149,11 @@ class Answer:
         higher = ""
         if best is not own:
             higher = f"{best.way.name} came out highest, by {_between(self.over_own(best))}. "
+        ended, others = sum(one is not own for one in self.whole), "the others"
+        if ended < len(self.candidates) - 1:
+            others = f"the {ended} of {len(self.candidates) - 1} others that came to their end"
         return [
-            f"{higher}Between {own.way.name}, as the config has it, and the others there is no "
+            f"{higher}Between {own.way.name}, as the config has it, and {others} there is no "
             "difference that this data can show in their favour: keep it.",
             *self._cheaper(),
         ]
@@ -173,14 +174,16 @@ class Answer:
             one
             for one in self.whole
             if one is not winner
-            and one.mean("seconds") < 0.8 * winner.mean("seconds")
+            and one.mean("pace") < 0.8 * winner.mean("pace")
             and not difference(winner.gains, one.gains).is_above_zero
         ]
         if len(self.seeds) == 1 or not sooner:
             return []
-        one = min(sooner, key=lambda o: o.mean("seconds"))
-        share = one.mean("seconds") / winner.mean("seconds")
-        return [f"{one.way.name} takes {share:.2f} of its time and is not shown to be worse."]
+        one = min(sooner, key=lambda o: o.mean("pace"))
+        share = one.mean("pace") / winner.mean("pace")
+        return [
+            f"{one.way.name} takes {share:.2f} of its time an epoch and is not shown to be worse."
+        ]
 
     def _of_task(self, verdict: Verdict) -> str:
         found = f"{_between(verdict.gained)} of gain"

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 from plait._beside import written_beside
 from plait.comparison._answer import Answer
+from plait.comparison._budget import least_minutes, minutes_a_run
 from plait.comparison._candidates import Candidate, candidates
-from plait.comparison._compare import Alone, Comparing, Way, minutes_a_run
+from plait.comparison._compare import Comparing
+from plait.comparison._compared import Alone, Way
 from plait.comparison._known import known
 from plait.comparison._page import drawing, page
 from plait.comparison._sample import sampled
@@ -21,6 +24,7 @@ from plait.errors import ConfigError
 from plait.table import document_without_passwords
 
 _QUICK_EPOCHS = 8
+_QUICK_MINUTES = 4.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Question:
             between.
         alone: whether each main task is trained alone, too.
         seeds: how many.
-        minutes: that all of it may take; None for as long as the config's runs do.
+        minutes: that all of it may take; None for as long as the config's runs do, and for a quick look
+            as few as its runs need.
         workers: runs at once; by the cores if None.
         quick: a sample of the rows, and few epochs.
         prune: whether candidates without prospect are stopped.
@@ -67,6 +72,7 @@ def ask(question: Question, folder: Path) -> Answer:
         ConfigError: the config or a candidate will not do; the folder is that of another comparison.
         StoppedError: Ctrl-C.
     """
+    began = time.monotonic()
     drawing()
     settings = list(question.settings)
     config = load(question.config, settings, question.place)
@@ -83,9 +89,11 @@ def ask(question: Question, folder: Path) -> Answer:
     first = config.arguments.get("seed", 0)
     seeds = [first + n for n in range(question.seeds)]
     workers = workers_for(question.workers)
-    minutes = None
-    if question.minutes is not None:
-        minutes = minutes_a_run(question.minutes, len(ways) * len(seeds), workers)
+    runs = len(ways) * len(seeds)
+    budget = question.minutes
+    if budget is None and question.quick:
+        budget = max(_QUICK_MINUTES, least_minutes(runs, workers))
+    minutes = None if budget is None else minutes_a_run(budget, runs, workers)
     kept = known(
         folder, config, question.place, {"quick": question.quick}, keep={"minutes": minutes}
     )["minutes"]
@@ -110,8 +118,11 @@ def ask(question: Question, folder: Path) -> Answer:
         settings,
         epochs,
         question.prune,
+        None if budget is None else began + 60 * budget,
+        workers,
     )
     work(plan, folder / "runs", workers, "The same command goes on with it.")
+    seeds = plan.seeds
     answer = Answer(plan.compared, tasks, seeds, _about(question, minutes, len(seeds)))
     _write(folder, answer, question, config.name)
     return answer

@@ -3,85 +3,18 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from plait.comparison._budget import Pace
 from plait.comparison._candidates import Candidate
+from plait.comparison._compared import Compared, Way
 from plait.comparison._jobs import Ended, Job, Kept, epochs_of, fit_arguments
 from plait.comparison._optuna import optuna
 from plait.comparison._say import say
 from plait.comparison._work import Plan
 from plait.config import Config
-from plait.errors import ConfigError
 from plait.sharing import HardSharing, Sharing
-
-_LEAST_MINUTES = 0.2
-_OVERHEAD = 0.25
-"""Minutes of a run that are no training: reading the table, and compiling."""
-
-
-@dataclass(frozen=True)
-class Alone:
-    """One task by itself, everything else as it is written."""
-
-    task: str
-
-    @property
-    def name(self) -> str:
-        """As messages and tables have it."""
-        return f"{self.task} alone"
-
-
-Way = Candidate | Alone
-
-
-@dataclass
-class Compared:
-    """One way, and how its runs ended.
-
-    Attributes:
-        way: what was run.
-        runs: by seed.
-    """
-
-    way: Way
-    runs: dict[int, Ended] = field(default_factory=dict)
-
-    @property
-    def finished(self) -> dict[int, Ended]:
-        """Those that came to their end."""
-        return {seed: run for seed, run in sorted(self.runs.items()) if run.how == "finished"}
-
-    @property
-    def gains(self) -> dict[int, float]:
-        """Their mean gains."""
-        found = {seed: run.gain for seed, run in self.finished.items()}
-        return {seed: gain for seed, gain in found.items() if not math.isnan(gain)}
-
-    def gains_of(self, task: str) -> dict[int, float]:
-        """The gains of a task."""
-        found = {seed: run.gains.get(task) for seed, run in self.finished.items()}
-        return {seed: gain for seed, gain in found.items() if gain is not None}
-
-    def scores_of(self, task: str, metric: str) -> list[float]:
-        """The scores of a task."""
-        found = [run.scores.get(task, {}).get(metric) for run in self.finished.values()]
-        return [score for score in found if score is not None]
-
-    @property
-    def why_not(self) -> str:
-        """Why some run did not come to its end; empty if all did."""
-        for run in self.runs.values():
-            if run.how != "finished":
-                last = run.said.splitlines()[-1] if run.said else ""
-                return f"{self.way.name} was {run.how}. {last}".strip()
-        return ""
-
-    def mean(self, what: str) -> float:
-        """Of an attribute of `Ended`, over the runs that came to their end."""
-        values = [getattr(run, what) for run in self.finished.values()]
-        return sum(values) / len(values) if values else math.nan
 
 
 class Comparing(Plan):
@@ -101,6 +34,13 @@ class Comparing(Plan):
         settings: of all runs, `KEY=VALUE` each.
         epochs: that a run has; None where that is not known.
         prune: whether runs without prospect are stopped.
+        until: when all are to be over, by `time.monotonic`; None for never. A further seed that would
+            take longer is left out, for all ways alike.
+        workers: how many runs go side by side.
+
+    Attributes:
+        compared: every way.
+        seeds: that each has.
 
     References:
         L. Li and others, "A System for Massively Parallel Hyperparameter Tuning", 2020.
@@ -117,13 +57,17 @@ class Comparing(Plan):
         settings: Sequence[str] = (),
         epochs: int | None = None,
         prune: bool = True,
+        until: float | None = None,
+        workers: int = 1,
     ) -> None:
         self._prune = prune
+        self._pace = Pace(until, workers)
+        self._begun: set[int] = set()
         self.compared = [Compared(way) for way in ways]
         self._config = config
         self._place = place
         self._folder = folder
-        self._seeds = seeds
+        self.seeds = [*seeds]
         self._minutes = minutes
         self._settings = settings
         self._epochs = math.inf if epochs is None else epochs
@@ -145,20 +89,44 @@ class Comparing(Plan):
 
     def next_job(self) -> Job | None:
         for one, seed in list(self._pending):
-            first = one.runs.get(self._seeds[0])
-            if seed != self._seeds[0]:
+            first = one.runs.get(self.seeds[0])
+            if seed not in self.seeds:
+                continue
+            if seed != self.seeds[0]:
                 if first is None:
                     # Whether it has a prospect is not known yet.
                     continue
                 if first.how != "finished":
                     self._pending.remove((one, seed))
                     continue
+                if not self._has_time_for(seed):
+                    continue
             self._pending.remove((one, seed))
             job = self._job(one, seed)
             self._under_way[job.name] = (one, seed)
+            self._pace.begins(job.name)
             say(f"begins: {job.name}")
             return job
         return None
+
+    def _has_time_for(self, seed: int) -> bool:
+        """Whether every way can have a further seed; if not, it and those behind it are left out."""
+        if seed in self._begun:
+            return True
+        self._begun.add(seed)
+        first = [one.runs.get(self.seeds[0]) for one, other in self._pending if other == seed]
+        left = sum(run is None or run.how == "finished" for run in first)
+        beyond = self._pace.minutes_beyond(left)
+        if not beyond:
+            return True
+        out = self.seeds[self.seeds.index(seed) :]
+        del self.seeds[-len(out) :]
+        self._pending = [(one, other) for one, other in self._pending if other not in out]
+        say(
+            f"left out: seed {', '.join(map(str, out))}, since {left} more runs would end {beyond:.1f} "
+            "minutes beyond the budget. The same command goes on with them."
+        )
+        return False
 
     def epoch(self, job: Job, numbers: dict[str, Any]) -> bool:
         one, seed = self._under_way[job.name]
@@ -169,6 +137,8 @@ class Comparing(Plan):
     def ended(self, job: Job, ended: Ended) -> None:
         one, seed = self._under_way.pop(job.name)
         one.runs[seed] = ended
+        if ended.how == "finished":
+            self._pace.ends(job.name)
         if ended.how == "stopped":
             self._kept.add(job)
         if ended.how in ("finished", "stopped"):
@@ -178,7 +148,7 @@ class Comparing(Plan):
         say(f"{ended.how}: {job.name}: {about}")
 
     def _is_measured(self, one: Compared, seed: int) -> bool:
-        return self._prune and seed == self._seeds[0] and isinstance(one.way, Candidate)
+        return self._prune and seed == self.seeds[0] and isinstance(one.way, Candidate)
 
     def _measure(self, job: Job, numbers: Mapping[str, Any]) -> bool:
         """Tells the pruner of an epoch; returns whether the run has no prospect."""
@@ -217,27 +187,6 @@ class Comparing(Plan):
             settings.append(f"training.max_minutes={min(self._minutes, own):.3f}")
         arguments = fit_arguments(config, self._place, seed, settings, without)
         return Job(f"{name}-seed{seed}", arguments)
-
-
-def minutes_a_run(budget: float, runs: int, workers: int) -> float:
-    """What each run may train, so that all of them together keep a budget.
-
-    Args:
-        budget: minutes.
-        runs: how many there are at most.
-        workers: how many go side by side.
-
-    Raises:
-        ConfigError: hardly any would be left.
-    """
-    each = budget / math.ceil(runs / workers) - _OVERHEAD
-    if each < _LEAST_MINUTES:
-        needed = math.ceil((_LEAST_MINUTES + _OVERHEAD) * math.ceil(runs / workers))
-        raise ConfigError(
-            f"{runs} runs, {workers} at once, in {budget:.2g} minutes leave {60 * max(each, 0):.0f} "
-            f"seconds of training to each. Allow {needed} minutes or more (--budget), or compare less."
-        )
-    return each
 
 
 def _one_trunk(sharing: Sharing | None) -> list[str]:

@@ -1,8 +1,10 @@
 """Runs of `plait fit` in processes of their own, and what came of each."""
 
 import json
+import math
 import os
 import signal
+import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -60,6 +62,7 @@ class Ended:
         gain: their mean; of a run that was stopped the best until then; NaN for none.
         epochs: how many there were.
         seconds: that they took together.
+        pace: seconds of an epoch, the median of them, so that compiling is in none.
         megabytes: of the saved model.
     """
 
@@ -70,6 +73,7 @@ class Ended:
     gain: float = float("nan")
     epochs: int = 0
     seconds: float = 0.0
+    pace: float = math.nan
     megabytes: float = 0.0
 
 
@@ -193,6 +197,7 @@ def result(run: Path) -> Ended | None:
         gain=float("nan") if said["mean_gain"] is None else said["mean_gain"],
         epochs=len(seconds),
         seconds=sum(seconds),
+        pace=statistics.median(seconds) if seconds else math.nan,
         megabytes=(run / _MODEL).stat().st_size / 1e6,
     )
 

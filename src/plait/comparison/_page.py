@@ -52,7 +52,8 @@ def page(answer: Answer, title: str) -> str:
         "<p>Scores are of the validation rows in the epoch that was kept, which they chose: a "
         "little flattering, to all alike. After ± is half of Student's 95 % interval over the "
         "seeds. Seconds are of training and validation, compiling included, beside the other "
-        "runs. <i>Front</i>: no other has as high a mean gain in as little time.</p>",
+        "runs; those of an epoch are the median. <i>Front</i>: no other has as high a mean gain with "
+        "as quick an epoch.</p>",
     ]
     if verdicts:
         names = ("task", "by the others", "gain", "95 % interval", "together", "alone")
@@ -79,15 +80,15 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _drawing(answer: Answer) -> str:
-    """Mean gain over seconds, the front joined by a line."""
+    """Mean gain over the seconds of an epoch, the front joined by a line."""
     matplotlib = drawing()
     figure = matplotlib.figure.Figure((8, 4.5), layout="constrained")
     axes = figure.subplots()
-    times = [one.mean("seconds") for one in answer.whole]
+    times = [one.mean("pace") for one in answer.whole]
     middle = (min(times) + max(times)) / 2
     at_front = []
     for one in answer.whole:
-        gain, seconds = interval(list(one.gains.values())), one.mean("seconds")
+        gain, seconds = interval(list(one.gains.values())), one.mean("pace")
         is_front = one.way.name in answer.front
         half = None if math.isinf(gain.half) else gain.half
         axes.errorbar(
@@ -100,7 +101,7 @@ def _drawing(answer: Answer) -> str:
         if is_front:
             at_front.append((seconds, gain.mean))
     axes.plot(*zip(*sorted(at_front), strict=True), color="tab:blue", alpha=0.4)
-    axes.set_xlabel("seconds of training")
+    axes.set_xlabel("seconds of an epoch")
     axes.set_ylabel("mean gain (1 is perfect)")
     drawn = io.StringIO()
     # Neither the time nor a random identifier: one answer, one page.

@@ -9,6 +9,7 @@ from scipy import stats
 
 _LEVEL = 0.95
 _NO_SPREAD = 1e-9
+_SAME_COST = 1.1
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def difference(one: Mapping[int, float], other: Mapping[int, float], others: int
 
 
 def front(points: Mapping[str, tuple[float, float]]) -> set[str]:
-    """Those that none is better than: no other has as high a quality at as low a cost.
+    """Those that none is better than: no other has a higher quality at as low a cost, or as high a
+    quality at a lower cost. Costs that differ by less than a tenth are the same: clocks are no finer.
 
     Args:
         points: `(quality, cost)` by name.
@@ -85,6 +87,7 @@ def front(points: Mapping[str, tuple[float, float]]) -> set[str]:
         for name, (quality, cost) in points.items()
         if not math.isnan(quality)
         and not any(
-            (q >= quality and c <= cost) and (q, c) != (quality, cost) for q, c in points.values()
+            (q > quality and c <= _SAME_COST * cost) or (q >= quality and _SAME_COST * c < cost)
+            for q, c in points.values()
         )
     }

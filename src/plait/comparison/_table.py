@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from plait.comparison._answer import Answer
 from plait.comparison._candidates import Candidate
-from plait.comparison._compare import Compared
+from plait.comparison._compared import Compared
 from plait.comparison._statistics import Interval, interval
 
 LEFT = (0, 1)
@@ -15,7 +15,7 @@ LEFT = (0, 1)
 def head(answer: Answer) -> list[str]:
     """The names of the columns."""
     scores = [f"{name} {task.main_score}" for name, task in answer.tasks.items()]
-    return ["way", "", "mean gain", *scores, "seconds", "MB", "seeds"]
+    return ["way", "", "mean gain", *scores, "seconds", "an epoch", "MB", "seeds"]
 
 
 def lines(answer: Answer) -> Iterator[list[str]]:
@@ -32,6 +32,7 @@ def lines(answer: Answer) -> Iterator[list[str]]:
             spelt(_gain(one)) if together else "",
             *(spelt(answer.score(one, task)) for task in answer.tasks),
             _number(one.mean("seconds"), ".0f"),
+            _number(one.mean("pace"), ".3g"),
             _number(one.mean("megabytes"), ".1f"),
             str(len(one.finished)),
         ]

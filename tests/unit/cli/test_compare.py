@@ -33,7 +33,8 @@ def test_compare_from_config_to_page(config, tmp_path, capsys):
     folder = tmp_path / "c"
     assert main(["compare", str(config), *words, "--dir", str(folder)]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].split() == ["way", "mean", "gain", "y", "auc", "seconds", "MB", "seeds"]
+    names = "way mean gain y auc seconds an epoch MB seeds"
+    assert said[0].split() == names.split()
     assert {line.split()[0] for line in said[1:3]} == {"Concat", "Mean"}
     assert said[-1] == str(folder / "index.html")
     answer = json.loads((folder / "answer.json").read_text())

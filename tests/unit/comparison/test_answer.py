@@ -5,7 +5,7 @@ import pytest
 import plait
 from plait.comparison._answer import Answer
 from plait.comparison._candidates import Candidate
-from plait.comparison._compare import Alone, Compared
+from plait.comparison._compared import Alone, Compared
 from plait.comparison._jobs import Ended
 from plait.comparison._page import page
 from plait.comparison._table import head, lines
@@ -13,20 +13,21 @@ from plait.comparison._table import head, lines
 TASKS = {"y": plait.Binary(), "z": plait.Binary()}
 
 
-def finished(gain, z=0.5, seconds=10.0):
+def finished(gain, z=0.5, pace=10.0):
     return Ended(
         "finished",
         scores={"y": {"auc": gain}, "z": {"auc": z}},
         gains={"y": gain, "z": z},
         gain=gain,
         epochs=3,
-        seconds=seconds,
+        seconds=50.0,
+        pace=pace,
         megabytes=1.5,
     )
 
 
-def way(name, gains, own=False, seconds=10.0):
-    runs = {seed: finished(gain, seconds=seconds) for seed, gain in enumerate(gains)}
+def way(name, gains, own=False, pace=10.0):
+    runs = {seed: finished(gain, pace=pace) for seed, gain in enumerate(gains)}
     return Compared(Candidate({"fusion": name}, own), runs)
 
 
@@ -87,9 +88,9 @@ def test_one_seed_says_that_it_cannot_tell():
 
 
 def test_what_is_cheaper_and_not_shown_to_be_worse_is_told():
-    found = answer(OWN, way("Mean", [0.49, 0.61, 0.69], seconds=4.0))
-    assert "Mean takes 0.40 of its time and is not shown to be worse." in found.advice
-    worse = answer(OWN, way("Mean", [0.40, 0.501, 0.60], seconds=4.0))
+    found = answer(OWN, way("Mean", [0.49, 0.61, 0.69], pace=4.0))
+    assert "Mean takes 0.40 of its time an epoch and is not shown to be worse." in found.advice
+    worse = answer(OWN, way("Mean", [0.40, 0.501, 0.60], pace=4.0))
     assert "Mean takes" not in worse.advice
 
 
@@ -144,6 +145,8 @@ def test_runs_without_an_end_are_told_and_count_nowhere():
         Candidate({"fusion": "Max"}), {0: Ended("stopped", gain=0.9, epochs=2, seconds=3.0)}
     )
     refused = Compared(Candidate({"fusion": "FiLM"}), {0: Ended("refused", "needs two features.")})
+    found = answer(OWN, stopped, refused, way("Mean", [0.4, 0.5, 0.6]))
+    assert "and the 1 of 3 others that came to their end there is no" in found.advice
     found = answer(OWN, stopped, refused)
     assert found.winner is OWN
     assert found.front == {"Concat"}

@@ -12,8 +12,11 @@ import pytest
 
 from plait._held_folder import HeldFolder
 from plait.comparison import Question, ask
+from plait.comparison._answer import Answer
+from plait.comparison._budget import Pace, minutes_a_run
 from plait.comparison._candidates import candidates
-from plait.comparison._compare import Comparing, minutes_a_run
+from plait.comparison._compare import Comparing
+from plait.comparison._work import work
 from plait.config import load
 from plait.errors import ConfigError, StoppedError
 
@@ -145,6 +148,32 @@ class TestComparing:
         said = json.loads((folder / "runs" / "Gated-seed0" / "command.json").read_text())
         assert "training.max_minutes=0.500" in said
 
+    def test_a_seed_for_which_no_time_is_left_is_left_out_for_all_alike(self, config, folder):
+        def compare(until):
+            loaded = load(config, [], config.parent)
+            ways = candidates(loaded, {"fusion": "Gated, Max"})
+            plan = Comparing(loaded, config.parent, folder, ways, [0, 1, 2], until=until)
+            work(plan, folder, 1, "")
+            return plan
+
+        plan = compare(time.monotonic())
+        assert plan.seeds == [0]
+        assert {seed for one in plan.compared for seed in one.runs} == {0}
+        assert Answer(plan.compared, {}, plan.seeds).whole == plan.compared[:2]
+        # With time for them the others follow.
+        plan = compare(None)
+        assert plan.seeds == [0, 1, 2]
+        assert [len(one.finished) for one in plan.compared] == [3, 3, 0]
+
+    def test_a_quick_look_takes_as_long_as_its_runs_need(self, config, folder, capsys):
+        many = ", ".join(f"{{MBT: {{bottleneck: {n}}}}}" for n in range(1, 21))
+        assert len(ask(question(config, "Gated", seeds=1, quick=True), folder).compared) == 2
+        with pytest.raises(ConfigError, match="leave 7 seconds"):
+            ask(question(config, many, seeds=1, minutes=4.0), folder.with_name("long"))
+        found = ask(question(config, many, seeds=1, quick=True), folder.with_name("quick"))
+        assert len(found.compared) == 21
+        assert "at most 0.2 minutes" in found.about
+
     def test_passwords_stay_where_they_were(self, config, folder):
         sql = '{SQL: {uri: "postgresql://me:hidden@host/db", query: select 1}}'
         config.write_text(config.read_text().replace("data: train.csv", f"data: {sql}"))
@@ -217,6 +246,20 @@ def _is_alive(process):
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_the_pace_of_runs_that_have_ended_tells_when_more_would(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    pace = Pace(1000.0, 2)
+    assert pace.minutes_beyond(10**6) == 0
+    for name, seconds in (("a", 60.0), ("b", 120.0)):
+        pace.begins(name)
+        now[0] += seconds
+        pace.ends(name)
+    assert pace.minutes_beyond(16) == 0
+    assert pace.minutes_beyond(18) == pytest.approx((280 + 18 * 90 / 2 - 1000) / 60)
+    assert Pace(None, 1).minutes_beyond(10**6) == 0
 
 
 def test_a_budget_is_parted_among_the_runs_that_follow_each_other():

@@ -42,6 +42,11 @@ def test_differences_are_of_the_same_seeds():
 
 
 def test_the_front_is_what_none_beats():
-    points = {"good": (0.9, 10.0), "cheap": (0.5, 1.0), "worse": (0.8, 10.0), "late": (0.9, 11.0)}
+    points = {"good": (0.9, 10.0), "cheap": (0.5, 1.0), "worse": (0.8, 10.0), "late": (0.9, 12.0)}
     assert front(points) == {"good", "cheap"}
     assert front({"a": (0.5, 1.0), "b": (0.5, 1.0), "none": (math.nan, 0.0)}) == {"a", "b"}
+
+
+def test_what_is_worse_is_not_at_the_front_for_the_clocks_sake():
+    assert front({"good": (0.9, 60.4), "bad": (0.5, 60.1)}) == {"good"}
+    assert front({"good": (0.9, 60.0), "bad": (0.5, 50.0)}) == {"good", "bad"}
