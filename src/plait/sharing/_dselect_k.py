@@ -24,8 +24,9 @@ class DSelectK(TaskSharing):
     step of a weight, which is exactly 0 or 1 from ±γ/2 on, so it gives expert e the weight Π_b s_b or
     1 - s_b by the digits of e. The task's mixture is that of its selectors, by a softmax. The entropy
     of the selectors is a loss beside those of the tasks, and drives the digits to 0 or 1; once they are
-    there, no task has more than k experts. An expert that no task has chosen is skipped when the model
-    answers.
+    there, no task has more than k experts. When the model answers, a digit that is not there yet counts
+    as what it is nearer to, so a task has k experts at most however short the training was, and an
+    expert that no task has chosen is skipped.
 
     The shared part ends behind the experts and the tasks' weights of them. Of these a gradient is a
     task's own, and counts in its length alone where gradients are compared.
@@ -33,9 +34,9 @@ class DSelectK(TaskSharing):
     Args:
         experts: how many, a power of two, so that every number of a selector's is an expert.
         k: how many of them a task has in the end, at most.
-        gamma: the width of the smooth step.
-        entropy: the weight of the entropy. The paper tunes it; with 0 a task may end with more than k
-            experts.
+        gamma: the width of the smooth step. A digit has half of it to go, a learning rate a step at
+            most: with the paper's 1 many trainings end before.
+        entropy: the weight of the entropy. The paper tunes it.
         expert: the pattern of one: a Keras layer, an `Encoder` or a list of layers that follow each
             other, sizes found by themselves; `HardSharing(blocks=1)` if None.
         tasks: their names; in a `Learner` and in a config, those of all tasks if None.
@@ -56,7 +57,7 @@ class DSelectK(TaskSharing):
         self,
         experts: int = 4,
         k: int = 2,
-        gamma: float = 1.0,
+        gamma: float = 0.2,
         entropy: float = 0.01,
         expert: Pattern | None = None,
         tasks: Sequence[str] | None = None,
@@ -114,7 +115,7 @@ class DSelectK(TaskSharing):
         self.width = self.made[0].compute_output_shape(tokens_shape)[-1]
 
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
-        chosen = self.chosen()
+        chosen = self.chosen(decided=not training)
         if training and self.entropy:
             undecided = -ops.sum(chosen * ops.log(chosen + 1e-6))
             self.add_loss(self.once(self.entropy * undecided))
@@ -141,12 +142,18 @@ class DSelectK(TaskSharing):
         """The mean of the experts."""
         return super().common(shared[len(self.known()) :])
 
-    def chosen(self) -> Any:
-        """How much each selector takes of each expert, `(tasks, k, experts)`."""
+    def chosen(self, decided: bool = False) -> Any:
+        """How much each selector takes of each expert, `(tasks, k, experts)`.
+
+        Args:
+            decided: whether each takes one, as when the model answers.
+        """
         t = ops.convert_to_tensor(self.digits) / self.gamma
         steps = ops.where(
             t <= -0.5, 0.0, ops.where(t >= 0.5, 1.0, -2.0 * t * t * t + 1.5 * t + 0.5)
         )
+        if decided:
+            steps = ops.cast(t > 0, steps.dtype)
         steps = ops.expand_dims(steps, 2)
         numbers = np.arange(self.experts)[:, None]
         ones = (numbers >> np.arange(self.digits.shape[-1])) % 2 == 1

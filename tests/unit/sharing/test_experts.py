@@ -101,6 +101,36 @@ def test_dselect_k_begins_with_equal_shares_and_ends_with_k_experts():
     np.testing.assert_allclose(array(layer.shares()), [[0, 0.25, 0.75, 0], [0, 0, 0, 1]], atol=1e-6)
 
 
+def test_dselect_k_answers_with_k_experts_before_its_digits_have_come_to_an_end():
+    layer = chosen_layer()
+    half = layer.gamma / 4
+    layer.digits.assign([[[half, -half], [-half, half]], [[half, half], [0.1 * half, half]]])
+    layer.selectors.assign([[0, np.log(3)], [0, 0]])
+    assert (array(layer.shares()) > 0).all()
+    shared = layer(TOKENS, MASK, training=False)
+    np.testing.assert_allclose(
+        [array(layer.part(shared, task)[0])[0, 0] for task in "ab"],
+        [[0, 0.25, 0.75, 0], [0, 0, 0, 1]],
+        atol=1e-6,
+    )
+
+
+def test_dselect_k_is_driven_to_k_experts():
+    """By the entropy alone: all that the tasks ask for is what they get."""
+    tokens = keras.Input(TOKENS.shape[1:])
+    sharing = DSelectK(expert=layers.Dense(4, trainable=False), tasks=["a", "b"])
+    shared = sharing(tokens)
+    answers = [sharing.branch(task)(sharing.part(shared, task), tokens) for task in "ab"]
+    model = keras.Model(tokens, [keras.ops.stop_gradient(answer) for answer in answers])
+    model.compile(keras.optimizers.Adam(0.01), loss="mse")
+    assert (array(sharing.shares()) > 0.1).all()
+    model.fit(
+        TOKENS, [np.zeros((len(TOKENS), *a.shape[1:])) for a in answers], epochs=60, verbose=0
+    )
+    assert set((array(sharing.shares()) > 0).sum(axis=1)) <= {1, 2}
+    assert set(np.unique(array(sharing.chosen()))) == {0, 1}
+
+
 @pytest.mark.parametrize(
     ("t", "step"), [(-0.5, 0), (-0.25, 0.15625), (0, 0.5), (0.25, 0.84375), (2, 1)]
 )
@@ -141,9 +171,10 @@ def test_the_compiled_answer_branches_around_each_expert_and_a_training_step_aro
 
 
 def test_dselect_k_is_the_mixture_of_what_is_chosen():
-    layer = chosen_layer()
-    shared = layer(TOKENS, MASK)
+    layer = chosen_layer(expert=layers.Dense(6, activation="tanh"))
+    shared = layer(TOKENS, MASK, training=True)
     shares = array(layer.shares())
+    assert (shares > 0).all()
     expected = sum(shares[1, n] * array(expert(TOKENS)) for n, expert in enumerate(layer.made))
     answer = layer.branch("b")(layer.part(shared, "b"), TOKENS, MASK)
     np.testing.assert_allclose(array(answer), expected, rtol=1e-4, atol=1e-5)
