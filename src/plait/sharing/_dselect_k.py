@@ -109,10 +109,10 @@ class DSelectK(TaskSharing):
                 autocast=False,
             )
         self.made = [
-            self._expert.made(f"expert_{n}", tokens_shape, self.dtype_policy)
+            self._expert.made(f"expert_{n}", tokens_shape, self.dtype_policy, self.masked)
             for n in range(self.experts)
         ]
-        self.width = self.made[0].compute_output_shape(tokens_shape)[-1]
+        self._given = tuple(self.made[0].compute_output_shape(tokens_shape)[1:])
 
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
         chosen = self.chosen(decided=not training)
@@ -129,14 +129,22 @@ class DSelectK(TaskSharing):
                     used[n],
                     lambda expert=expert: expert(tokens, mask, training=False),
                     lambda: ops.zeros(
-                        (*ops.shape(tokens)[:-1], self.width), dtype=self.compute_dtype
+                        (ops.shape(tokens)[0], *self._places(tokens), self._given[-1]),
+                        dtype=self.compute_dtype,
                     ),
                 )
                 for n, expert in enumerate(self.made)
             ]
-        rows = ops.zeros_like(tokens[:, :1, :1])
+        rows = ops.zeros((ops.shape(tokens)[0], *[1] * len(self._given)), dtype=self.compute_dtype)
         weights = [rows + ops.cast(shares[n], rows.dtype) for n in range(len(self.known()))]
         return [*weights, *found]
+
+    def _places(self, tokens: Any) -> tuple[Any, ...]:
+        """Of what an expert gives; of an unknown number, as many as it reads."""
+        read = ops.shape(tokens)[1:-1]
+        return tuple(
+            read[n] if count is None else count for n, count in enumerate(self._given[:-1])
+        )
 
     def common(self, shared: Any) -> Any:
         """The mean of the experts."""

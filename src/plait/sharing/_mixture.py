@@ -52,23 +52,44 @@ class Experts:
         """As Keras writes it."""
         return written(self.layers)
 
-    def made(self, name: str, shape: Any, policy: Any) -> Follow:
+    def made(self, name: str, shape: Any, policy: Any, masked: bool = False) -> Follow:
         """One built expert; a residual block where nothing is said.
 
         Raises:
-            ConfigError: one that makes another number of tokens.
+            ConfigError: one that makes another number of tokens, where these have a mask.
         """
         expert = Follow(self.pattern, name=name, dtype=policy)
         expert.build(shape)
-        expert.demand_tokens(self.owner, shape)
+        if masked:
+            expert.demand_tokens(self.owner, shape)
         return expert
 
 
-def gate(count: int, shape: Any, name: str, policy: Any) -> keras.layers.Dense:
-    """A built layer from tokens to a number for each of so many experts."""
-    dense = keras.layers.Dense(count, use_bias=False, dtype=policy, name=name)
-    dense.build(shape)
-    return dense
+class GateOf(keras.layers.Dense):
+    """A number for each expert, of each place; or of a whole row, where experts give other places.
+
+    Args:
+        count: how many experts there are.
+        given_shape: of what an expert gives, such as `(batch, tokens, width)`.
+        kwargs: see Keras.
+    """
+
+    def __init__(self, count: int, given_shape: Any, **kwargs: Any) -> None:
+        super().__init__(count, use_bias=False, **kwargs)
+        self._places = tuple(given_shape[1:-1])
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        if tuple(x.shape[1:-1]) == self._places:
+            return super().call(x)
+        whole = super().call(ops.mean(x, axis=tuple(range(1, len(x.shape) - 1))))
+        return ops.reshape(whole, (-1, *[1] * len(self._places), self.units))
+
+
+def gate(count: int, shape: Any, given_shape: Any, name: str, policy: Any) -> GateOf:
+    """A built `GateOf` that reads what has a shape."""
+    made = GateOf(count, given_shape, dtype=policy, name=name)
+    made.build(shape)
+    return made
 
 
 def mixed(
@@ -110,12 +131,12 @@ class Gate(Remade, keras.layers.Layer):
     Call arguments:
         shared: the experts' outputs, each `(batch, tokens, width)`; behind what the task has instead of
             the fused tokens, with `own_input`.
-        tokens: `(batch, tokens, width)`, fused.
+        tokens: `(batch, tokens, width)`, fused; or what else the experts have read.
         mask: `(batch, tokens)` bool.
         training: whether dropout is on.
 
     Returns:
-        `(batch, tokens, width of the experts)`.
+        `(batch, tokens, width of the experts)`, or what else they give.
     """
 
     def __init__(
@@ -137,7 +158,7 @@ class Gate(Remade, keras.layers.Layer):
             self._expert.made(f"expert_{n}", shape, self.dtype_policy) for n in range(self.count)
         ]
         experts = len(shared_shape) - self.own_input + self.count
-        self.gate = gate(experts, shape, "gate", self.dtype_policy)
+        self.gate = gate(experts, shape, shared_shape[-1], "gate", self.dtype_policy)
 
     def call(self, shared: Any, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
         read, common = (shared[0], shared[1:]) if self.own_input else (tokens, shared)

@@ -48,7 +48,7 @@ class MMoE(Sharing):
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         self.made = [
-            self._expert.made(f"expert_{n}", tokens_shape, self.dtype_policy)
+            self._expert.made(f"expert_{n}", tokens_shape, self.dtype_policy, self.masked)
             for n in range(self.experts)
         ]
 

@@ -54,9 +54,9 @@ class MTAN(TrunkSharing):
         # Flat lists, each task's after the other: Keras looks no deeper.
         self.trunk, self.carry, self.reads, self.masks = [], [], [], []
         for number in range(self.attended):
-            first = self.stage(2 * number, f"first_{number}", shape, mask_shape)
+            first = self.stage(2 * number, f"first_{number}", shape)
             inside = first.compute_output_shape(shape)
-            second = self.stage(2 * number + 1, f"second_{number}", inside, mask_shape)
+            second = self.stage(2 * number + 1, f"second_{number}", inside)
             shape = second.compute_output_shape(inside)
             self.trunk += [first, second]
             wide = inside
@@ -79,12 +79,12 @@ class MTAN(TrunkSharing):
                 )
             below = shape
 
-    def stage(self, number: int, name: str, shape: Any, mask_shape: Any) -> Any:
+    def stage(self, number: int, name: str, shape: Any) -> Any:
         if len(shape) not in (3, 4):
             raise ConfigError(
                 f"MTAN: a stage reads tokens or maps. Received: {tuple(shape)[1:]}.", ("stages",)
             )
-        return super().stage(number, name, shape, mask_shape)
+        return super().stage(number, name, shape)
 
     def _dense(self, units: int, name: str, shape: Any, activation: str = "relu") -> Any:
         """A Dense with normalisation and an activation, built."""

@@ -59,7 +59,7 @@ class CGC(Sharing):
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         self.shared = [
-            self._expert.made(f"expert_{n}", tokens_shape, self.dtype_policy)
+            self._expert.made(f"expert_{n}", tokens_shape, self.dtype_policy, self.masked)
             for n in range(self.shared_experts)
         ]
 
@@ -144,11 +144,12 @@ class PLE(TaskSharing):
                 name=f"level_{number}",
                 dtype=policy,
             )
-            level.build(shape)
+            level.build(shape, self.masked)
             shape = level.mixed_shape
             self.below.append(level)
         self.last = [
-            self._expert.made(f"expert_{n}", shape, policy) for n in range(self.shared_experts)
+            self._expert.made(f"expert_{n}", shape, policy, self.masked)
+            for n in range(self.shared_experts)
         ]
 
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
@@ -214,16 +215,19 @@ class Level(keras.layers.Layer):
         self.common = common
         self.number = number
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: Any, masked: bool = False) -> None:
         policy = self.dtype_policy
         count = len(self.tasks) * self.own + self.common
         # The tasks' experts one after the other, then the shared ones.
-        self.experts = [self._expert.made(f"expert_{n}", shape, policy) for n in range(count)]
-        self.gates = [
-            gate(self.own + self.common, shape, f"gate_{n}", policy) for n in range(len(self.tasks))
+        self.experts = [
+            self._expert.made(f"expert_{n}", shape, policy, masked) for n in range(count)
         ]
-        self.shared_gate = gate(count, shape, "shared_gate", policy)
         self.mixed_shape = self.experts[0].compute_output_shape(shape)
+        self.gates = [
+            gate(self.own + self.common, shape, self.mixed_shape, f"gate_{n}", policy)
+            for n in range(len(self.tasks))
+        ]
+        self.shared_gate = gate(count, shape, self.mixed_shape, "shared_gate", policy)
 
     def call(
         self, own: list[Any], shared: Any, valid: Any = None, training: bool | None = None

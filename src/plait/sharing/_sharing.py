@@ -31,6 +31,15 @@ class Sharing(Remade, keras.layers.Layer, abc.ABC):
         mine = sharing.branch("a")(sharing.part(shared, "a"), tokens, mask)
     """
 
+    masked = False
+    """Whether its tokens have a mask, known before it is built: then their number stays."""
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        # Keras tells `build` the shapes of all but masks.
+        mask = inputs[1] if len(inputs) > 1 else options.get("mask")
+        self.masked = self.masked or mask is not None
+        return super().__call__(*inputs, **options)
+
     @property
     def least_weights(self) -> int:
         """How many weights it has for sure once built, so that a crafted count is never built."""

@@ -70,9 +70,7 @@ class Sluice(TrunkSharing):
         self.pieces = []
         self.alphas = []
         for number in range(self.count):
-            made = [
-                self.stage(number, f"stage_{number}_{n}", shape, mask_shape) for n in range(count)
-            ]
+            made = [self.stage(number, f"stage_{number}_{n}", shape) for n in range(count)]
             self.pieces += made
             piece = made[0].compute_output_shape(shape)
             shape = (*piece[:-1], piece[-1] * self.subspaces)

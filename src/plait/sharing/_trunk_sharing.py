@@ -71,7 +71,7 @@ class TrunkSharing(TaskSharing, abc.ABC):
     def least_weights(self) -> int:
         return self.count if self._stages is None else least_weights_of(self._stages.layers)
 
-    def stage(self, number: int, name: str, shape: Any, mask_shape: Any) -> Follow:
+    def stage(self, number: int, name: str, shape: Any) -> Follow:
         """A built copy of a stage.
 
         Raises:
@@ -80,7 +80,7 @@ class TrunkSharing(TaskSharing, abc.ABC):
         pattern = self.default_stage(shape) if self._stages is None else self._stages.layers[number]
         made = Follow([pattern], name=name, dtype=self.dtype_policy)
         made.build(shape)
-        if mask_shape is not None:
+        if self.masked:
             made.demand_tokens(type(self).__name__, shape)
         return made
 
@@ -121,7 +121,7 @@ class Columns(TrunkSharing, abc.ABC):
         self.copies = []
         self.shapes = []
         for number in range(self.count):
-            made = [self.stage(number, f"stage_{number}_{t}", shape, mask_shape) for t in tasks]
+            made = [self.stage(number, f"stage_{number}_{t}", shape) for t in tasks]
             self.copies += made
             shape = made[0].compute_output_shape(shape)
             self.shapes.append(shape)

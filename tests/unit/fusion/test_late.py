@@ -102,6 +102,21 @@ def test_the_losses_of_shaspec_are_of_the_features_that_rows_have():
     np.testing.assert_allclose(told, np.mean(losses), rtol=1e-4)
 
 
+def test_the_losses_of_shaspec_weigh_what_its_arguments_say():
+    def losses(**arguments):
+        keras.utils.set_random_seed(0)
+        layer = fusion.ShaSpec(width=6, **arguments)
+        layer(**ROWS, training=True)
+        return np.array([float(array(loss)) for loss in layer.losses])
+
+    whole = losses(alignment=1.0, specificity=1.0)
+    np.testing.assert_allclose(losses(), whole * [0.1, 0.02], rtol=1e-5)
+    np.testing.assert_allclose(
+        losses(alignment=0.5, specificity=0.25), whole * [0.5, 0.25], rtol=1e-5
+    )
+    assert len(losses(alignment=0.0)) == 1
+
+
 def test_deep_fusion_lets_each_feature_look_at_itself_first():
     keras.utils.set_random_seed(0)
     shapes = {"a": (3, 4), "b": (2, 4)}

@@ -85,6 +85,14 @@ def test_sluice_mixes_subspaces_and_stages():
         np.testing.assert_allclose(array(answer), expected, rtol=1e-3, atol=1e-4)
 
 
+def test_sluice_begins_with_nine_tenths_of_its_own_and_of_the_last_stage():
+    layer = Sluice(3, tasks=TASKS)
+    layer(TOKENS, MASK)
+    for alpha in layer.alphas:
+        np.testing.assert_allclose(array(alpha), np.where(np.eye(4), 0.9, 0.1 / 3), rtol=1e-6)
+    np.testing.assert_allclose(array(layer.beta), [[0.05, 0.05, 0.9]] * 2, rtol=1e-6)
+
+
 def test_sluice_keeps_the_subspaces_of_a_task_apart():
     layer = Sluice(1, orthogonality=0.5, tasks=TASKS)
     layer(TOKENS, MASK, training=True)
@@ -203,9 +211,48 @@ def test_mtan_pays_attention_to_maps():
         layers.Conv2D(6, 3, padding="same"),
     ]
     pictures = np.random.default_rng(0).random((2, 8, 6, 3), "float32")
-    a, b = MTAN(stages, TASKS)(pictures)
-    assert tuple(a.shape) == tuple(b.shape) == (2, 4, 3, 6)
-    assert np.abs(array(a) - array(b)).max() > 1e-4
+    layer = MTAN(stages, TASKS)
+    answers = layer(pictures)
+    (carry,) = layer.carry
+    x, found = pictures, [None, None]
+    for number in range(2):
+        first, second = layer.trunk[2 * number : 2 * number + 2]
+        u = array(first(x))
+        x = array(second(u))
+        for task in range(2):
+            place = 2 * number + task
+            read = u
+            if number:
+                read = np.concatenate([u, carried(carry, found[task])], -1)
+            dense, norm, _ = layer.reads[place].layers
+            inner = np.maximum(normed(read @ array(dense.kernel) + array(dense.bias), norm), 0)
+            dense, norm, _ = layer.masks[place].layers
+            logits = normed(inner @ array(dense.kernel) + array(dense.bias), norm)
+            found[task] = x / (1 + np.exp(-logits))
+    for answer, expected in zip(answers, found, strict=True):
+        assert answer.shape == (2, 4, 3, 6)
+        np.testing.assert_allclose(array(answer), expected, rtol=1e-3, atol=1e-5)
+
+
+def normed(x, norm):
+    """Of each pixel over its channels."""
+    mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    return (x - mean) / np.sqrt(variance + norm.epsilon) * array(norm.gamma) + array(norm.beta)
+
+
+def carried(carry, maps):
+    """A 3 x 3 convolution, normalisation, a relu, and the largest of each 2 x 2, pixel by pixel."""
+    convolution, norm, _, _ = carry.layers
+    kernel, bias = array(convolution.kernel), array(convolution.bias)
+    rows, height, width, _ = maps.shape
+    around = np.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    made = np.zeros((rows, height, width, kernel.shape[-1]))
+    for y in range(height):
+        for x in range(width):
+            patch = around[:, y : y + 3, x : x + 3]
+            made[:, y, x] = np.einsum("rijc,ijcd->rd", patch, kernel) + bias
+    made = np.maximum(normed(made, norm), 0)
+    return made.reshape(rows, height // 2, 2, width // 2, 2, -1).max(axis=(2, 4))
 
 
 def test_stages_may_read_pictures():
