@@ -55,6 +55,24 @@ def test_a_trunk_for_each_group(config, tmp_path, capsys, monkeypatch):
     assert Predictor.load(tmp_path / "r-affinity").tasks.keys() == {"one", "same", "other"}
 
 
+def test_tasks_of_the_same_labels_come_into_one_trunk(tmp_path):
+    """Two of a sign and two of a product, from the first run to the second."""
+    a, b = np.random.default_rng(0).normal(size=(2, 320))
+    sign, product = (a > 0).astype(float), (a * b > 0).astype(float)
+    table = {"a": a, "b": b, "one": sign, "other": product, "same": sign, "alike": product}
+    csv.write_csv(pa.table(table), tmp_path / "train.csv")
+    (tmp_path / "plait.yaml").write_text(
+        "data: train.csv\nfeatures: {a: Number, b: Number}\nwidth: 16\n"
+        "tasks: {one: Binary, other: Binary, same: Binary, alike: Binary}\n"
+        "training: {epochs: 40, patience: 40, batch_size: 32, learning_rate: 0.01}\n"
+    )
+    run = tmp_path / "r"
+    words = ["fit", str(tmp_path / "plait.yaml"), "--group", "auto", "--run", str(run), "--quiet"]
+    assert main(words) == 0
+    sharing = json.loads((run / "config.json").read_text())["sharing"]
+    assert sharing == {"TaskGroups": {"groups": [["one", "same"], ["other", "alike"]]}}
+
+
 def test_where_one_trunk_is_best_there_is_no_second_run(config, tmp_path, capsys, monkeypatch):
     asked = []
 
