@@ -55,6 +55,7 @@ def test_a_trunk_for_each_group(config, tmp_path, capsys, monkeypatch):
     assert Predictor.load(tmp_path / "r-affinity").tasks.keys() == {"one", "same", "other"}
 
 
+@pytest.mark.long
 def test_tasks_of_the_same_labels_come_into_one_trunk(tmp_path):
     """Two of a sign and two of a product, from the first run to the second."""
     a, b = np.random.default_rng(0).normal(size=(2, 320))
