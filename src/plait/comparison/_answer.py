@@ -7,7 +7,7 @@ from functools import cached_property
 
 from plait.comparison._candidates import Candidate
 from plait.comparison._compared import Alone, Compared
-from plait.comparison._statistics import Interval, difference, front, interval
+from plait.comparison._statistics import Interval, Spread, compared, difference, front, interval
 from plait.tasks import Task
 
 
@@ -73,9 +73,15 @@ class Answer:
         """Those that no other beats in mean gain at as little time for an epoch."""
         return front({o.way.name: (interval(_gains(o)).mean, o.mean("pace")) for o in self.whole})
 
+    @cached_property
+    def spread(self) -> Spread | None:
+        """Of the mean gains of those that have finished with every seed."""
+        return Spread.of([one.gains for one in self.whole if len(one.gains) >= len(self.seeds)])
+
     def over_own(self, one: Compared) -> Interval:
         """Its mean gain less that of the config as it is written; wide enough for all at once."""
-        return difference(one.gains, self.own.gains, others=max(1, len(self.candidates) - 1))
+        others = max(1, len(self.candidates) - 1)
+        return compared(one.gains, self.own.gains, others, self.spread)
 
     @cached_property
     def winner(self) -> Compared:
@@ -175,7 +181,7 @@ class Answer:
             for one in self.whole
             if one is not winner
             and one.mean("pace") < 0.8 * winner.mean("pace")
-            and not difference(winner.gains, one.gains).is_above_zero
+            and not compared(winner.gains, one.gains, 1, self.spread).is_above_zero
         ]
         if len(self.seeds) == 1 or not sooner:
             return []

@@ -75,6 +75,62 @@ def difference(one: Mapping[int, float], other: Mapping[int, float], others: int
     return interval([one[seed] - other[seed] for seed in both], others)
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How far a score lies from what its way and its seed say, over several ways with the same seeds.
+
+    Attributes:
+        variance: of that, the same for all ways.
+        freedom: how many degrees it rests on.
+    """
+
+    variance: float
+    freedom: int
+
+    @classmethod
+    def of(cls, scores: Sequence[Mapping[int, float]]) -> "Spread | None":
+        """That of a two-way layout without interaction, each way a row and each seed a block.
+
+        Args:
+            scores: of each way by seed.
+
+        Returns:
+            None where fewer than three ways have two seeds in common: of two a pair tells as much.
+        """
+        seeds = set.intersection(*map(set, scores)) if scores else set()
+        if len(scores) < 3 or len(seeds) < 2:
+            return None
+        table = np.array([[one[seed] for seed in sorted(seeds)] for one in scores])
+        rest = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()
+        freedom = (len(scores) - 1) * (len(seeds) - 1)
+        return cls(float(np.sum(rest**2)) / freedom, freedom)
+
+
+def compared(
+    one: Mapping[int, float], other: Mapping[int, float], others: int, spread: Spread | None
+) -> Interval:
+    """Of the first less the second: by the pairs alone, or by the spread of all ways if that says more.
+
+    By the pairs it is Student's interval, which rests on as many differences as there are seeds; by the
+    spread it rests on those of all ways, and on the assumption that they scatter alike. Each is so wide
+    that both hold at once.
+
+    Args:
+        one: scores by seed.
+        other: likewise.
+        others: see `interval`.
+        spread: of all ways; None for the pairs alone.
+    """
+    if spread is None:
+        return difference(one, other, others)
+    alone = difference(one, other, 2 * others)
+    if alone.count < 2 or spread.variance <= 0:
+        return alone
+    quantile = float(stats.t.ppf(1 - (1 - _LEVEL) / others / 4, spread.freedom))
+    half = quantile * math.sqrt(2 * spread.variance / alone.count)
+    return Interval(alone.mean, min(half, alone.half), alone.count)
+
+
 def front(points: Mapping[str, tuple[float, float]]) -> set[str]:
     """Those that none is better than: no other has a higher quality at as low a cost, or as high a
     quality at a lower cost. Costs that differ by less than a tenth are the same: clocks are no finer.

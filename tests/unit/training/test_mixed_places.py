@@ -72,11 +72,11 @@ def test_each_mask_lies_where_its_picture_does():
 
 def test_each_box_lies_around_what_its_picture_shows():
     pictures, ((own, weight), (other, _)), plain = mixed("boxes", plait.Boxes(of="photo"))
-    for picture, share, *boxes in zip(pictures, weight, own, other, strict=True):
+    for shown, share, *boxes in zip(pictures, weight, own, other, strict=True):
         expected = np.zeros((SIDE, SIDE))
         for part, (box, *padding) in zip((share, 1 - share), boxes, strict=True):
             x0, y0, x1, y1 = np.round(box[:4]).astype(int)
             expected[y0:y1, x0:x1] += part
             assert not np.any(padding)
-        np.testing.assert_allclose(picture, expected, atol=0.003)
+        np.testing.assert_allclose(shown, expected, atol=0.003)
     assert 0 < (own != plain).any(axis=(1, 2)).sum() < ROWS
