@@ -153,9 +153,7 @@ def sharings(wanted: list[str], pairs: int, counts: tuple[int, ...]) -> Iterator
 
 def _has_parallel_trunks(share: Sharing) -> bool:
     """Whether no two tasks read one tensor of what it gives."""
-    return isinstance(
-        share, sharing.TrunkSharing | sharing.LoRA | sharing.TaskGroups | sharing.TaskRouting
-    )
+    return isinstance(share, sharing.TrunkSharing | sharing.TaskGroups)
 
 
 def _choose_two(share: Any, tasks: int) -> None:

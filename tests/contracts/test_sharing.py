@@ -33,11 +33,13 @@ PATTERNS = {
     "CGC": "expert",
     "CrossStitch": "stages",
     "DSelectK": "expert",
+    "LoRA": "stages",
     "MMoE": "expert",
     "MTAN": "stages",
     "PLE": "expert",
     "Sluice": "stages",
     "SoftSharing": "stages",
+    "TaskRouting": "stages",
 }
 every_sharing = pytest.mark.parametrize("name", CASES)
 # On torch and TensorFlow those that differ most are trained each time, the others by `make test-all`.

@@ -40,6 +40,9 @@ class CrossStitch(Columns):
         super().__init__(stages, tasks, **kwargs)
         self.per_channel = per_channel
 
+    def demand_few(self, copies: int) -> None:
+        super().demand_few(copies * copies)
+
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         super().build(tokens_shape, mask_shape)
         tasks = len(self.known())

@@ -86,6 +86,14 @@ class HardSharing(Sharing):
             tokens = tokens + block(tokens, training=training)
         return tokens
 
+    def routed(self, tokens: Any, route: Any, training: bool | None = None) -> Any:
+        """The same with some of the units inside each block alone, 1 in `route` for those that stay."""
+        for block in self.trunk:
+            norm, rise, fall, dropout = block.layers
+            added = fall(rise(norm(tokens)) * route)
+            tokens = tokens + dropout(added, training=training)
+        return tokens
+
     def branch(self, task: str) -> keras.layers.Layer | None:
         return None
 

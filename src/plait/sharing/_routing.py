@@ -8,28 +8,32 @@ import keras
 import numpy as np
 from keras import ops
 
+from plait._copies import take_weights
 from plait._ranges import MOST_SEED, demand_whole
 from plait.errors import ConfigError
-from plait.sharing._task_blocks import TaskBlocks
+from plait.sharing._hard_sharing import HardSharing
+from plait.sharing._trunk_sharing import TrunkSharing
 
 
 @keras.saving.register_keras_serializable(package="plait")
-class TaskRouting(TaskBlocks):
-    """`HardSharing`'s trunk, inside whose blocks a task has only some of the units.
+class TaskRouting(TrunkSharing):
+    """One trunk, of whose units a task has only some.
 
-    Which, is drawn once for each block by `seed` and the task's name, and never changes: a block adds
-    W_2 (m_t ⊙ gelu(W_1 norm(x))), where m_t is 1 for the `share` of the units that the task has.
+    Which, is drawn once for each stage by `seed` and the task's name, and never changes. A stage that
+    is given answers m_t ⊙ stage(x), where m_t is 1 for the `share` of its units (channels, of maps)
+    that the task has, as the paper has it behind each convolution. A residual block, which is what
+    stages are where only their number is given, has its mask inside, and leaves the identity whole:
+    x + W_2 (m_t ⊙ gelu(W_1 norm(x))).
 
     Args:
-        blocks: how many.
-        share: of a block's units for each task; 1 is `HardSharing`.
+        stages: how many residual blocks, or the stages as Keras layers. They may read something else
+            than tokens, such as a picture, in a functional model.
+        share: of a stage's units for each task; 1 is the trunk itself.
         seed: which ones.
-        width: the size inside a block; that of the tokens if None.
-        dropout: the share of a block's output that is dropped in training.
         tasks: their names; in a `Learner` and in a config, those of all tasks if None.
 
     Raises:
-        ConfigError: an argument out of its range, names that stand twice.
+        ConfigError: see `TrunkSharing`; an argument out of its range.
 
     References:
         G. Strezoski et al., "Many Task Learning With Task Routing" (2019).
@@ -39,15 +43,13 @@ class TaskRouting(TaskBlocks):
 
     def __init__(
         self,
-        blocks: int = 2,
+        stages: int | Sequence[keras.layers.Layer] = 2,
         share: float = 0.5,
         seed: int = 0,
-        width: int | None = None,
-        dropout: float = 0.1,
         tasks: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(blocks, width, dropout, tasks, **kwargs)
+        super().__init__(stages, tasks, **kwargs)
         if isinstance(share, bool) or not 0 < share <= 1:
             raise ConfigError(
                 f"TaskRouting: share is above 0 and at most 1. Received: {share!r}.", ("share",)
@@ -57,20 +59,38 @@ class TaskRouting(TaskBlocks):
         self.seed = seed
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
-        super().build(tokens_shape, mask_shape)
-        count = max(1, round(self.share * self.inner))
-        ranks = [self._drawn(task).argsort(axis=-1).argsort(axis=-1) for task in self.known()]
-        self.routes = np.stack(ranks) < count
+        self.trunk = self.trunk_of(tokens_shape)
+        units = [stage.given[-1] for stage in self.trunk]
+        drawn = [self._routes(task, units) for task in self.known()]
+        # For each stage `(tasks, units)`.
+        self.routes = [np.stack(routes) for routes in zip(*drawn, strict=True)]
 
-    def _drawn(self, task: str) -> np.ndarray:
-        """`(blocks, units)` numbers of a task's own, whichever the other tasks are."""
+    def _routes(self, task: str, units: Sequence[int]) -> list[np.ndarray]:
+        """Which units of each stage a task has, whichever the other tasks are."""
         # Both are the same for ever, which NumPy promises of its legacy generator alone.
-        own = zlib.crc32(f"{self.seed}/{task}".encode())
-        return np.random.RandomState(own).rand(self.blocks, self.inner)
+        draw = np.random.RandomState(zlib.crc32(f"{self.seed}/{task}".encode()))
+        ranks = [draw.rand(count).argsort().argsort() for count in units]
+        return [rank < max(1, round(self.share * len(rank))) for rank in ranks]
 
-    def added(self, block: int, task: int, x: Any) -> Any:
-        x = ops.gelu(self.rises[block](self.norms[block](x)), approximate=False)
-        return self.falls[block](x * ops.cast(self.routes[task, block], x.dtype))
+    def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> list[Any]:
+        found = []
+        for task in range(len(self.known())):
+            x = tokens
+            for stage, routes in zip(self.trunk, self.routes, strict=True):
+                route = ops.convert_to_tensor(routes[task], dtype=tokens.dtype)
+                x = self._through(stage, route, x, mask, training)
+            found.append(x)
+        return found
+
+    def _through(self, stage: Any, route: Any, x: Any, mask: Any, training: Any) -> Any:
+        if self.given:
+            return stage(x, mask, training=training) * route
+        block: HardSharing = stage.steps[0]
+        return block.routed(x, route, training=training)
+
+    def take_from(self, whole: Any) -> None:
+        for own, theirs in zip(self.trunk, whole.trunk, strict=True):
+            take_weights(own, theirs)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "share": self.share, "seed": self.seed}

@@ -54,6 +54,9 @@ class Sluice(TrunkSharing):
         self.orthogonality = orthogonality
         self.demand_few(subspaces * len(tasks or ["one"]))
 
+    def demand_few(self, copies: int) -> None:
+        super().demand_few(copies * copies)
+
     def default_stage(self, shape: Any) -> keras.layers.Layer:
         if shape[-1] % self.subspaces:
             raise ConfigError(

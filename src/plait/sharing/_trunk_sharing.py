@@ -60,7 +60,12 @@ class TrunkSharing(TaskSharing, abc.ABC):
             if self._stages
             else (HardSharing(blocks=1),) * min(self.count, MOST_LAYERS + 1)
         )
-        demand_few(type(self).__name__, copies * copies, layers)
+        demand_few(type(self).__name__, copies, layers)
+
+    @property
+    def given(self) -> bool:
+        """Whether the stages are the user's, and not of the kind that is the default."""
+        return self._stages is not None
 
     @property
     def stages(self) -> Any:
@@ -82,6 +87,14 @@ class TrunkSharing(TaskSharing, abc.ABC):
         made.build(shape)
         if self.masked:
             made.demand_tokens(type(self).__name__, shape)
+        return made
+
+    def trunk_of(self, shape: Any) -> list[Follow]:
+        """One built copy of each stage, from first to last."""
+        made: list[Follow] = []
+        for number in range(self.count):
+            made.append(self.stage(number, f"stage_{number}", shape))
+            shape = made[-1].given
         return made
 
     def default_stage(self, shape: Any) -> keras.layers.Layer:

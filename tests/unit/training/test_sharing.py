@@ -23,11 +23,7 @@ TASKS = {
     "price": Regression(features=("size", "kind")),
     "aid": Regression(column="price", auxiliary=True),
 }
-PARALLEL = {
-    n
-    for n, c in CASES.items()
-    if issubclass(c, (TrunkSharing, sharing.LoRA, sharing.TaskGroups, sharing.TaskRouting))
-}
+PARALLEL = {n for n, c in CASES.items() if issubclass(c, (TrunkSharing, sharing.TaskGroups))}
 
 
 @pytest.mark.parametrize("name", CASES)
