@@ -46,6 +46,16 @@ class Fusion(keras.layers.Layer, abc.ABC):
             ConfigError: one that its arguments name is not among them.
         """
 
+    def check_before(self, sharing: keras.layers.Layer) -> None:
+        """Refuses what stands between it and the heads, where it would not be what it says behind it.
+
+        Args:
+            sharing: which has `passes_on`, whether its tokens come out as they went in.
+
+        Raises:
+            ConfigError: says what would do.
+        """
+
     @abc.abstractmethod
     def call(
         self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]

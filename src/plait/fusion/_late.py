@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from plait._shares import tell_shares
+from plait.errors import ConfigError
 from plait.fusion._pooled_fusion import Projections
 
 
@@ -20,9 +22,9 @@ class Late(Projections):
 
     With `product` they are the sum Σ_m a_m z_m over the features that the row has, with learnt a_m
     > 0: the product of the features' experts, each to the power a_m, which begins at 1 / M. That is
-    so where nothing stands between fusion and heads, `HardSharing(blocks=0)`, as a trunk is not
-    linear; what is learnt of a feature is then its encoder's alone. The head's bias counts
-    once.
+    so where nothing stands between fusion and heads, as a trunk is not linear: a table's model takes it
+    with `HardSharing(blocks=0)` alone, and what is learnt of a feature is then its encoder's. The head's
+    bias counts once.
 
     Args:
         width: the size of each token that comes out.
@@ -39,6 +41,15 @@ class Late(Projections):
     def __init__(self, width: int = 128, product: bool = False, **kwargs: Any) -> None:
         super().__init__(width, **kwargs)
         self.product = product
+
+    def check_before(self, sharing: Any) -> None:
+        if self.product and not sharing.passes_on:
+            raise ConfigError(
+                "Late: with product the answer is a product of the features' experts where nothing "
+                "stands between fusion and heads, and a trunk would. Take it with "
+                "sharing: {HardSharing: {blocks: 0}}, or leave product out.",
+                ("product",),
+            )
 
     def build(
         self,
@@ -65,7 +76,9 @@ class Late(Projections):
         here = ops.logical_or(here, ops.logical_not(ops.any(here, axis=1, keepdims=True)))
         if self.product:
             count = ops.sum(ops.cast(here, "float32"), axis=1, keepdims=True)
-            shares = ops.softplus(ops.convert_to_tensor(self.powers)) * count
+            powers = ops.expand_dims(ops.softplus(ops.convert_to_tensor(self.powers)), 0)
+            tell_shares("powers", sorted(tokens), powers)
+            shares = powers * count
             each = each * ops.expand_dims(ops.cast(shares, each.dtype), -1)
         return {"tokens": each, "mask": here}
 

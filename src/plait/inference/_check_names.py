@@ -12,7 +12,7 @@ from plait.features import Feature
 from plait.fusion import Fusion
 from plait.inference._relations import check_after, sharing_tasks
 from plait.objectives import Objective
-from plait.sharing import Sharing
+from plait.sharing import HardSharing, Sharing
 from plait.tasks import Task
 
 _EXAMPLE = {"feature": "Number()", "task": "Regression()"}
@@ -123,7 +123,8 @@ def check_layers(
     features: Mapping[str, Feature],
     tasks: Mapping[str, Task],
 ) -> None:
-    """Refuses a fusion or a sharing whose arguments name a feature or a task that is not there.
+    """Refuses a fusion or a sharing whose arguments name a feature or a task that is not there, and a
+    fusion that would not be what it says before that sharing; None is the default of each.
 
     Raises:
         ConfigError: names it.
@@ -131,6 +132,7 @@ def check_layers(
     if fusion is not None:
         with _placed("fusion", fusion):
             fusion.check(features)
+            fusion.check_before(sharing or HardSharing())
     if sharing is not None:
         with _placed("sharing", sharing):
             sharing.for_tasks(sharing_tasks(tasks))

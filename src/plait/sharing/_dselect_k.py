@@ -24,9 +24,9 @@ class DSelectK(TaskSharing):
     step of a weight, which is exactly 0 or 1 from ±γ/2 on, so it gives expert e the weight Π_b s_b or
     1 - s_b by the digits of e. The task's mixture is that of its selectors, by a softmax. The entropy
     of the selectors is a loss beside those of the tasks, and drives the digits to 0 or 1; once they are
-    there, no task has more than k experts. When the model answers, a digit that is not there yet counts
-    as what it is nearer to, so a task has k experts at most however short the training was, and an
-    expert that no task has chosen is skipped.
+    there, no task has more than k experts. Before that, when the model answers, a task has the k experts
+    whose weights are largest, and these make up 1; so it has k at most however short the training was,
+    and an expert that no task has chosen is skipped.
 
     The shared part ends behind the experts and the tasks' weights of them. Of these a gradient is a
     task's own, and counts in its length alone where gradients are compared.
@@ -115,7 +115,7 @@ class DSelectK(TaskSharing):
         self._given = tuple(self.made[0].compute_output_shape(tokens_shape)[1:])
 
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
-        chosen = self.chosen(decided=not training)
+        chosen = self.chosen()
         if training and self.entropy:
             undecided = -ops.sum(chosen * ops.log(chosen + 1e-6))
             self.add_loss(self.once(self.entropy * undecided))
@@ -123,6 +123,7 @@ class DSelectK(TaskSharing):
         if training:
             found = [expert(tokens, mask, training=True) for expert in self.made]
         else:
+            shares = self.largest(shares)
             used = ops.any(shares > 0, axis=0)
             found = [
                 ops.cond(
@@ -150,18 +151,12 @@ class DSelectK(TaskSharing):
         """The mean of the experts."""
         return super().common(shared[len(self.known()) :])
 
-    def chosen(self, decided: bool = False) -> Any:
-        """How much each selector takes of each expert, `(tasks, k, experts)`.
-
-        Args:
-            decided: whether each takes one, as when the model answers.
-        """
+    def chosen(self) -> Any:
+        """How much each selector takes of each expert, `(tasks, k, experts)`."""
         t = ops.convert_to_tensor(self.digits) / self.gamma
         steps = ops.where(
             t <= -0.5, 0.0, ops.where(t >= 0.5, 1.0, -2.0 * t * t * t + 1.5 * t + 0.5)
         )
-        if decided:
-            steps = ops.cast(t > 0, steps.dtype)
         steps = ops.expand_dims(steps, 2)
         numbers = np.arange(self.experts)[:, None]
         ones = (numbers >> np.arange(self.digits.shape[-1])) % 2 == 1
@@ -174,6 +169,12 @@ class DSelectK(TaskSharing):
             return chosen[:, 0]
         weights = ops.softmax(ops.convert_to_tensor(self.selectors), axis=-1)
         return ops.sum(ops.expand_dims(weights, -1) * chosen, axis=1)
+
+    def largest(self, shares: Any) -> Any:
+        """The k largest of each task's weights, made up to 1, and 0 for the others."""
+        _, places = ops.top_k(shares, self.k)
+        kept = shares * ops.cast(ops.sum(ops.one_hot(places, self.experts), axis=1), shares.dtype)
+        return kept / ops.sum(kept, axis=-1, keepdims=True)
 
     def take_from(self, whole: Any) -> None:
         for own, theirs in zip(self.made, whole.made, strict=True):

@@ -55,6 +55,10 @@ class HardSharing(Sharing):
     def least_weights(self) -> int:
         return self.blocks
 
+    @property
+    def passes_on(self) -> bool:
+        return self.blocks == 0
+
     def build(self, tokens_shape: Any) -> None:
         outer = tokens_shape[-1]
         inner = self.width or outer

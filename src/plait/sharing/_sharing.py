@@ -45,6 +45,11 @@ class Sharing(Remade, keras.layers.Layer, abc.ABC):
         """How many weights it has for sure once built, so that a crafted count is never built."""
         return 0
 
+    @property
+    def passes_on(self) -> bool:
+        """Whether every task reads the fused tokens as they are."""
+        return False
+
     def for_tasks(self, tasks: Sequence[str]) -> "Sharing":
         """The same for a model of these tasks; itself where nothing depends on which they are.
 

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from plait._ranges import demand_number, demand_whole
+from plait._shares import numbered, tell_shares
 from plait.errors import ConfigError
 from plait.sharing._cross_stitch import Biased
 from plait.sharing._template import Follow
@@ -110,6 +111,7 @@ class Sluice(TrunkSharing):
                 for n, piece in enumerate(self.pieces_of(number))
             ]
             if self.alphas:
+                self._tell_parts(number)
                 made = stitched(self.alphas[number], made)
             found = [
                 ops.concatenate(made[task * parts : (task + 1) * parts], axis=-1)
@@ -120,11 +122,30 @@ class Sluice(TrunkSharing):
             self.add_loss(self.once(self.orthogonality * self.overlap()))
         if self.count == 1:
             return found
+        self._tell_stages()
         beta = ops.cast(self.beta, tokens.dtype)
         return [
             sum(beta[task, n] * stage[task] for n, stage in enumerate(by_stage))
             for task in range(tasks)
         ]
+
+    def _tell_parts(self, number: int) -> None:
+        """What each subspace of a task takes of all behind a stage."""
+        known, alpha = self.known(), self.alphas[number]
+        spaces = numbered("part", self.subspaces)
+        sources = [f"{space} of {task}" for task in known for space in spaces]
+        for place, task in enumerate(known):
+            for part, space in enumerate(spaces):
+                row = place * self.subspaces + part
+                tell_shares(
+                    f"stage {number + 1}, {space}", sources, alpha[row : row + 1], task=task
+                )
+
+    def _tell_stages(self) -> None:
+        """What a task takes of each stage."""
+        for place, task in enumerate(self.known()):
+            own = self.beta[place : place + 1]
+            tell_shares("stages", numbered("stage", self.count), own, task=task)
 
     def pieces_of(self, number: int) -> list[Follow]:
         """The layers of a stage: each task's subspaces, one task after the other."""

@@ -130,6 +130,12 @@ def test_what_is_wrong_is_pointed_at(old, new, message, path):
         ("age: Number", "age: {Number: {encoder: TextBag}}", "shop.yaml:4:18: Feature 'age': "),
         (
             "width: 16",
+            "fusion: {Late: {product: true}}",
+            "shop.yaml:12:17: Late: with product the answer is a product of the features' experts "
+            "where nothing stands between fusion and heads",
+        ),
+        (
+            "width: 16",
             "fusion: {FiLM: {of: agee}}",
             "shop.yaml:12:17: FiLM: there is no feature 'agee' to modulate. Did you mean 'age'?",
         ),

@@ -7,10 +7,10 @@ from keras import ops
 
 from plait._shares import listening, tell_shares
 from plait.errors import ConfigError
-from plait.fusion import Gated, SubsetExperts, Weighted
+from plait.fusion import Gated, Late, SubsetExperts, Weighted
 from plait.inference import Predictor
 from plait.inference._rows import batches
-from plait.sharing import CGC, PLE, CrossStitch, DSelectK, HardSharing, MMoE
+from plait.sharing import CGC, PLE, CrossStitch, DSelectK, HardSharing, MMoE, Sluice
 from plait.tasks import Binary, Regression
 from tests.unit.inference import tiny
 
@@ -85,7 +85,7 @@ def test_each_level_tells_the_tasks_own_gate_and_that_of_the_shared():
 def test_chosen_experts_are_the_layers_own_shares():
     predictor = predictor_of(sharing=DSelectK(experts=4, k=2))
     sharing = predictor.model.get_layer("sharing")
-    shares = ops.convert_to_numpy(sharing.shares(sharing.chosen(decided=True)))
+    shares = ops.convert_to_numpy(sharing.largest(sharing.shares()))
     assert ((shares > 0).sum(axis=1) <= 2).all()
     found = told(predictor)
     for place, task in enumerate(("sold", "price")):
@@ -99,6 +99,27 @@ def test_trunks_that_are_stitched_begin_with_most_of_their_own(per_channel):
         own = {"trunk of sold": 0.9, "trunk of price": 0.1}
         parts = {part: mean for part, (mean, _) in found["sold", stage].items()}
         assert parts == pytest.approx(own)
+
+
+def test_subspaces_and_stages_of_sluice_begin_with_most_of_their_own():
+    found = told(predictor_of(sharing=Sluice(2)))
+    parts = ["part 1 of sold", "part 2 of sold", "part 1 of price", "part 2 of price"]
+    for task in ("sold", "price"):
+        for stage in ("stage 1", "stage 2"):
+            for space in ("part 1", "part 2"):
+                expected = {p: 0.9 if p == f"{space} of {task}" else 0.1 / 3 for p in parts}
+                shares = {p: mean for p, (mean, _) in found[task, f"{stage}, {space}"].items()}
+                assert shares == pytest.approx(expected)
+        shares = {part: mean for part, (mean, _) in found[task, "stages"].items()}
+        assert shares == pytest.approx({"stage 1": 0.1, "stage 2": 0.9})
+
+
+def test_the_powers_of_a_product_of_experts():
+    predictor = predictor_of(fusion=Late(width=4, product=True), sharing=HardSharing(blocks=0))
+    predictor.model.get_layer("fusion").powers.assign([0.0, 1.0, -1.0])
+    found = told(predictor)
+    for task in ("sold", "price"):
+        assert means(found[task, "powers"]) == pytest.approx(list(np.log1p(np.exp([0, 1, -1.0]))))
 
 
 def test_weights_of_features_are_those_of_the_layer():
