@@ -22,9 +22,9 @@ class Late(Projections):
 
     With `product` they are the sum Σ_m a_m z_m over the features that the row has, with learnt a_m
     > 0: the product of the features' experts, each to the power a_m, which begins at 1 / M. That is
-    so where nothing stands between fusion and heads, as a trunk is not linear: a table's model takes it
-    with `HardSharing(blocks=0)` alone, and what is learnt of a feature is then its encoder's. The head's
-    bias counts once.
+    so where nothing stands between fusion and heads, as a trunk is not linear: a table's model takes
+    it with `HardSharing(blocks=0)` alone, and what is learnt of a feature is then its encoder's. The
+    head's bias counts once.
 
     Args:
         width: the size of each token that comes out.

@@ -24,9 +24,9 @@ class DSelectK(TaskSharing):
     step of a weight, which is exactly 0 or 1 from ±γ/2 on, so it gives expert e the weight Π_b s_b or
     1 - s_b by the digits of e. The task's mixture is that of its selectors, by a softmax. The entropy
     of the selectors is a loss beside those of the tasks, and drives the digits to 0 or 1; once they are
-    there, no task has more than k experts. Before that, when the model answers, a task has the k experts
-    whose weights are largest, and these make up 1; so it has k at most however short the training was,
-    and an expert that no task has chosen is skipped.
+    there, no task has more than k experts. Before that, when the model answers, a task has the k
+    experts whose weights are largest, and these make up 1; so it has k at most however short the
+    training was, and an expert that no task has chosen is skipped.
 
     The shared part ends behind the experts and the tasks' weights of them. Of these a gradient is a
     task's own, and counts in its length alone where gradients are compared.

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import signal
 import sys
 import time
@@ -26,6 +27,8 @@ def main(argv):
         ]
         run.mkdir(parents=True)
         (run / "command.json").write_text(json.dumps(settings))
+    if hasattr(os, "sched_getaffinity"):
+        (run / "cores.json").write_text(json.dumps(sorted(os.sched_getaffinity(0))))
     said = " ".join(settings)
     if "FiLM" in said:
         print("plait: warning: this is none\nplait: FiLM needs two features.", file=sys.stderr)

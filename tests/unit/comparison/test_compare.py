@@ -78,6 +78,24 @@ class TestComparing:
         assert plan.epoch(other, {"epoch": 1, "mean_gain": 0.2})
         assert plan.epoch(other, {"epoch": 2, "mean_gain": 0.1}) is goes_on
 
+    @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="asks the kernel")
+    @pytest.mark.parametrize("workers", [1, 2, 3])
+    def test_the_cores_are_parted_among_the_runs_at_once(
+        self, workers, config, folder, monkeypatch
+    ):
+        mine = sorted(os.sched_getaffinity(0))[:2]
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(mine))
+        ask(question(config, "Gated", seeds=1, workers=workers), folder)
+        found = [json.loads(path.read_text()) for path in folder.rglob("cores.json")]
+        assert len(found) == 2
+        if workers == 2 and len(mine) == 2:
+            assert sorted(found) == [mine[:1], mine[1:]]
+        else:
+            # One after the other on all; or more than there are cores, none without any.
+            assert all(set(cores) <= set(mine) and cores for cores in found)
+        if workers == 1:
+            assert found == [mine, mine]
+
     def test_what_is_written_is_never_stopped(self, config, folder):
         config.write_text(config.read_text() + "fusion: Max\n")
         answer = ask(question(config, "Gated, Concat", workers=1), folder)
