@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 from plait import fusion
@@ -117,7 +118,8 @@ def test_the_losses_of_shaspec_weigh_what_its_arguments_say():
     assert len(losses(alignment=0.0)) == 1
 
 
-def test_deep_fusion_lets_each_feature_look_at_itself_first():
+@pytest.mark.parametrize("cls", [fusion.CrossAttention, fusion.Latents, fusion.MBT])
+def test_deep_fusion_lets_each_feature_look_at_itself_first(cls):
     keras.utils.set_random_seed(0)
     shapes = {"a": (3, 4), "b": (2, 4)}
     rows = {
@@ -125,13 +127,33 @@ def test_deep_fusion_lets_each_feature_look_at_itself_first():
         "masks": {n: np.ones((2, s[0]), bool) for n, s in shapes.items()},
         "presence": {n: np.ones(2, bool) for n in shapes},
     }
-    layer = fusion.MBT(width=8, layers=1, heads=2, fuse_at=2)
-    layer(**rows)
+    layer = cls(width=8, layers=1, heads=2, fuse_at=2)
+    deep = array(layer(**rows)["tokens"])
     assert len(layer.alone) == 4
     entered = layer.entered(rows["tokens"], rows["masks"], False)
+    for number, name in enumerate(shapes):
+        x = layer.entries[name](rows["tokens"][name])
+        for block in layer.alone[2 * number : 2 * number + 2]:
+            x = block(x, rows["masks"][name][:, None, None, :])
+        np.testing.assert_allclose(array(entered[name]), array(x), rtol=1e-5, atol=1e-6)
     other = {**rows["tokens"], "b": rows["tokens"]["b"] + 1}
     again = layer.entered(other, rows["masks"], False)
     np.testing.assert_array_equal(array(entered["a"]), array(again["a"]))
     assert np.abs(array(entered["b"]) - array(again["b"])).max() > 0
-    plain = layer.entries["a"](rows["tokens"]["a"])
-    assert np.abs(array(entered["a"]) - array(plain)).max() > 1e-3
+    # What comes after is that of an early fusion of what entered.
+    early = cls(width=8, layers=1, heads=2)
+    early(**{**rows, "tokens": {name: array(x) for name, x in entered.items()}})
+    blocks = {id(weight) for block in layer.alone for weight in block.weights}
+    entries = {id(weight) for entry in layer.entries.values() for weight in entry.weights}
+    early.set_weights(
+        [
+            # The entries of the early one pass on what they are given.
+            (np.eye(8) if weight.ndim == 2 else np.zeros(8))
+            if id(weight) in entries
+            else array(weight)
+            for weight in layer.weights
+            if id(weight) not in blocks
+        ]
+    )
+    given = early(**{**rows, "tokens": {name: array(x) for name, x in entered.items()}})
+    np.testing.assert_allclose(array(given["tokens"]), deep, rtol=1e-4, atol=1e-5)
