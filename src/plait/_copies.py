@@ -24,7 +24,7 @@ def take_weights(layer: keras.layers.Layer, other: keras.layers.Layer) -> None:
 
 
 def copy_of(layer: keras.layers.Layer, name: str, policy: Any = None) -> Any:
-    """A new layer of the same arguments, with another name; frozen if the other one is.
+    """A new layer of the same arguments, with another name.
 
     Args:
         layer: as it was declared; it stays as it is.
@@ -34,8 +34,5 @@ def copy_of(layer: keras.layers.Layer, name: str, policy: Any = None) -> Any:
     # A layer that was declared has the policy that was set then.
     own = {} if policy is None else {"dtype": policy}
     if isinstance(layer, Remade):
-        made = layer.remade(name=name, **own)
-    else:
-        made = type(layer).from_config({**layer.get_config(), **own, "name": name})
-    made.trainable = layer.trainable
-    return made
+        return layer.remade(name=name, **own)
+    return type(layer).from_config({**layer.get_config(), **own, "name": name})

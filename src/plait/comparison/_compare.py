@@ -14,7 +14,7 @@ from plait.comparison._optuna import optuna
 from plait.comparison._say import say
 from plait.comparison._work import Plan
 from plait.config import Config
-from plait.sharing import HardSharing, Sharing
+from plait.sharing import HardSharing, Sharing, TrunkSharing
 
 
 class Comparing(Plan):
@@ -179,7 +179,8 @@ class Comparing(Plan):
             if getattr(config.arguments["tasks"][way.task], "after", ()):
                 settings.append(f"tasks.{way.task}.after=[]")
             # One task has none to be weighed against, and none to share with.
-            settings += ["balancing=null", *_one_trunk(config.arguments.get("sharing"))]
+            alike = _one_trunk(config.arguments.get("sharing"), config.document.get("sharing"))
+            settings += ["balancing=null", *alike]
             name = f"alone-{way.task}"
         if self._minutes is not None:
             training = config.arguments.get("training")
@@ -189,9 +190,22 @@ class Comparing(Plan):
         return Job(f"{name}-seed{seed}", arguments)
 
 
-def _one_trunk(sharing: Sharing | None) -> list[str]:
-    """The setting of a trunk for one task, as deep and as wide as that of a sharing."""
+def _one_trunk(sharing: Sharing | None, written: Any) -> list[str]:
+    """The setting of a trunk for one task, as deep and as wide as that of a sharing.
+
+    Args:
+        sharing: of the config, or None.
+        written: the same as the config says it.
+    """
     if sharing is None or type(sharing) is HardSharing:
         return []
-    alike = {n: getattr(sharing, n) for n in ("blocks", "width", "dropout") if hasattr(sharing, n)}
-    return [f"sharing={json.dumps({'HardSharing': alike})}"]
+    alone: dict[str, Any]
+    if isinstance(sharing, TrunkSharing) and sharing.given:
+        # Of one task it is these stages, and nothing else.
+        alone = {"SoftSharing": {"stages": written[type(sharing).__name__]["stages"]}}
+    elif isinstance(sharing, TrunkSharing):
+        alone = {"HardSharing": {"blocks": sharing.depth}}
+    else:
+        names = ("blocks", "width", "dropout")
+        alone = {"HardSharing": {n: getattr(sharing, n) for n in names if hasattr(sharing, n)}}
+    return [f"sharing={json.dumps(alone)}"]

@@ -41,6 +41,10 @@ class Adapters(HardSharing):
         demand_whole("Adapters", bottleneck=bottleneck)
         self.bottleneck = bottleneck
 
+    @property
+    def passes_on(self) -> bool:
+        return False
+
     def branch(self, task: str) -> keras.layers.Layer | None:
         return Adapter(self.bottleneck, dtype=self.dtype_policy)
 

@@ -18,15 +18,15 @@ class LoRA(TrunkSharing):
     """One trunk whose kernels are W + (alpha / rank) A_t B_t for a task t.
 
     So for every weight of a stage that has two axes or more, as a matrix from all but its last axis to
-    that: of a Dense, of a convolution, of attention. A_t begins at random, B_t at 0: the tasks begin
-    with the same trunk. Biases and normalisation are the trunk's. It is trained with the tasks' own
-    weights, unless a stage was given frozen (`trainable=False`); `Training(freeze=["trunk"])` freezes
-    A and B too.
+    that: of a Dense, of a convolution, of attention. The rank is at most the lesser of its two sizes.
+    A_t begins at random, B_t at 0: the tasks begin with the same trunk. Weights of one axis, as biases
+    and normalisation have, are the trunk's, which is trained with A and B;
+    `Training(freeze=["trunk"])` freezes these too.
 
     Args:
         stages: how many residual blocks (`HardSharing(blocks=1)`), or the stages as Keras layers. They
             may read something else than tokens, such as a picture, in a functional model.
-        rank: of a task's own weights.
+        rank: of a task's own weights, at most.
         alpha: their scale, times the rank.
         tasks: their names; in a `Learner` and in a config, those of all tasks if None.
 
@@ -65,10 +65,10 @@ class LoRA(TrunkSharing):
 
     def _add(self, name: str, size: int, units: int) -> None:
         """The tasks' weights beside a kernel of so many rows and columns."""
-        tasks = len(self.known())
+        tasks, rank = len(self.known()), min(self.rank, size, units)
         random = keras.initializers.RandomNormal(stddev=size**-0.5)
-        a = self.add_weight(name=f"a_{name}", shape=(tasks, size, self.rank), initializer=random)
-        b = self.add_weight(name=f"b_{name}", shape=(tasks, self.rank, units), initializer="zeros")
+        a = self.add_weight(name=f"a_{name}", shape=(tasks, size, rank), initializer=random)
+        b = self.add_weight(name=f"b_{name}", shape=(tasks, rank, units), initializer="zeros")
         self.a.append(a)
         self.b.append(b)
 
@@ -96,12 +96,15 @@ class LoRA(TrunkSharing):
         with keras.StatelessScope(values, collect_losses=True) as scope:
             begun = [scope.get_current_value(v) for v in stage.variables]
             x = stage(x, mask, training=training)
+            losses = list(scope.losses)
+            # Else they would count as the stage's own, too.
+            stage._clear_losses()
         for variable, before in zip(stage.variables, begun, strict=True):
             # The states of draws, and what a layer counts.
             now = scope.get_current_value(variable)
             if now is not before:
                 variable.assign(now)
-        for loss in scope.losses:
+        for loss in losses:
             self.add_loss(loss)
         return x
 

@@ -49,6 +49,10 @@ class MTAN(TrunkSharing):
             )
         self.attended = self.count if isinstance(stages, int) else self.count // 2
 
+    @property
+    def depth(self) -> int:
+        return self.count if self.given else 2 * self.count
+
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         shape, below = tokens_shape, None
         # Flat lists, each task's after the other: Keras looks no deeper.

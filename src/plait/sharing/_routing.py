@@ -77,16 +77,16 @@ class TaskRouting(TrunkSharing):
         for task in range(len(self.known())):
             x = tokens
             for stage, routes in zip(self.trunk, self.routes, strict=True):
-                route = ops.convert_to_tensor(routes[task], dtype=tokens.dtype)
-                x = self._through(stage, route, x, mask, training)
+                x = self._through(stage, routes[task], x, mask, training)
             found.append(x)
         return found
 
     def _through(self, stage: Any, route: Any, x: Any, mask: Any, training: Any) -> Any:
         if self.given:
-            return stage(x, mask, training=training) * route
+            x = stage(x, mask, training=training)
+            return x * ops.cast(route, x.dtype)
         block: HardSharing = stage.steps[0]
-        return block.routed(x, route, training=training)
+        return block.routed(x, ops.cast(route, x.dtype), training=training)
 
     def take_from(self, whole: Any) -> None:
         for own, theirs in zip(self.trunk, whole.trunk, strict=True):

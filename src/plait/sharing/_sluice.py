@@ -123,7 +123,7 @@ class Sluice(TrunkSharing):
         if self.count == 1:
             return found
         self._tell_stages()
-        beta = ops.cast(self.beta, tokens.dtype)
+        beta = ops.cast(self.beta, found[0].dtype)
         return [
             sum(beta[task, n] * stage[task] for n, stage in enumerate(by_stage))
             for task in range(tasks)

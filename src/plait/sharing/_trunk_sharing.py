@@ -68,6 +68,11 @@ class TrunkSharing(TaskSharing, abc.ABC):
         return self._stages is not None
 
     @property
+    def depth(self) -> int:
+        """How many stages a task's way has."""
+        return self.count
+
+    @property
     def stages(self) -> Any:
         """As the constructor was given them."""
         return self.count if self._stages is None else self._stages.layers

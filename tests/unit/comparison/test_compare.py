@@ -16,6 +16,7 @@ from plait.comparison._answer import Answer
 from plait.comparison._budget import Pace, minutes_a_run
 from plait.comparison._candidates import candidates
 from plait.comparison._compare import Comparing
+from plait.comparison._compared import Alone
 from plait.comparison._work import work
 from plait.config import load
 from plait.errors import ConfigError, StoppedError
@@ -159,6 +160,34 @@ class TestComparing:
         ask(Question(config, config.parent, {}, alone=True, seeds=1), folder)
         said = json.loads((folder / "runs" / "alone-y-seed0" / "command.json").read_text())
         assert not [s for s in said if s.startswith("sharing")]
+
+    @pytest.mark.parametrize(
+        ("sharing", "alone"),
+        [
+            ("{MMoE: {experts: 3}}", {"HardSharing": {}}),
+            ("{Adapters: {blocks: 3, width: 9}}", {"HardSharing": {"blocks": 3, "width": 9}}),
+            ("{LoRA: {stages: 5}}", {"HardSharing": {"blocks": 5}}),
+            ("{MTAN: {stages: 2}}", {"HardSharing": {"blocks": 4}}),
+            (
+                "{TaskRouting: {stages: [{Dense: {units: 7}}, LayerNormalization]}}",
+                {"SoftSharing": {"stages": [{"Dense": {"units": 7}}, "LayerNormalization"]}},
+            ),
+        ],
+    )
+    def test_a_trunk_for_one_task_is_that_of_the_sharing(self, sharing, alone, config, folder):
+        config.write_text(config.read_text() + f"sharing: {sharing}\n")
+        loaded = load(config, [], config.parent)
+        ways = [*candidates(loaded, {}), Alone("y")]
+        plan = Comparing(loaded, config.parent, folder, ways, [0])
+        plan.next_job()
+        said = plan.next_job().arguments
+        (written,) = [one for one in said if one.startswith("sharing=")]
+        found = json.loads(written.removeprefix("sharing="))
+        for name, arguments in found.items():
+            wanted = alone[name]
+            assert {n: v for n, v in arguments.items() if n in wanted} == wanted
+        assert found.keys() == alone.keys()
+        load(config, [written], config.parent)
 
     def test_a_budget_never_lengthens_a_run(self, config, folder):
         config.write_text(config.read_text().replace("epochs: 8", "epochs: 8, max_minutes: 0.5"))

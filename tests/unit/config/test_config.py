@@ -136,6 +136,11 @@ def test_what_is_wrong_is_pointed_at(old, new, message, path):
         ),
         (
             "width: 16",
+            "fusion: {Late: {product: true}}\nsharing: {Adapters: {blocks: 0}}",
+            "shop.yaml:12:17: Late: with product",
+        ),
+        (
+            "width: 16",
             "fusion: {FiLM: {of: agee}}",
             "shop.yaml:12:17: FiLM: there is no feature 'agee' to modulate. Did you mean 'age'?",
         ),

@@ -198,16 +198,21 @@ class Noted(layers.Layer):
         return x
 
 
-def test_a_frozen_stage_of_lora_stays_and_its_low_rank_weights_learn():
-    dense = layers.Dense(6)
-    dense.trainable = False
-    layer = LoRA([dense], rank=2, tasks=TASKS)
+def test_the_losses_of_loras_stages_count_once_wherever_they_are_asked_for():
+    layer = LoRA([Noted()], tasks=TASKS)
     layer(TOKENS, MASK)
-    assert [v.name for v in layer.trainable_variables] == ["a_0_0", "b_0_0"]
-    frozen = array(layer.trunk[0].steps[0].kernel)
-    random_low(layer)
-    layer(TOKENS, MASK, training=True)
-    np.testing.assert_array_equal(array(layer.trunk[0].steps[0].kernel), frozen)
+    with keras.StatelessScope(collect_losses=True) as scope:
+        layer(TOKENS, MASK)
+        # As a compiled step asks, and a compiled evaluation.
+        assert [float(loss) for loss in scope.losses] == [3.0, 3.0]
+        assert [float(loss) for loss in layer.losses] == [3.0, 3.0]
+
+
+def test_loras_rank_is_at_most_that_of_the_kernel():
+    layer = LoRA([layers.Dense(2), layers.Dense(6)], rank=4, tasks=TASKS)
+    layer(TOKENS, MASK)
+    assert [tuple(a.shape) for a in layer.a] == [(2, 6, 2), (2, 2, 2)]
+    assert [tuple(b.shape) for b in layer.b] == [(2, 2, 2), (2, 2, 6)]
 
 
 def test_lora_begins_with_one_trunk():
@@ -345,12 +350,25 @@ def carried(carry, maps):
     return made.reshape(rows, height // 2, 2, width // 2, 2, -1).max(axis=(2, 4))
 
 
-def test_stages_may_read_pictures():
-    stages = [layers.Conv2D(4, 3), layers.Conv2D(5, 3)]
+reading = pytest.mark.parametrize("cls", [CrossStitch, LoRA, Sluice, SoftSharing, TaskRouting])
+
+
+@reading
+def test_stages_may_read_pictures(cls):
+    stages = [layers.Conv2D(4, 3, padding="same"), layers.Conv2D(4, 3, padding="same")]
     pictures = np.random.default_rng(0).random((2, 8, 6, 3), "float32")
-    for cls in (CrossStitch, SoftSharing, LoRA, TaskRouting):
-        layer = cls(stages, tasks=TASKS)
-        assert [tuple(x.shape) for x in layer(pictures)] == [(2, 4, 2, 5)] * 2
+    answers = cls(stages, tasks=TASKS)(pictures)
+    units = 8 if cls is Sluice else 4  # Of each of its two subspaces.
+    assert [tuple(x.shape) for x in answers] == [(2, 8, 6, units)] * 2
+
+
+@pytest.mark.backends
+@reading
+def test_stages_may_read_whole_numbers(cls):
+    stages = [layers.Embedding(10, 4), layers.Dense(4)]
+    numbers = np.array([[1, 5, 9], [0, 2, 2]], "int32")
+    for answer in cls(stages, tasks=TASKS)(numbers):
+        assert np.abs(array(answer)).max() > 1e-3
 
 
 @pytest.mark.parametrize(
