@@ -80,7 +80,9 @@ def test_the_same_command_comes_to_the_same_answer(tmp_path):
             # A run that goes on may tell an epoch again, with the same numbers.
             assert gains.setdefault(one["epoch"], one["mean_gain"]) == one["mean_gain"]
         assert sorted(gains) == list(range(1, 61)), run.name
-    begun = {line.partition(": ")[2] for line in complaint.decode().splitlines() if "begins" in line}
+    begun = {
+        line.partition(": ")[2] for line in complaint.decode().splitlines() if "begins" in line
+    }
     assert ended
     assert begun
     assert not ended & begun
