@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from plait.comparison._jobs import result
 from plait.inference import Predictor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -357,7 +358,7 @@ def test_the_same_run_again_comes_to_the_same(shop, whole):
     assert "'nowhere' is not there" in err
 
 
-def test_training_ends_in_time_and_keeps_what_it_learnt(shop):
+def test_training_ends_in_time_and_keeps_what_it_learnt(shop, whole):
     code, _, err = run(
         shop, "fit", "shop.yaml", "--run", "short", "--set", "training.epochs=4000",
         "--set", "training.patience=4000", "--max-minutes", "0.05", "--quiet",
@@ -365,6 +366,8 @@ def test_training_ends_in_time_and_keeps_what_it_learnt(shop):
     assert code == 0, err
     assert 0 < pq.read_table(shop / "short" / "history.parquet").num_rows < 4000
     assert "The 0.05 minutes were over in epoch" in err
+    assert result(shop / "short").ended in err
+    assert result(shop / "whole").ended == ""
     assert Predictor.load(shop / "short").tasks
 
 

@@ -126,7 +126,7 @@ class Answer:
         said = self._of_candidates() if len(self.candidates) > 1 else []
         if len(self.candidates) == 1 and not self.own.gains:
             said = [f"The config as it is written did not come to its end: {self.own.why_not}"]
-        return " ".join([*said, *map(self._of_task, self.verdicts)])
+        return " ".join([*said, *map(self._of_task, self.verdicts), *self._too_short()])
 
     def _of_candidates(self) -> list[str]:
         best, own = self._best, self.own
@@ -189,6 +189,19 @@ class Answer:
         share = one.mean("pace") / winner.mean("pace")
         return [
             f"{one.way.name} takes {share:.2f} of its time an epoch and is not shown to be worse."
+        ]
+
+    def _too_short(self) -> list[str]:
+        """Whether runs ended before they had learnt what they would have."""
+        runs = [run for one in self.compared for run in one.finished.values()]
+        short = [run for run in runs if run.ended]
+        if not short:
+            return []
+        first = min(short, key=lambda run: run.epochs)
+        return [
+            f"{len(short)} of {len(runs)} runs ended before their last epoch. Of one: {first.ended} "
+            "What learns slowly, or compiles long, looks worse by that than it is. Where it was the "
+            "time, allow more (--budget)."
         ]
 
     def _of_task(self, verdict: Verdict) -> str:

@@ -25,6 +25,7 @@ from plait.table import document_without_passwords
 
 _QUICK_EPOCHS = 8
 _QUICK_MINUTES = 4.0
+_QUICK_MINUTES_A_RUN = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def ask(question: Question, folder: Path) -> Answer:
     runs = len(ways) * len(seeds)
     budget = question.minutes
     if budget is None and question.quick:
-        budget = max(_QUICK_MINUTES, least_minutes(runs, workers))
+        budget = max(_QUICK_MINUTES, least_minutes(runs, workers, _QUICK_MINUTES_A_RUN))
     minutes = None if budget is None else minutes_a_run(budget, runs, workers)
     kept = known(
         folder, config, question.place, {"quick": question.quick}, keep={"minutes": minutes}

@@ -6,7 +6,7 @@ import time
 from plait.errors import ConfigError
 
 _ROUNDING = 1e-9
-_LEAST_MINUTES = 0.2
+LEAST_MINUTES = 0.2
 _OVERHEAD = 0.25
 """Minutes of a run that are no training: reading the table, and compiling."""
 
@@ -41,9 +41,9 @@ class Pace:
         return max(0.0, (time.monotonic() + needed - self._until) / 60)
 
 
-def least_minutes(runs: int, workers: int) -> float:
-    """The smallest budget of so many runs."""
-    return (_LEAST_MINUTES + _OVERHEAD) * math.ceil(runs / workers)
+def least_minutes(runs: int, workers: int, each: float = LEAST_MINUTES) -> float:
+    """The smallest budget that leaves so many runs so many minutes of training each."""
+    return (each + _OVERHEAD) * math.ceil(runs / workers)
 
 
 def minutes_a_run(budget: float, runs: int, workers: int) -> float:
@@ -58,7 +58,7 @@ def minutes_a_run(budget: float, runs: int, workers: int) -> float:
         ConfigError: hardly any would be left.
     """
     each = budget / math.ceil(runs / workers) - _OVERHEAD
-    if each < _LEAST_MINUTES - _ROUNDING:
+    if each < LEAST_MINUTES - _ROUNDING:
         needed = math.ceil(least_minutes(runs, workers))
         raise ConfigError(
             f"{runs} runs, {workers} at once, in {budget:.2g} minutes leave {60 * max(each, 0):.0f} "

@@ -61,6 +61,7 @@ class Ended:
         gains: of the tasks, likewise.
         gain: their mean; of a run that was stopped the best until then; NaN for none.
         epochs: how many there were.
+        ended: a line about what ended it before its last epoch, such as the time; empty for nothing.
         seconds: that they took together.
         pace: seconds of an epoch, the median of them, so that compiling is in none.
         megabytes: of the saved model.
@@ -72,6 +73,7 @@ class Ended:
     gains: Mapping[str, float] = field(default_factory=dict)
     gain: float = float("nan")
     epochs: int = 0
+    ended: str = ""
     seconds: float = 0.0
     pace: float = math.nan
     megabytes: float = 0.0
@@ -196,6 +198,7 @@ def result(run: Path) -> Ended | None:
         gains=said["gains"],
         gain=float("nan") if said["mean_gain"] is None else said["mean_gain"],
         epochs=len(seconds),
+        ended=said.get("ended", ""),
         seconds=sum(seconds),
         pace=statistics.median(seconds) if seconds else math.nan,
         megabytes=(run / _MODEL).stat().st_size / 1e6,

@@ -99,7 +99,10 @@ def _start(arguments: Mapping[str, Any]) -> str | None:
 
 
 def outcome_documents(
-    best: Epoch, coverage: Mapping[str, Any], findings: Mapping[str, Findings]
+    best: Epoch,
+    coverage: Mapping[str, Any],
+    findings: Mapping[str, Findings],
+    ended: str | None = None,
 ) -> dict[str, Any]:
     """What came of a run: JSON data by name.
 
@@ -107,9 +110,11 @@ def outcome_documents(
         best: the epoch that was kept.
         coverage: how many rows are labelled, by task.
         findings: broken and cut cells, by part.
+        ended: a line about what ended it before its last epoch, if something did.
     """
+    early = {} if ended is None else {"ended": ended}
     return {
-        METRICS: {**best.selected_by, "labels": coverage},
+        METRICS: {**best.selected_by, **early, "labels": coverage},
         "findings": {part: plain_findings(found) for part, found in findings.items()},
     }
 

@@ -76,7 +76,7 @@ def run_once(
             findings["validation"] = ready.validation.rows.findings
         scores = when_trained(trained)
         if run is not None:
-            came = outcome_documents(trained.best, ready.coverage, findings)
+            came = outcome_documents(trained.best, ready.coverage, findings, trained.ended)
             if scores is not None:
                 came[SCORES] = scores
             write_run(run.folder, trained.predictor, trained.history, came)

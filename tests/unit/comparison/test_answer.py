@@ -13,7 +13,7 @@ from plait.comparison._table import head, lines
 TASKS = {"y": plait.Binary(), "z": plait.Binary()}
 
 
-def finished(gain, z=0.5, pace=10.0):
+def finished(gain, z=0.5, pace=10.0, **more):
     return Ended(
         "finished",
         scores={"y": {"auc": gain}, "z": {"auc": z}},
@@ -23,6 +23,7 @@ def finished(gain, z=0.5, pace=10.0):
         seconds=50.0,
         pace=pace,
         megabytes=1.5,
+        **more,
     )
 
 
@@ -179,3 +180,14 @@ def test_the_page_holds_all_of_it_and_needs_nothing_beside():
         "http://purl.org", ""
     ).replace("http://creativecommons.org", "").replace("https://matplotlib.org", "")
     assert text == page(answer(OWN, odd, alone("y", [0.4, 0.5, 0.6])), "A & B")
+
+
+def test_runs_that_time_has_ended_are_told():
+    assert "last epoch" not in answer(OWN, way("Gated", [0.5, 0.6, 0.7])).advice
+    short = finished(0.4, ended="The 0.2 minutes were over in epoch 1 of 8.")
+    found = answer(OWN, Compared(Candidate({"fusion": "MBT"}), {0: short}))
+    assert found.advice.endswith(
+        "1 of 4 runs ended before their last epoch. Of one: The 0.2 minutes were over in epoch 1 of 8. "
+        "What learns slowly, or compiles long, looks worse by that than it is. Where it was the time, "
+        "allow more (--budget)."
+    )

@@ -219,7 +219,7 @@ class TestComparing:
             ask(question(config, many, seeds=1, minutes=4.0), folder.with_name("long"))
         found = ask(question(config, many, seeds=1, quick=True), folder.with_name("quick"))
         assert len(found.compared) == 21
-        assert "at most 0.2 minutes" in found.about
+        assert "at most 0.5 minutes" in found.about
 
     def test_passwords_stay_where_they_were(self, config, folder):
         sql = '{SQL: {uri: "postgresql://me:hidden@host/db", query: select 1}}'
