@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from tests.programs import built, called
 
 from plait import fusion
 from plait.fusion._pooled_fusion import Pooling
@@ -68,14 +69,13 @@ def rows_of(batch=6, names=tuple(SHAPES), seed=0):
 
 
 def fused(layer, rows):
-    return ops.convert_to_numpy(layer(**rows)["tokens"])
+    return ops.convert_to_numpy(called(layer, **rows)["tokens"])
 
 
 def trained(cls, rows):
     """A layer whose every variable has moved from where it started."""
     keras.utils.set_random_seed(0)
-    layer = cls(width=WIDTH)
-    layer(**rows)
+    layer = built(cls(width=WIDTH), **rows)
     draw = np.random.default_rng(1)
     for variable in layer.variables:
         value = ops.convert_to_numpy(variable)
@@ -94,9 +94,9 @@ def model_of(layer):
 
 @every_fusion
 def test_gives_tokens_of_its_width_and_which_are_valid(cls):
-    layer = cls(width=WIDTH)
     rows = rows_of()
-    given = layer(**rows)
+    layer = built(cls(width=WIDTH), **rows)
+    given = called(layer, **rows)
     each = isinstance(
         layer, fusion.Late
     )  # One for each feature, of which those count that are there.
@@ -175,7 +175,7 @@ def test_declared_order_changes_nothing(cls):
     given = []
     for declared in (rows, turned):
         keras.utils.set_random_seed(3)
-        given.append(fused(cls(width=WIDTH), declared))
+        given.append(fused(built(cls(width=WIDTH), **declared), declared))
     np.testing.assert_array_equal(*given)
 
 
@@ -216,11 +216,10 @@ def test_constructor_arguments_are_the_configuration(cls):
 def test_mixed_precision_stays_near(cls):
     rows = rows_of()
     full = trained(cls, rows)
-    half = cls(width=WIDTH, dtype="mixed_bfloat16")
-    half(**rows)
+    half = built(cls(width=WIDTH, dtype="mixed_bfloat16"), **rows)
     for theirs, ours in zip(full.variables, half.variables, strict=True):
         ours.assign(theirs)
-    given = half(**rows)["tokens"]
+    given = called(half, **rows)["tokens"]
     assert keras.backend.standardize_dtype(given.dtype) == "bfloat16"
     expected = fused(full, rows)
     # What is added up to a small number is rounded by its large terms.
