@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import soundfile
 from PIL import Image
+from tests.programs import built, called
 
 from plait import encoders, features
 from plait._names import from_plain, published, to_plain
@@ -367,8 +368,8 @@ def test_the_default_encoder_reads_the_arrays(case):
     if scaling is not None:
         values = type(scaling).from_config(scaling.get_config())(values)
     encoder = (feature.encoder or feature.default_encoder(width=6)).for_feature(feature)
-    again = type(encoder).from_config(encoder.get_config())
-    given = again(values, encoded.lengths)
+    again = built(type(encoder).from_config(encoder.get_config()), values, encoded.lengths)
+    given = called(again, values, encoded.lengths)
     assert given["tokens"].shape[0] == len(case.cells)
     assert given["tokens"].shape[-1] == 6
     assert np.isfinite(keras.ops.convert_to_numpy(given["tokens"])).all()

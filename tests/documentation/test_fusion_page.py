@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.programs import built
 
 from plait import fusion
 from plait.fusion._token_fusion import TokenFusion
@@ -30,8 +31,8 @@ def test_weights_are_as_many_as_it_says(name):
     tokens = 9 if issubclass(cls, TokenFusion) else 1
     for features, weights in zip((2, 6), ROWS[name], strict=True):
         names = [f"f{n}" for n in range(features)]
-        layer = cls()
-        layer(
+        layer = built(
+            cls(),
             tokens={name: np.zeros((1, tokens, 128), "float32") for name in names},
             masks={name: np.ones((1, tokens), bool) for name in names},
             presence={name: np.ones(1, bool) for name in names},

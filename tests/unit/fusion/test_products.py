@@ -8,6 +8,7 @@ from keras import ops
 
 from plait import fusion
 from plait.errors import ConfigError
+from tests.programs import built, called
 
 SIZES = {"c": 4, "a": 2, "b": 3}
 
@@ -30,12 +31,12 @@ def rows_of(count, batch=5):
 
 def moved(layer, rows):
     """The fused token, after all weights have moved away from where they begin."""
-    layer(**rows)
+    built(layer, **rows)
     draw = np.random.default_rng(9)
     for variable in layer.trainable_variables:
         value = ops.convert_to_numpy(variable)
         variable.assign(value + draw.normal(size=value.shape))
-    return ops.convert_to_numpy(layer(**rows)["tokens"])[:, 0]
+    return ops.convert_to_numpy(called(layer, **rows)["tokens"])[:, 0]
 
 
 def of(dense):

@@ -8,6 +8,7 @@ from keras import ops
 
 from plait import fusion
 from plait.errors import ConfigError
+from tests.programs import built, called
 
 SHAPES = {"b": (3, 4), "a": (2, 5), "c": (1, 3)}
 WIDTH, HEADS = 6, 2
@@ -28,12 +29,12 @@ def rows_of(*names):
 
 def moved(layer, rows):
     """The fused tokens, after all weights have moved away from where they begin."""
-    layer(**rows)
+    built(layer, **rows)
     draw = np.random.default_rng(9)
     for variable in layer.trainable_variables:
         value = ops.convert_to_numpy(variable)
         variable.assign(value + 0.3 * draw.normal(size=value.shape))
-    given = layer(**rows)
+    given = called(layer, **rows)
     return ops.convert_to_numpy(given["tokens"]), ops.convert_to_numpy(given["mask"])
 
 
