@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -136,6 +137,9 @@ class Predictor:
             ConfigError: no task, one that is not there, or one that comes after one that is not named.
         """
         declaration = self.declaration.of_tasks(tasks)
+        for layer in self.model.layers:
+            if isinstance(layer, Sharing):
+                declaration = replace(declaration, sharing=layer.left_by(declaration.sharing))
         left = self._left(declaration)
         if set(weights_of(left.model)) != set(declaration.forms()):
             raise _named_by_others(declaration)

@@ -9,7 +9,7 @@ from keras import ops
 
 from plait._copies import take_weights
 from plait._ranges import demand_number, demand_whole
-from plait._shares import numbered, tell_shares
+from plait._shares import tell_shares
 from plait.errors import ConfigError
 from plait.sharing._mixture import Experts, weighted
 from plait.sharing._task_sharing import TaskSharing
@@ -40,6 +40,8 @@ class DSelectK(TaskSharing):
         expert: the pattern of one: a Keras layer, an `Encoder` or a list of layers that follow each
             other, sizes found by themselves; `HardSharing(blocks=1)` if None.
         tasks: their names; in a `Learner` and in a config, those of all tasks if None.
+        kept: the numbers of the experts that it has, from 0, where some of its tasks were exported: the
+            others none of them has chosen. It chooses among these, and its digits learn no more.
 
     Raises:
         ConfigError: a number of experts that is no power of two, more chosen than there are, a
@@ -61,6 +63,7 @@ class DSelectK(TaskSharing):
         entropy: float = 0.01,
         expert: Pattern | None = None,
         tasks: Sequence[str] | None = None,
+        kept: Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(tasks, **kwargs)
@@ -74,8 +77,14 @@ class DSelectK(TaskSharing):
                 f"DSelectK: experts is a power of two: 2, 4, 8, .... Received: {experts}.",
                 ("experts",),
             )
+        if kept is not None and (not kept or not set(kept) <= set(range(experts))):
+            raise ConfigError(
+                f"DSelectK: kept are numbers of experts, 0 to {experts - 1}. Received: {kept}.",
+                ("kept",),
+            )
         self.experts = experts
         self.k = k
+        self.kept = None if kept is None else sorted(set(kept))
         self.gamma = gamma
         self.entropy = entropy
         self._expert = Experts("DSelectK", expert)
@@ -88,7 +97,12 @@ class DSelectK(TaskSharing):
 
     @property
     def least_weights(self) -> int:
-        return self.experts * self._expert.least_weights
+        return len(self.numbers) * self._expert.least_weights
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of the experts that it has."""
+        return list(range(self.experts)) if self.kept is None else self.kept
 
     def build(self, tokens_shape: Any, mask_shape: Any = None) -> None:
         tasks, digits = len(self.known()), self.experts.bit_length() - 1
@@ -110,20 +124,23 @@ class DSelectK(TaskSharing):
             )
         self.made = [
             self._expert.made(f"expert_{n}", tokens_shape, self.dtype_policy, self.masked)
-            for n in range(self.experts)
+            for n in self.numbers
         ]
         self._given = tuple(self.made[0].compute_output_shape(tokens_shape)[1:])
 
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
         chosen = self.chosen()
-        if training and self.entropy:
+        # What was left out may not come back by a step.
+        learns = training and self.kept is None
+        if learns and self.entropy:
             undecided = -ops.sum(chosen * ops.log(chosen + 1e-6))
             self.add_loss(self.once(self.entropy * undecided))
         shares = self.shares(chosen)
+        if not learns:
+            shares = ops.take(self.largest(shares), self.numbers, axis=1)
         if training:
             found = [expert(tokens, mask, training=True) for expert in self.made]
         else:
-            shares = self.largest(shares)
             used = ops.any(shares > 0, axis=0)
             found = [
                 ops.cond(
@@ -176,9 +193,17 @@ class DSelectK(TaskSharing):
         kept = shares * ops.cast(ops.sum(ops.one_hot(places, self.experts), axis=1), shares.dtype)
         return kept / ops.sum(kept, axis=-1, keepdims=True)
 
+    def left_by(self, slim: Any) -> Any:
+        shares = ops.convert_to_numpy(self.largest(self.shares()))
+        places = [self.place(task) for task in slim.tasks or self.known()]
+        chosen = (shares[places] > 0).any(axis=0)
+        kept = [number for number in self.numbers if chosen[number]]
+        return slim if kept == slim.numbers else slim.remade(kept=kept, name=self.name)
+
     def take_from(self, whole: Any) -> None:
-        for own, theirs in zip(self.made, whole.made, strict=True):
-            take_weights(own, theirs)
+        theirs = dict(zip(whole.numbers, whole.made, strict=True))
+        for number, own in zip(self.numbers, self.made, strict=True):
+            take_weights(own, theirs[number])
         places = self.places_in(whole)
         self.digits.assign(ops.take(whole.digits, places, axis=0))
         if self.k > 1:
@@ -189,7 +214,7 @@ class DSelectK(TaskSharing):
         return [shared[self.place(task)], *shared[len(self.known()) :]]
 
     def branch(self, task: str) -> keras.layers.Layer | None:
-        return Chosen(dtype=self.dtype_policy)
+        return Chosen(self.kept, dtype=self.dtype_policy)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -199,6 +224,7 @@ class DSelectK(TaskSharing):
             "gamma": self.gamma,
             "entropy": self.entropy,
             "expert": self._expert.config,
+            "kept": self.kept,
         }
 
 
@@ -206,15 +232,24 @@ class DSelectK(TaskSharing):
 class Chosen(keras.layers.Layer):
     """Σ_k w_k E_k, of weights that are the same in all rows.
 
+    Args:
+        numbers: of the experts, from 0; None for all.
+
     Call arguments:
         shared: the weights `(batch, 1, experts)`, and the experts' outputs.
         tokens: the fused tokens, which have no say.
         mask: nor has their mask.
     """
 
+    def __init__(self, numbers: Sequence[int] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.numbers = numbers
+
     def call(self, shared: Any, tokens: Any, mask: Any = None) -> Any:
-        tell_shares("experts", numbered("expert", len(shared) - 1), shared[0])
-        return weighted(shared[1:], shared[0])
+        experts = shared[1:]
+        numbers = range(len(experts)) if self.numbers is None else self.numbers
+        tell_shares("experts", [f"expert {number + 1}" for number in numbers], shared[0])
+        return weighted(experts, shared[0])
 
     def get_config(self) -> dict[str, Any]:
-        return dict(super().get_config())
+        return {**super().get_config(), "numbers": self.numbers}

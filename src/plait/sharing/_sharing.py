@@ -66,6 +66,10 @@ class Sharing(Remade, keras.layers.Layer, abc.ABC):
         """
         return self
 
+    def left_by(self, slim: "Sharing") -> "Sharing":
+        """What it was `slimmed` to, without what its weights leave unused; itself built, that not."""
+        return slim
+
     def take_from(self, whole: Any) -> None:
         """Takes over the weights of the sharing that this one is `slimmed` from, both built."""
         raise NotImplementedError(f"{type(self).__name__} is never slimmed.")

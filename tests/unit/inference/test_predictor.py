@@ -441,6 +441,10 @@ def test_tasks_alone_leave_what_others_have_within_the_sharing(sharing, tmp_path
         # What a fresh model of these tasks alone has.
         declared = {task: tasks[task] for task in kept}
         alone = type(sharing)(**sharing_arguments(sharing, kept))
+        if isinstance(sharing, DSelectK):
+            experts = slim.declaration.sharing.kept
+            assert experts and len(experts) <= sharing.k * len(kept)
+            alone = alone.remade(kept=experts)
         fresh = Predictor.build(tiny.declaration(tasks=declared, sharing=alone))
         assert sizes(slim) == sizes(fresh)
         assert slim.of_tasks(kept[:1]).logits(tiny.columns()).keys() == {kept[0]}
