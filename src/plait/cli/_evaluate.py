@@ -74,8 +74,8 @@ def _gates(predictor: Predictor, rows: Table) -> list[dict[str, Any]]:
         declared = predictor.declaration
         raise ConfigError(
             f"{type(declared.fusion).__name__} and {type(declared.sharing).__name__} weigh nothing. "
-            "There are gates in the fusions Weighted, Gated and SubsetExperts, and in the sharings "
-            "MMoE, CGC, PLE, DSelectK and CrossStitch."
+            "There are gates in the fusions Weighted, Gated, SubsetExperts and Late (with product), "
+            "and in the sharings MMoE, CGC, PLE, DSelectK, CrossStitch and Sluice."
         )
     return lines
 

@@ -205,6 +205,14 @@ def _one_trunk(sharing: Sharing | None, written: Any) -> list[str]:
         alone = {"SoftSharing": {"stages": written[type(sharing).__name__]["stages"]}}
     elif isinstance(sharing, TrunkSharing):
         alone = {"HardSharing": {"blocks": sharing.depth}}
+    elif hasattr(sharing, "expert"):
+        # A task's way is through one expert of each level, whichever they are.
+        levels = getattr(sharing, "levels", 1)
+        alone = {"HardSharing": {"blocks": levels}}
+        if sharing.expert is not None:
+            expert = written[type(sharing).__name__]["expert"]
+            stages = expert if isinstance(expert, list) else [expert]
+            alone = {"SoftSharing": {"stages": stages * levels}}
     else:
         names = ("blocks", "width", "dropout")
         alone = {"HardSharing": {n: getattr(sharing, n) for n in names if hasattr(sharing, n)}}

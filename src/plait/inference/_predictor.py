@@ -202,10 +202,10 @@ class Predictor:
     def gates(self, table: Any, rows: int = 512) -> pa.Table:
         """How fusion and sharing weigh their parts for each task, over rows of a table.
 
-        Fusions that weigh are `Weighted`, `Gated` (here the mean over its channels) and
-        `SubsetExperts`; sharings `MMoE`, `CGC`, `PLE`, `DSelectK` (which skips an expert of 0) and
-        `CrossStitch` (whose weights may be negative). In a `PLE` the gate of a level's shared experts
-        is that of "every task".
+        Fusions that weigh are `Weighted`, `Gated` (here the mean over its channels), `SubsetExperts`
+        and `Late` with `product`; sharings `MMoE`, `CGC`, `PLE`, `DSelectK` (which skips an expert of
+        0), `CrossStitch` and `Sluice` (whose weights may be negative). In a `PLE` the gate of a
+        level's shared experts is that of "every task".
 
         Args:
             table: a `Table`, or whatever `Table.read` takes; labels are not needed.

@@ -164,7 +164,16 @@ class TestComparing:
     @pytest.mark.parametrize(
         ("sharing", "alone"),
         [
-            ("{MMoE: {experts: 3}}", {"HardSharing": {}}),
+            ("{MMoE: {experts: 3}}", {"HardSharing": {"blocks": 1}}),
+            ("{PLE: {levels: 3}}", {"HardSharing": {"blocks": 3}}),
+            (
+                "{PLE: {levels: 2, expert: {Dense: {units: 7}}}}",
+                {"SoftSharing": {"stages": [{"Dense": {"units": 7}}, {"Dense": {"units": 7}}]}},
+            ),
+            (
+                "{CGC: {expert: [{Dense: {units: 7}}, LayerNormalization]}}",
+                {"SoftSharing": {"stages": [{"Dense": {"units": 7}}, "LayerNormalization"]}},
+            ),
             ("{Adapters: {blocks: 3, width: 9}}", {"HardSharing": {"blocks": 3, "width": 9}}),
             ("{LoRA: {stages: 5}}", {"HardSharing": {"blocks": 5}}),
             ("{MTAN: {stages: 2}}", {"HardSharing": {"blocks": 4}}),
@@ -182,11 +191,11 @@ class TestComparing:
         plan.next_job()
         said = plan.next_job().arguments
         (written,) = [one for one in said if one.startswith("sharing=")]
-        found = json.loads(written.removeprefix("sharing="))
-        for name, arguments in found.items():
-            wanted = alone[name]
-            assert {n: v for n, v in arguments.items() if n in wanted} == wanted
-        assert found.keys() == alone.keys()
+        ((name, arguments),) = json.loads(written.removeprefix("sharing=")).items()
+        ((wanted_name, wanted),) = alone.items()
+        assert name == wanted_name
+        assert wanted
+        assert {n: v for n, v in arguments.items() if n in wanted} == wanted
         load(config, [written], config.parent)
 
     def test_a_budget_never_lengthens_a_run(self, config, folder):

@@ -443,7 +443,7 @@ def test_tasks_alone_leave_what_others_have_within_the_sharing(sharing, tmp_path
         alone = type(sharing)(**sharing_arguments(sharing, kept))
         if isinstance(sharing, DSelectK):
             experts = slim.declaration.sharing.kept
-            assert experts and len(experts) <= sharing.k * len(kept)
+            assert 1 <= len(experts) <= sharing.k * len(kept)
             alone = alone.remade(kept=experts)
         fresh = Predictor.build(tiny.declaration(tasks=declared, sharing=alone))
         assert sizes(slim) == sizes(fresh)
