@@ -2,6 +2,10 @@
 
     python bench/correlated_tasks.py           # 10 seeds, some half an hour
     python bench/correlated_tasks.py --quick   # one seed, under a minute
+    python bench/correlated_tasks.py --seeds 5 --correlations 0 1 --rates .003 --rows 5000 --epochs 60
+
+`--rows` to learn from, `--hidden` units of an expert, `--tower`, `--sines`, `--steep` (what α's
+deviation of 2 is multiplied by) and `--epochs` ask whether what it tells is so elsewhere, too.
 
 - Data (J. Ma et al., 2018, section 3): x of 100 standard normal numbers; y_t = w_tᵀx + Σ_i sin(α_i
   w_tᵀx + β_i) + ε, with w_1 = u_1, w_2 = p u_1 + √(1 - p²) u_2 for orthogonal unit vectors, ε of a
@@ -21,6 +25,8 @@ The last line is JSON.
 import argparse
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -35,52 +41,68 @@ from plait.sharing import MMoE
 SIZE, EXPERTS, HIDDEN, TOWER, SINES = 100, 8, 16, 8, 4
 RATES = (0.001, 0.003)
 CORRELATIONS = (0.0, 0.5, 0.9, 1.0)
-TRAIN, CHOOSE, TOLD = 50_000, 10_000, 20_000
+CHOOSE, TOLD = 10_000, 20_000
 
 
-def data(p: float, seed: int, rows: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+@dataclass(frozen=True)
+class Setting:
+    """What of the data and the models may be asked for; see the arguments."""
+
+    rows: int = 50_000
+    epochs: int = 30
+    hidden: int = HIDDEN
+    tower: int = TOWER
+    sines: int = SINES
+    steep: float = 1.0
+
+
+def data(p: float, seed: int, setting: Setting) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Rows of two tasks with weight vectors of a cosine of p."""
     draw = np.random.default_rng(seed)
     u = np.linalg.qr(draw.normal(size=(SIZE, 2)))[0].T
     weights = {"a": u[0], "b": p * u[0] + np.sqrt(1 - p**2) * u[1]}
-    alphas, betas = draw.normal(0, 2, SINES), draw.normal(0, 1, SINES)
-    x = draw.normal(size=(rows, SIZE)).astype("float32")
+    alphas = draw.normal(0, 2 * setting.steep, setting.sines)
+    betas = draw.normal(0, 1, setting.sines)
+    x = draw.normal(size=(setting.rows + CHOOSE + TOLD, SIZE)).astype("float32")
     labels = {}
     for task, w in weights.items():
         z = x @ w
-        y = z + np.sin(z[:, None] * alphas + betas).sum(1) + draw.normal(0, 0.1, rows)
+        y = z + np.sin(z[:, None] * alphas + betas).sum(1) + draw.normal(0, 0.1, len(x))
         labels[task] = ((y - y.mean()) / y.std()).astype("float32")[:, None]
     return x, labels
 
 
-def model_of(name: str, rate: float, seed: int) -> MultiTaskModel:
+def model_of(name: str, rate: float, seed: int, setting: Setting) -> MultiTaskModel:
     """An untrained model."""
     keras.utils.set_random_seed(seed)
     x = keras.Input((SIZE,))
     token = keras.ops.expand_dims(x, 1)
     if name == "MMoE":
-        sharing = MMoE(EXPERTS, keras.layers.Dense(HIDDEN, activation="relu"))
+        sharing = MMoE(EXPERTS, keras.layers.Dense(setting.hidden, activation="relu"))
         shared = sharing(token)
         own = {t: sharing.branch(t)(sharing.part(shared, t), token) for t in "ab"}
     else:
         # Experts, gates and towers of MMoE have so many weights together.
-        weights = EXPERTS * (SIZE + 1) * HIDDEN + 2 * (SIZE * EXPERTS + HIDDEN * TOWER)
-        bottom = keras.layers.Dense(round(weights / (SIZE + 1 + 2 * TOWER)), activation="relu")(x)
+        hidden, towers = setting.hidden, 2 * setting.tower
+        weights = EXPERTS * (SIZE + 1) * hidden + 2 * SIZE * EXPERTS + hidden * towers
+        bottom = keras.layers.Dense(round(weights / (SIZE + 1 + towers)), activation="relu")(x)
         own = {t: keras.ops.expand_dims(bottom, 1) for t in "ab"}
     outputs = {}
     for task, tokens in own.items():
-        tower = keras.layers.Dense(TOWER, activation="relu")(keras.ops.squeeze(tokens, 1))
+        tower = keras.layers.Dense(setting.tower, activation="relu")(keras.ops.squeeze(tokens, 1))
         outputs[task] = keras.layers.Dense(1, name=task)(tower)
     model = MultiTaskModel(x, outputs)
     model.compile(keras.optimizers.Adam(rate), loss={"a": "mse", "b": "mse"})
     return model
 
 
-def trained(name: str, p: float, rate: float, seed: int, epochs: int) -> tuple[float, float, int]:
+def trained(
+    name: str, p: float, rate: float, seed: int, setting: Setting
+) -> tuple[float, float, int]:
     """The error on the rows that choose and on those that are told, and the number of weights."""
-    x, labels = data(p, seed, TRAIN + CHOOSE + TOLD)
-    parts = np.split(np.arange(len(x)), [TRAIN, TRAIN + CHOOSE])
-    model = model_of(name, rate, seed)
+    x, labels = data(p, seed, setting)
+    parts = np.split(np.arange(len(x)), [setting.rows, setting.rows + CHOOSE])
+    model = model_of(name, rate, seed, setting)
 
     def error(rows: np.ndarray) -> float:
         found = model.predict(x[rows], batch_size=5000, verbose=0)
@@ -88,7 +110,7 @@ def trained(name: str, p: float, rate: float, seed: int, epochs: int) -> tuple[f
 
     best = (np.inf, np.inf)
     learn = {t: labels[t][parts[0]] for t in "ab"}
-    for _ in range(epochs):
+    for _ in range(setting.epochs):
         model.fit(x[parts[0]], learn, batch_size=512, verbose=0)
         chosen = error(parts[1])
         if chosen < best[0]:
@@ -96,13 +118,13 @@ def trained(name: str, p: float, rate: float, seed: int, epochs: int) -> tuple[f
     return *best, model.count_params()
 
 
-def compared(p: float, seeds: int, epochs: int) -> dict[str, Any]:
+def compared(p: float, seeds: int, rates: Sequence[float], setting: Setting) -> dict[str, Any]:
     """Both models at one correlation."""
     told: dict[str, list[float]] = {}
     row: dict[str, Any] = {"p": p}
     for name in ("shared bottom", "MMoE"):
         runs = {
-            rate: [trained(name, p, rate, seed, epochs) for seed in range(seeds)] for rate in RATES
+            rate: [trained(name, p, rate, seed, setting) for seed in range(seeds)] for rate in rates
         }
         rate = min(runs, key=lambda rate: np.mean([chosen for chosen, _, _ in runs[rate]]))
         told[name] = [error for _, error, _ in runs[rate]]
@@ -124,14 +146,23 @@ def compared(p: float, seeds: int, epochs: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--correlations", type=float, nargs="+", default=list(CORRELATIONS))
+    parser.add_argument("--rates", type=float, nargs="+", default=list(RATES))
+    for field in fields(Setting):
+        parser.add_argument(f"--{field.name}", type=type(field.default), default=field.default)
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
-    seeds, epochs = (1, 1) if asked.quick else (asked.seeds, 30)
+    setting = Setting(**{field.name: getattr(asked, field.name) for field in fields(Setting)})
+    seeds, correlations = asked.seeds, asked.correlations
+    if asked.quick:
+        seeds, correlations, setting = 1, CORRELATIONS[1::2], replace(setting, epochs=1)
     rows = []
-    for p in CORRELATIONS[1::2] if asked.quick else CORRELATIONS:
-        rows.append(compared(p, seeds, epochs))
+    for p in correlations:
+        rows.append(compared(p, seeds, asked.rates, setting))
         print(rows[-1], flush=True)
-    print(json.dumps({"bench": "correlated_tasks", "seeds": seeds, "epochs": epochs, "rows": rows}))
+    print(
+        json.dumps({"bench": "correlated_tasks", "seeds": seeds, **asdict(setting), "rows": rows})
+    )
 
 
 if __name__ == "__main__":
