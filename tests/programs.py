@@ -22,9 +22,10 @@ def built(layer, *given, **named):
     return layer
 
 
-def called(layer, *given, training=None, **named):
+def called(layer, *given, **named):
     """What a built layer answers; draws and statistics are not carried on to the next call."""
-    told = {} if training is None else {"training": training}
+    told = {name: value for name, value in named.items() if isinstance(value, bool)}
+    named = {name: value for name, value in named.items() if name not in told}
     if keras.backend.backend() != "jax":
         return layer(*given, **named, **told)
 
@@ -37,7 +38,7 @@ def called(layer, *given, training=None, **named):
 
     # Past Keras, which would track it; with the layer it goes.
     programs = vars(layer).setdefault("_programs", {})
-    run = programs.setdefault(training, program(answer))
+    run = programs.setdefault(tuple(told.items()), program(answer))
     return run([variable.value for variable in variables], given, named)
 
 

@@ -133,8 +133,8 @@ def test_padded_tokens_change_no_bit(cls, padding):
 
 @pytest.mark.backends
 @every_fusion
-def test_a_placeholder_changes_no_bit_and_a_row_of_nothing_is_finite(cls):
-    """Behind an `AbsentToken` for each feature, as in a model of one's own."""
+@pytest.mark.parametrize("filled", [False, True], ids=["bare", "behind absent tokens"])
+def test_a_placeholder_changes_no_bit_and_a_row_of_nothing_is_finite(cls, filled):
     rows = rows_of()
     layer = trained(cls, rows)
     keras.utils.set_random_seed(4)
@@ -143,18 +143,23 @@ def test_a_placeholder_changes_no_bit_and_a_row_of_nothing_is_finite(cls):
     there = {name: np.arange(6) >= (3 if name == "text" else 1) for name in SHAPES}
     given = []
     for placeholder in (0.0, 7.0, np.nan):
-        seen = {}
+        seen = {"tokens": {}, "masks": dict(rows["masks"]), "presence": there}
         for name, tokens in rows["tokens"].items():
-            filled = np.where(there[name][:, None, None], tokens, np.float32(placeholder))
-            seen[name] = learnt[name](there[name], filled, rows["masks"][name])
-        parts = {"tokens": "tokens", "masks": "mask", "presence": "present"}
-        given.append(
-            fused(layer, {k: {n: s[part] for n, s in seen.items()} for k, part in parts.items()})
-        )
+            values = np.where(there[name][:, None, None], tokens, np.float32(placeholder))
+            seen["tokens"][name] = values
+            if filled:
+                stands = learnt[name](there[name], values, rows["masks"][name])
+                seen["tokens"][name], seen["masks"][name] = stands["tokens"], stands["mask"]
+            else:
+                # Not even by which of its tokens a mask calls valid.
+                mask = np.where(there[name][:, None], rows["masks"][name], placeholder == 7)
+                seen["masks"][name] = mask
+        given.append(fused(layer, {**seen, "filled": filled}))
     np.testing.assert_array_equal(given[0], given[1])
     np.testing.assert_array_equal(given[0], given[2])
     np.testing.assert_array_equal(given[0][3:], fused(layer, rows)[3:])
     assert np.isfinite(given[0]).all()
+    assert np.abs(given[0][1:3] - fused(layer, rows)[1:3]).max() > 0
 
 
 @every_fusion

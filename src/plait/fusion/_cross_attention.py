@@ -81,7 +81,7 @@ class CrossAttention(TokenFusion):
                 [self.block(f"self_{to}_{n}", counts[to]) for n in range(self.self_layers)]
             )
 
-    def call(
+    def fuse(
         self,
         tokens: dict[str, Any],
         masks: dict[str, Any],

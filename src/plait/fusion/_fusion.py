@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 import keras
+from keras import ops
 
 from plait._ranges import demand_whole
 
@@ -12,9 +13,12 @@ from plait._ranges import demand_whole
 class Fusion(keras.layers.Layer, abc.ABC):
     """A layer that joins the features of a row.
 
-    The tokens of an absent feature are its learnt absent token: a fusion may use it, and sees in
-    `presence` that it is one. `Learner` and `connect` see to that; in a functional model of one's own
-    an `AbsentToken` for each feature does, which goes before the fusion.
+    Of a feature that is absent in a row nothing is read: zeros stand for it, as one token. With
+    `filled` its tokens are what an `AbsentToken` has learnt to stand for it, and are read as they
+    come; `Learner` and `connect` put such a layer before the fusion. Either way the fusion sees in
+    `presence` which features the row has.
+
+    A fusion of one's own has a method `fuse`, which is given tokens so cleared or filled.
 
     Args:
         width: the size of each token that comes out.
@@ -26,10 +30,14 @@ class Fusion(keras.layers.Layer, abc.ABC):
         tokens: `{feature: (batch, tokens, width_of_the_feature)}`.
         masks: `{feature: (batch, tokens)}` bool, True where a token is valid.
         presence: `{feature: (batch,)}` bool, True where the row has the feature.
+        filled: whether the tokens of an absent feature already are what stands for it.
 
     Returns:
         A dict: `"tokens"` `(batch, tokens, width)` and `"mask"` `(batch, tokens)` bool.
     """
+
+    weighs = False
+    """Whether it tells how it weighs the features: see `Predictor.gates`."""
 
     def __init__(self, width: int = 128, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -56,11 +64,40 @@ class Fusion(keras.layers.Layer, abc.ABC):
             ConfigError: says what would do.
         """
 
-    @abc.abstractmethod
     def call(
-        self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
+        self,
+        tokens: dict[str, Any],
+        masks: dict[str, Any],
+        presence: dict[str, Any],
+        filled: bool = False,
+        training: bool | None = None,
     ) -> dict[str, Any]:
-        """The fused tokens."""
+        if not filled:
+            tokens, masks = _cleared(tokens, masks, presence)
+        return self.fuse(tokens, masks, presence, training)
+
+    @abc.abstractmethod
+    def fuse(
+        self,
+        tokens: dict[str, Any],
+        masks: dict[str, Any],
+        presence: dict[str, Any],
+        training: bool | None = None,
+    ) -> dict[str, Any]:
+        """The fused tokens and their mask, of features of which each has a valid token in each row."""
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width}
+
+
+def _cleared(
+    tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tokens and masks with one token of zeros for each feature that a row lacks."""
+    kept, valid = {}, {}
+    for name, values in tokens.items():
+        here = ops.expand_dims(presence[name], -1)
+        kept[name] = ops.where(ops.expand_dims(here, -1), values, ops.zeros_like(values))
+        first = ops.expand_dims(ops.arange(ops.shape(values)[1]) < 1, 0)
+        valid[name] = ops.where(here, masks[name], first)
+    return kept, valid

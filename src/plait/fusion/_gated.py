@@ -32,6 +32,7 @@ class Gated(Projecting):
     """
 
     activation = "tanh"
+    weighs = True
 
     def __init__(
         self, width: int = 128, gate: Literal["softmax", "sigmoid"] = "softmax", **kwargs: Any

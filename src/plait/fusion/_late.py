@@ -41,6 +41,7 @@ class Late(Projections):
     def __init__(self, width: int = 128, product: bool = False, **kwargs: Any) -> None:
         super().__init__(width, **kwargs)
         self.product = product
+        self.weighs = product
 
     def check_before(self, sharing: Any) -> None:
         if self.product and not sharing.passes_on:
@@ -68,8 +69,12 @@ class Late(Projections):
                 autocast=False,
             )
 
-    def call(
-        self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
+    def fuse(
+        self,
+        tokens: dict[str, Any],
+        masks: dict[str, Any],
+        presence: dict[str, Any],
+        training: bool | None = None,
     ) -> dict[str, Any]:
         each = self.projected(self.pooled(tokens, masks))
         here = ops.stack([presence[name] for name in sorted(tokens)], axis=1)

@@ -69,7 +69,7 @@ class Latents(TokenFusion):
         )
         self.last.build((None, self.count, self.width))
 
-    def call(
+    def fuse(
         self,
         tokens: dict[str, Any],
         masks: dict[str, Any],

@@ -70,7 +70,7 @@ class MBT(TokenFusion):
             for layer in range(self.layers)
         ]
 
-    def call(
+    def fuse(
         self,
         tokens: dict[str, Any],
         masks: dict[str, Any],

@@ -82,8 +82,12 @@ class PooledFusion(Pooling, abc.ABC):
     Call arguments and Returns: see `Fusion`; one token comes out, `(batch, 1, width)`.
     """
 
-    def call(
-        self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
+    def fuse(
+        self,
+        tokens: dict[str, Any],
+        masks: dict[str, Any],
+        presence: dict[str, Any],
+        training: bool | None = None,
     ) -> dict[str, Any]:
         return self.one_token(self.join(self.pooled(tokens, masks)))
 

@@ -70,7 +70,7 @@ class ShaSpec(Projections):
         if count > 1 and self.specificity:
             self.tells = self.dense(count, self.width, "tells")
 
-    def call(
+    def fuse(
         self,
         tokens: dict[str, Any],
         masks: dict[str, Any],

@@ -33,6 +33,8 @@ class SubsetExperts(Pooling):
         Z. Xue and R. Marculescu. Dynamic Multimodal Fusion, 2023.
     """
 
+    weighs = True
+
     def __init__(
         self, width: int = 128, together: int = 1, hidden: int | None = None, **kwargs: Any
     ) -> None:
@@ -72,8 +74,12 @@ class SubsetExperts(Pooling):
         if len(names) > 1:
             self.gate = self.dense(len(self.subsets), size, "gate")
 
-    def call(
-        self, tokens: dict[str, Any], masks: dict[str, Any], presence: dict[str, Any]
+    def fuse(
+        self,
+        tokens: dict[str, Any],
+        masks: dict[str, Any],
+        presence: dict[str, Any],
+        training: bool | None = None,
     ) -> dict[str, Any]:
         vectors = self.pooled(tokens, masks)
         found = [

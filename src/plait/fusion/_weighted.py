@@ -26,6 +26,8 @@ class Weighted(Projecting):
         ConfigError: an argument that cannot be.
     """
 
+    weighs = True
+
     def __init__(self, width: int = 128, per_row: bool = False, **kwargs: Any) -> None:
         super().__init__(width, **kwargs)
         if not isinstance(per_row, bool):

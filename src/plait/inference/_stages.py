@@ -76,6 +76,7 @@ class Stages:
             {name: s["tokens"] for name, s in seen.items()},
             {name: s["mask"] for name, s in seen.items()},
             {name: s["present"] for name, s in seen.items()},
+            filled=True,
         )
         # Masks go by position: a `mask=` would become Keras' own mask of the outputs, too.
         return self.sharing(fused["tokens"], fused["mask"]), fused["tokens"], fused["mask"]

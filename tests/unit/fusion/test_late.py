@@ -18,6 +18,7 @@ ROWS = {
     "tokens": {name: vector[:, None] for name, vector in VECTORS.items()},
     "masks": {name: np.ones((4, 1), bool) for name in VECTORS},
     "presence": HERE,
+    "filled": True,
 }
 
 

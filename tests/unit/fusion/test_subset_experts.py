@@ -14,6 +14,7 @@ ROWS = {
     "tokens": {name: vector[:, None] for name, vector in VECTORS.items()},
     "masks": {name: np.ones((5, 1), bool) for name in VECTORS},
     "presence": HERE,
+    "filled": True,
 }
 
 
