@@ -25,6 +25,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,16 @@ from plait.sharing import Sharing
 BATCH, WIDTH, CLASSES = 128, 128, 10
 LEAST_SECONDS = 0.05
 SOME_TOKENS = ("CrossAttention", "Latents", "MBT")
-FUSIONS = [n for n in fusion.__all__ if n not in ("Fusion", "PooledFusion", "Concat")]
+FUSIONS = {
+    **{
+        name: getattr(fusion, name)
+        for name in fusion.__all__
+        if name not in ("Fusion", "PooledFusion", "Concat")
+    },
+    "Weighted, per row": partial(fusion.Weighted, per_row=True),
+    "Late, product": partial(fusion.Late, product=True),
+    **{f"{name}, fuse_at=1": partial(getattr(fusion, name), fuse_at=1) for name in SOME_TOKENS},
+}
 SHARINGS = [n for n in sharing.__all__ if n not in ("Sharing", "TaskSharing", "TrunkSharing")]
 QUICK = ("Gated", "MMoE", "CrossStitch")
 
@@ -58,7 +68,7 @@ class Model:
         inputs = {name: keras.Input((tokens, WIDTH), name=name) for name in names}
         masks = {name: keras.ops.ones_like(x[..., 0], dtype="bool") for name, x in inputs.items()}
         here = {name: keras.ops.any(mask, axis=1) for name, mask in masks.items()}
-        fused = join(inputs, masks, here)
+        fused = join(inputs, masks, here, filled=True)
         share = share.for_tasks([f"t{n}" for n in range(tasks)])
         common = share(fused["tokens"], fused["mask"])
         outputs = {}
@@ -120,11 +130,11 @@ def fusions(wanted: list[str], pairs: int) -> Iterator[dict[str, Any]]:
     for features in (2, 6):
         bases = {}
         for name in wanted:
-            tokens = 9 if name in SOME_TOKENS else 1
+            tokens = 9 if name.partition(",")[0] in SOME_TOKENS else 1
             if tokens not in bases:
                 base = Model(fusion.Concat(), sharing.HardSharing(), features, tokens, 2)
                 bases[tokens] = base.step()
-            made = Model(getattr(fusion, name)(), sharing.HardSharing(), features, tokens, 2)
+            made = Model(FUSIONS[name](), sharing.HardSharing(), features, tokens, 2)
             row = {"stage": "fusion", "name": name, "features": features, "tokens": tokens}
             weights = int(sum(np.prod(v.shape) for v in made.join.trainable_variables))
             yield row | {"weights": weights, "step": beside(bases[tokens], made.step(), pairs)}
@@ -182,11 +192,11 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", help="one fusion or sharing")
+    parser.add_argument("--only", help="a fusion or a sharing; may be repeated", action="append")
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
-    chosen = [asked.only] if asked.only else list(QUICK) if asked.quick else [*FUSIONS, *SHARINGS]
+    chosen = asked.only if asked.only else list(QUICK) if asked.quick else [*FUSIONS, *SHARINGS]
     pairs = 3 if asked.quick else asked.pairs
     rows = []
     for row in fusions([n for n in chosen if n in FUSIONS], pairs):
