@@ -6,6 +6,7 @@
 
 `--rows` to learn from, `--hidden` units of an expert, `--tower`, `--sines`, `--steep` (what α's
 deviation of 2 is multiplied by) and `--epochs` ask whether what it tells is so elsewhere, too.
+`growth` is how much larger the gap is for the lowest cosine than for the highest, in pairs of a seed.
 
 - Data (J. Ma et al., 2018, section 3): x of 100 standard normal numbers; y_t = w_tᵀx + Σ_i sin(α_i
   w_tᵀx + β_i) + ε, with w_1 = u_1, w_2 = p u_1 + √(1 - p²) u_2 for orthogonal unit vectors, ε of a
@@ -118,14 +119,16 @@ def trained(
     return *best, model.count_params()
 
 
-def compared(p: float, seeds: int, rates: Sequence[float], setting: Setting) -> dict[str, Any]:
-    """Both models at one correlation."""
+def compared(
+    p: float, seeds: Sequence[int], rates: Sequence[float], setting: Setting
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Both models at one correlation: a row, and in `(2, seeds)` by how much the error of the shared
+    bottom is larger, and its logarithm.
+    """
     told: dict[str, list[float]] = {}
     row: dict[str, Any] = {"p": p}
     for name in ("shared bottom", "MMoE"):
-        runs = {
-            rate: [trained(name, p, rate, seed, setting) for seed in range(seeds)] for rate in rates
-        }
+        runs = {rate: [trained(name, p, rate, seed, setting) for seed in seeds] for rate in rates}
         rate = min(runs, key=lambda rate: np.mean([chosen for chosen, _, _ in runs[rate]]))
         told[name] = [error for _, error, _ in runs[rate]]
         row[name] = {
@@ -135,17 +138,26 @@ def compared(p: float, seeds: int, rates: Sequence[float], setting: Setting) -> 
             "low": round(min(told[name]), 5),
             "high": round(max(told[name]), 5),
         }
-    gap = np.subtract(told["shared bottom"], told["MMoE"])
-    half = 0.0
-    if seeds > 1:
-        half = stats.t.ppf(0.975, seeds - 1) * gap.std(ddof=1) / np.sqrt(seeds)
-    row["gap"] = {"mean": round(float(gap.mean()), 5), "half": round(float(half), 5)}
-    return row
+    both = np.array([told["shared bottom"], told["MMoE"]])
+    gaps = np.array([both[0] - both[1], np.log(both[0]) - np.log(both[1])])
+    return row | in_pairs(gaps), gaps
+
+
+def in_pairs(gaps: np.ndarray) -> dict[str, dict[str, float]]:
+    """Of `(2, seeds)` gaps and their logarithms the mean, and half of Student's 95 % interval."""
+    count = gaps.shape[1]
+    scale = stats.t.ppf(0.975, count - 1) / np.sqrt(count) if count > 1 else 0.0
+    deviations = gaps.std(axis=1, ddof=int(count > 1))
+    return {
+        name: {"mean": round(float(mean), 5), "half": round(float(scale * deviation), 5)}
+        for name, mean, deviation in zip(("gap", "log gap"), gaps.mean(1), deviations, strict=True)
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--correlations", type=float, nargs="+", default=list(CORRELATIONS))
     parser.add_argument("--rates", type=float, nargs="+", default=list(RATES))
     for field in fields(Setting):
@@ -153,16 +165,20 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
     setting = Setting(**{field.name: getattr(asked, field.name) for field in fields(Setting)})
-    seeds, correlations = asked.seeds, asked.correlations
-    if asked.quick:
-        seeds, correlations, setting = 1, CORRELATIONS[1::2], replace(setting, epochs=1)
-    rows = []
-    for p in correlations:
-        rows.append(compared(p, seeds, asked.rates, setting))
-        print(rows[-1], flush=True)
-    print(
-        json.dumps({"bench": "correlated_tasks", "seeds": seeds, **asdict(setting), "rows": rows})
+    seeds, correlations = (
+        range(asked.first_seed, asked.first_seed + asked.seeds),
+        asked.correlations,
     )
+    if asked.quick:
+        seeds, correlations, setting = range(1), CORRELATIONS[1::2], replace(setting, epochs=1)
+    rows, gaps = [], {}
+    for p in correlations:
+        row, gaps[p] = compared(p, seeds, asked.rates, setting)
+        rows.append(row)
+        print(row, flush=True)
+    growth = in_pairs(gaps[min(gaps)] - gaps[max(gaps)])
+    told = {"bench": "correlated_tasks", "seeds": [*seeds], **asdict(setting)}
+    print(json.dumps({**told, "rows": rows, "growth": growth}))
 
 
 if __name__ == "__main__":
