@@ -232,6 +232,18 @@ def test_describe_a_run(shop, plait):
     out = plait("describe", shop.folder / "run").out
     for part in ("weights", "feature age: Number", "task price: Regression", "validation scores"):
         assert part in out
+    assert "what each task takes" not in out
+    # As a run leaves it whose sharing or fusion weighs.
+    (shop.folder / "run" / "gates.json").write_text(
+        '[{"task": "price", "part": "age", "mean": 0.25}]'
+    )
+    out = plait("describe", shop.folder / "run").out
+    assert out.endswith("task   part  mean\nprice   age  0.25\n")
+    (shop.folder / "run" / "gates.json").write_text("[1]")
+    said = plait("describe", shop.folder / "run")
+    (shop.folder / "run" / "gates.json").unlink()
+    assert said.code == 2
+    assert "gates.json holds no gates of a run (TypeError" in said.err
 
 
 def test_describe_the_grammar(plait):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from plait.cli._rows import rows_where
-from plait.cli._scores_table import aligned, scores_table
+from plait.cli._scores_table import records_table, scores_table
 from plait.errors import ConfigError
 from plait.evaluation import by_presence
 from plait.evaluation import evaluate as evaluate_predictor
@@ -56,13 +56,13 @@ def evaluate(
     rows = rows_where(whole, where)
     if gates:
         lines = _gates(predictor, rows.emptied(without))
-        print(json.dumps(lines, indent=1) if as_json else _lines(lines))
+        print(json.dumps(lines, indent=1) if as_json else records_table(lines))
         return
     _warn_of_trained_rows(run, whole, rows)
     rows = rows.emptied(without)
     if presence:
         lines = by_presence(predictor, rows).to_pylist()
-        print(json.dumps(lines, indent=1) if as_json else _lines(lines))
+        print(json.dumps(lines, indent=1) if as_json else records_table(lines))
         return
     scores = evaluate_predictor(predictor, rows)
     print(json.dumps(scores, indent=1) if as_json else scores_table(scores))
@@ -89,16 +89,3 @@ def _warn_of_trained_rows(run: Path, whole: Table, rows: Table) -> None:
             "split=test where a column 'split' says so.",
             stacklevel=1,
         )
-
-
-def _lines(lines: list[dict[str, Any]]) -> str:
-    return aligned(
-        list(lines[0]),
-        [
-            [
-                "" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v)
-                for v in line.values()
-            ]
-            for line in lines
-        ],
-    )

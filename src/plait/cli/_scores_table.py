@@ -1,6 +1,7 @@
 """Scores as aligned columns."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 Scores = Mapping[str, Mapping[str, float]]
 
@@ -11,6 +12,20 @@ def scores_table(scores: Scores) -> str:
     return "\n".join(
         f"{task:<{width}}  " + "  ".join(f"{metric} {value:.4g}" for metric, value in found.items())
         for task, found in scores.items()
+    )
+
+
+def records_table(records: Sequence[Mapping[str, Any]]) -> str:
+    """One line a record, under the names of what it holds; None is empty."""
+    return aligned(
+        list(records[0]),
+        [
+            [
+                "" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v)
+                for v in record.values()
+            ]
+            for record in records
+        ],
     )
 
 

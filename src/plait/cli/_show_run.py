@@ -1,10 +1,12 @@
-"""`plait describe RUN`: what a model reads and answers, its size, and how well it did."""
+"""`plait describe RUN`: what a model reads and answers, its size, how well it did, how it weighs."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from plait.cli._notation import notation
-from plait.cli._scores_table import scores_table
+from plait.cli._scores_table import records_table, scores_table
 from plait.errors import ModelFileError
 from plait.inference import Predictor
 
@@ -27,22 +29,32 @@ def show_run(run: Path) -> None:
         print(f"task {name}: {type(task).__name__}{column}")
     if declaration.served_by:
         print(f"auxiliary, and no part of it: {', '.join(declaration.served_by)}")
-    metrics = run / "metrics.json"
-    if metrics.is_file():
-        try:
-            found = json.loads(metrics.read_text(encoding="utf-8"))
-            scores = scores_table(found["validation"]) if found.get("validation") else ""
-            epoch = found.get("epoch")
-            beside = (found.get("auxiliary") or {}).get("validation")
-            beside = scores_table(beside) if beside else ""
-        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-            raise ModelFileError(
-                f"{metrics} holds no scores of a run ({type(error).__name__}: {error}). Remove it; "
-                "the model itself answers."
-            ) from error
-        if scores:
-            print(f"validation scores, epoch {epoch}:")
-            print(scores)
-        if beside:
-            print("auxiliary tasks:")
-            print(beside)
+    for line in [*_spelt(run / "metrics.json", _scores), *_spelt(run / "gates.json", _gates)]:
+        print(line)
+
+
+def _spelt(file: Path, spell: Callable[[Any], list[str]]) -> list[str]:
+    """The lines that tell what a file of the run holds; none of a file that is not there."""
+    if not file.is_file():
+        return []
+    try:
+        return spell(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        raise ModelFileError(
+            f"{file} holds no {file.stem} of a run ({type(error).__name__}: {error}). Remove it; the "
+            "model itself answers."
+        ) from error
+
+
+def _scores(metrics: Any) -> list[str]:
+    lines = []
+    if metrics.get("validation"):
+        lines += [f"validation scores, epoch {metrics.get('epoch')}:"]
+        lines += [scores_table(metrics["validation"])]
+    if beside := (metrics.get("auxiliary") or {}).get("validation"):
+        lines += ["auxiliary tasks:", scores_table(beside)]
+    return lines
+
+
+def _gates(gates: Any) -> list[str]:
+    return ["what each task takes, on validation rows:", records_table(gates)]

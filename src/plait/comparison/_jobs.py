@@ -65,6 +65,8 @@ class Ended:
         seconds: that they took together.
         pace: seconds of an epoch, the median of them, so that compiling is in none.
         megabytes: of the saved model.
+        gates: a line for each part of each gate, as `Predictor.gates` has them; none of a model that
+            weighs nothing.
     """
 
     how: How
@@ -77,6 +79,7 @@ class Ended:
     seconds: float = 0.0
     pace: float = math.nan
     megabytes: float = 0.0
+    gates: Sequence[Mapping[str, Any]] = ()
 
 
 class Child:
@@ -191,6 +194,7 @@ def result(run: Path) -> Ended | None:
     if not (run / _MODEL).is_file():
         return None
     said = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    gates = run / "gates.json"
     seconds = pq.read_table(run / "history.parquet", columns=["seconds"])["seconds"].to_pylist()
     return Ended(
         "finished",
@@ -202,6 +206,7 @@ def result(run: Path) -> Ended | None:
         seconds=sum(seconds),
         pace=statistics.median(seconds) if seconds else math.nan,
         megabytes=(run / _MODEL).stat().st_size / 1e6,
+        gates=json.loads(gates.read_text(encoding="utf-8")) if gates.is_file() else (),
     )
 
 

@@ -16,6 +16,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem;
        color: #1c1c1c; background: #fff }
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+h3 { font-size: 1rem; margin-bottom: .3rem }
 p.advice { background: #eef4fb; border-left: 4px solid #2b6cb0; padding: .7rem 1rem }
 div.wide { overflow-x: auto }
 table { border-collapse: collapse }
@@ -58,6 +59,13 @@ def page(answer: Answer, title: str) -> str:
     if verdicts:
         names = ("task", "by the others", "gain", "95 % interval", "together", "alone")
         parts += ["<h2>Did the tasks help each other?</h2>", _table(names, verdicts)]
+    if weighed := _gates(answer):
+        parts += [
+            "<h2>What each task takes</h2>",
+            "<p>How fusion and sharing weigh what they mix, the mean over validation rows; of the "
+            "first seed, as an expert of one seed is no expert of another.</p>",
+            *weighed,
+        ]
     if len(answer.whole) > 1:
         parts += ["<h2>Quality against time</h2>", _drawing(answer)]
     body = "\n".join(parts)
@@ -77,6 +85,28 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         f'<div class="wide"><table><thead>{line(names, "th")}</thead>\n'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _gates(answer: Answer) -> list[str]:
+    """A table for each gate of each candidate: its tasks, and what they take of each part."""
+    shown = []
+    for one in answer.candidates:
+        first = next(iter(one.finished.values()), None)
+        gates: dict[str, dict[str, dict[str, float]]] = {}
+        for line in first.gates if first else ():
+            tasks = gates.setdefault(line["gate"], {})
+            tasks.setdefault(line["task"], {})[line["part"]] = line["mean"]
+        for gate, tasks in gates.items():
+            parts = list(dict.fromkeys(part for found in tasks.values() for part in found))
+            rows = [
+                [task, *(f"{found[part]:.3f}" if part in found else "" for part in parts)]
+                for task, found in tasks.items()
+            ]
+            shown += [
+                f"<h3>{html.escape(one.way.name)}: {html.escape(gate)}</h3>",
+                _table(["task", *parts], rows),
+            ]
+    return shown
 
 
 def _drawing(answer: Answer) -> str:

@@ -197,7 +197,8 @@ class Predictor:
         Raises:
             DataError: no column of any feature, or a cell that cannot be read.
         """
-        return self.answers(self.declaration.rows(self.declaration.table(table))).logits
+        rows = self.declaration.rows(self.declaration.table(table))
+        return joined(list(self._asked_for(rows))).logits
 
     def gates(self, table: Any, rows: int = 512) -> pa.Table:
         """How fusion and sharing weigh their parts for each task, over rows of a table.
@@ -222,6 +223,8 @@ class Predictor:
         """
         if rows < 1:
             raise ConfigError(f"rows is 1 or more. Received: {rows}.", ("rows",))
+        if not (self.declaration.fusion.weighs or self.declaration.sharing.weighs):
+            return gates(self.model, {}, ())
         whole = self.declaration.table(table)
         places = np.linspace(0, len(whole) - 1, min(rows, len(whole))).astype("int64")
         some = self.declaration.rows(whole.take(places))

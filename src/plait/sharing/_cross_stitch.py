@@ -30,6 +30,8 @@ class CrossStitch(Columns):
         begin from random weights, and α learns at the trunk's rate.
     """
 
+    weighs = True
+
     def __init__(
         self,
         stages: int | Sequence[keras.layers.Layer] = 2,

@@ -54,6 +54,7 @@ class DSelectK(TaskSharing):
 
     # An expert is of all tasks: which others chose it changes nothing that it gives.
     apart: ClassVar[bool] = True
+    weighs = True
 
     def __init__(
         self,

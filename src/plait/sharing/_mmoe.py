@@ -29,6 +29,8 @@ class MMoE(Sharing):
         Mixture-of-Experts" (2018). Its experts are one layer with a relu each.
     """
 
+    weighs = True
+
     def __init__(self, experts: int = 4, expert: Pattern | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # The softmax over one expert is 1 whatever its weights are.

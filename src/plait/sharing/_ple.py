@@ -34,6 +34,8 @@ class CGC(Sharing):
         for Personalized Recommendations" (2020).
     """
 
+    weighs = True
+
     def __init__(
         self,
         shared_experts: int = 2,
@@ -103,6 +105,8 @@ class PLE(TaskSharing):
         H. Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task Learning (MTL) Model
         for Personalized Recommendations" (2020).
     """
+
+    weighs = True
 
     def __init__(
         self,

@@ -34,6 +34,9 @@ class Sharing(Remade, keras.layers.Layer, abc.ABC):
     masked = False
     """Whether its tokens have a mask, known before it is built: then their number stays."""
 
+    weighs = False
+    """Whether it tells how a task weighs its parts: see `Predictor.gates`."""
+
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         # Keras tells `build` the shapes of all but masks.
         mask = inputs[1] if len(inputs) > 1 else options.get("mask")

@@ -40,6 +40,8 @@ class Sluice(TrunkSharing):
         S. Ruder et al., "Latent Multi-task Architecture Learning" (2019).
     """
 
+    weighs = True
+
     def __init__(
         self,
         stages: int | Sequence[keras.layers.Layer] = 2,

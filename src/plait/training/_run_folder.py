@@ -22,6 +22,8 @@ METRICS = "metrics"
 """The document of the scores that a run came to."""
 SCORES = "scores"
 """That of the scores of a fold on its own rows."""
+GATES = "gates"
+"""That of how fusion and sharing weigh their parts on validation rows, where they do."""
 
 
 def write_run(

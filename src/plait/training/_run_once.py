@@ -12,9 +12,12 @@ from plait.training._notes import choices, left_over, outcome, tell
 from plait.training._prepared import Prepared
 from plait.training._progress import Progress
 from plait.training._run import Run
-from plait.training._run_folder import SCORES, outcome_documents, write_run
+from plait.training._run_folder import GATES, SCORES, outcome_documents, write_run
 from plait.training._tracked import tracked
 from plait.training._train import Trained, train
+
+_GATE_ROWS = 128
+"""That gates are read of: a mean of shares needs no more."""
 
 
 def run_once(
@@ -79,6 +82,10 @@ def run_once(
             came = outcome_documents(trained.best, ready.coverage, findings, trained.ended)
             if scores is not None:
                 came[SCORES] = scores
+            if "validation" in ready.parts:
+                table = ready.parts["validation"]
+                gates = trained.predictor.gates(table, _GATE_ROWS).to_pylist()
+                came |= {GATES: gates} if gates else {}
             write_run(run.folder, trained.predictor, trained.history, came)
             began = documents["environment"]["data"]
             readers = media_readers(declaration.features, declaration.tasks)

@@ -182,6 +182,23 @@ def test_the_page_holds_all_of_it_and_needs_nothing_beside():
     assert text == page(answer(OWN, odd, alone("y", [0.4, 0.5, 0.6])), "A & B")
 
 
+def test_the_page_shows_what_each_task_takes():
+    def weighed(first):
+        shares = {"expert 1": first, "expert 2": 1 - first}
+        return [
+            {"task": task, "gate": "experts", "part": part, "mean": mean, "deviation": 0.1}
+            for task in "yz"
+            for part, mean in shares.items()
+        ]
+
+    runs = {seed: finished(0.5, gates=weighed(0.25 + seed / 2)) for seed in (0, 1)}
+    text = page(answer(OWN, Compared(Candidate({"sharing": "MMoE"}), runs)), "t")
+    assert "<h3>MMoE: experts</h3>" in text
+    assert "<tr><th>task</th><th>expert 1</th><th>expert 2</th></tr>" in text
+    assert "<tr><td>z</td><td>0.250</td><td>0.750</td></tr>" in text
+    assert "What each task takes" not in page(answer(OWN), "t")
+
+
 def test_runs_that_time_has_ended_are_told():
     assert "last epoch" not in answer(OWN, way("Gated", [0.5, 0.6, 0.7])).advice
     short = finished(0.4, ended="The 0.2 minutes were over in epoch 1 of 8.")

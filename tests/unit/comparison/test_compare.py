@@ -108,7 +108,7 @@ class TestComparing:
         assert [one.way.name for one in answer.compared] == ["as written", "y alone", "z alone"]
         said = json.loads((folder / "runs" / "alone-y-seed0" / "command.json").read_text())
         assert "z" in said
-        alike = 'sharing={"HardSharing": {}}'
+        alike = 'sharing={"HardSharing": {"blocks": 1}}'
         assert {"balancing=null", alike} <= set(said)
 
     def test_what_has_ended_is_not_run_again(self, config, folder):
