@@ -291,8 +291,8 @@ class Learner:
         """Writes the model to one file, whole or not at all."""
         self.predictor.save(path)
 
-    def export(self, path: FilePath, tasks: Sequence[str]) -> None:
-        """Writes a model of some of the tasks, without what only the others have, to one file.
+    def export(self, path: FilePath | None = None, *, tasks: Sequence[str]) -> Predictor:
+        """A model of some of the tasks, without what only the others have.
 
         Its answers to these are the same. Encoders that none of them reads are left out, and so is
         what others have within the sharing, such as the trunks of `SoftSharing` and the choice of
@@ -300,13 +300,16 @@ class Learner:
         given what was made of the others' trunks or experts.
 
         Args:
-            path: of the file; `Learner.load` and `plait predict` read it.
+            path: of a file to write it to; `Learner.load` and `plait predict` read it. None for none.
             tasks: the names of those that it answers.
 
         Raises:
             ConfigError: no task, one that is not there, or one that comes after one that is not named.
         """
-        self.predictor.of_tasks(tasks).save(path)
+        slim = self.predictor.of_tasks(tasks)
+        if path is not None:
+            slim.save(path)
+        return slim
 
     @classmethod
     def load(cls, path: FilePath, custom_objects: Mapping[str, type] | None = None) -> Self:

@@ -10,6 +10,7 @@ from plait.balancing import CosineGating, PCGrad
 from plait.encoders import ImageConv
 from plait.errors import ConfigError, DataError, DivergedError, PlaitError
 from plait.features import Category, Image, Number, _media_feature
+from plait.fusion import Weighted
 from plait.inference import Predictor
 from plait.learner import Learner
 from plait.model import MultiTaskModel
@@ -19,6 +20,11 @@ from plait.training import Training
 from tests.unit.inference import tiny
 
 TRAIN = "plait.training._run_once.train"
+RAN = {
+    "balancing": PCGrad(),
+    "split": Split(fractions=(0.8, 0.2, 0)),
+    "fusion": Weighted(width=4, per_row=True),
+}
 
 
 def learner(**options):
@@ -29,7 +35,7 @@ def learner(**options):
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "r"
-    fitted = learner(key="id", balancing=PCGrad(), split=Split(fractions=(0.8, 0.2, 0)))
+    fitted = learner(key="id", **RAN)
     return fitted.fit(tiny.columns(), run=folder, verbose=False), folder
 
 
@@ -46,14 +52,16 @@ def test_the_model_is_an_ordinary_keras_model(ran):
 
 def test_an_export_answers_the_same_of_some_tasks(ran, tmp_path):
     fitted, _ = ran
-    fitted.export(tmp_path / "price.plait", ["price"])
+    slim = fitted.export(tmp_path / "price.plait", tasks=["price"])
     alone = Learner.load(tmp_path / "price.plait")
     assert alone.tasks.keys() == {"price"}
     answers, expected = (one.predict(tiny.columns()) for one in (alone, fitted))
     assert answers.column_names == ["id", "price"]
     np.testing.assert_allclose(answers["price"], expected["price"], rtol=1e-6)
+    assert slim.tasks.keys() == fitted.export(tasks=["price"]).tasks.keys() == {"price"}
+    np.testing.assert_array_equal(slim.predict(tiny.columns())["price"], answers["price"])
     with pytest.raises(ConfigError, match="Did you mean 'price'"):
-        fitted.export(tmp_path / "other.plait", ["pric"])
+        fitted.export(tmp_path / "other.plait", tasks=["pric"])
     assert not (tmp_path / "other.plait").exists()
 
 
@@ -61,13 +69,17 @@ def test_a_run_says_all_that_it_depended_on(ran):
     fitted, folder = ran
     read = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     assert read.keys() == {
-        "config", "environment", "features", "findings", "metrics", "tasks",
+        "config", "environment", "features", "findings", "gates", "metrics", "tasks",
     }  # fmt: skip
     assert read["config"]["balancing"] == "PCGrad"
     assert read["config"]["training"]["Training"]["patience"] == 3
     assert read["environment"]["data"]["train"]["rows"] == 32
     assert read["metrics"]["labels"]["sold"]["rows"] == 32
     assert read["metrics"]["validation"] == fitted.history[0].scores
+    table = Table.read(tiny.columns())
+    validation = table.take(fitted.split.parts(table, list(fitted.tasks)).validation)
+    assert read["gates"] == fitted.predictor.gates(validation).to_pylist()
+    assert {line["part"] for line in read["gates"]} == tiny.features().keys()
     assert read["findings"] == {part: {"broken": [], "cut": {}} for part in ("train", "validation")}
 
 
@@ -113,10 +125,7 @@ def test_saving_to_a_file(ran, tmp_path):
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(ran):
     fitted, _ = ran
     one, other = (
-        learner(balancing=PCGrad(), split=Split(fractions=(0.8, 0.2, 0)), seed=seed).fit(
-            tiny.columns(), run=False, verbose=False
-        )
-        for seed in (0, 1)
+        learner(**RAN, seed=seed).fit(tiny.columns(), run=False, verbose=False) for seed in (0, 1)
     )
     first, second = tiny.values(fitted.model), tiny.values(one.model)
     assert all(value.tobytes() == second[path].tobytes() for path, value in first.items())
