@@ -1,5 +1,6 @@
 """What every balancer promises, run over every public one."""
 
+import functools
 import inspect
 import json
 import subprocess
@@ -75,7 +76,8 @@ VARIANTS = {
     "PSMGD of one with state": lambda: plait.PSMGD(plait.GradVac(beta=0.5), refresh_every=3),
 }
 every_balancer = pytest.mark.parametrize("make", CASES.values(), ids=CASES)
-every_variant = pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS)
+# All tests of one variant follow each other, on one compiled model.
+every_variant = pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS, scope="module")
 # On torch and TensorFlow those that differ most are tried each time, the others by `make test-all`.
 ON_BACKENDS = ("Equal", "FAMO", "UPGrad", "PCGrad at parameters", "GradDrop", "MoDo")
 every_variant_on_backends = pytest.mark.parametrize(
@@ -84,6 +86,7 @@ every_variant_on_backends = pytest.mark.parametrize(
         pytest.param(make, id=name, marks=pytest.mark.backends if name in ON_BACKENDS else ())
         for name, make in VARIANTS.items()
     ],
+    scope="module",
 )
 ROWS = 24
 
@@ -135,7 +138,22 @@ def data_of(rows=ROWS, seed=0):
     return x, y
 
 
+@functools.cache
+def compiled(make):
+    model = model_of(balancer=make())
+    return model, Start(model)
+
+
+def started(make):
+    """The one compiled model of a variant, as it was before any step."""
+    model, start = compiled(make)
+    start.restore()
+    return model
+
+
 def fit(model, x, y, sample_weight=None, epochs=3):
+    # Weights of 1, so that those with some need no other program.
+    sample_weight = sample_weight or {task: np.ones(len(x), "float32") for task in y}
     return model.fit(
         x, y, sample_weight=sample_weight, batch_size=12, epochs=epochs, shuffle=False, verbose=0
     ).history
@@ -149,7 +167,7 @@ def assert_same(model, other, atol=0.0):
 @every_variant_on_backends
 def test_a_task_without_labels_is_a_task_that_is_not_there(make):
     x, y = data_of()
-    three = model_of(balancer=make())
+    three = started(make)
     fit(three, x, {**y, "b": np.full((ROWS, 1), np.nan, "float32")})
     two = model_of(tasks=("a", "c"), balancer=make())
     fit(two, x, {"a": y["a"], "c": y["c"]})
@@ -172,18 +190,17 @@ def test_what_stands_in_a_missing_label_changes_no_bit(make):
         "c": np.arange(ROWS) < 5,
     }
     weights = {t: np.where(m, 0.0, 1.0).astype("float32") for t, m in missing.items()}
-    model = model_of(balancer=make())
-    start, after = Start(model), []
+    before, after = compiled(make)[1].weights, []
     for value in (np.nan, 1e30, -7.0):
         filled = {t: v.copy() for t, v in y.items()}
         for task, where in missing.items():
             filled[task][where] = value if task != "a" else (np.nan if np.isnan(value) else 2)
-        start.restore()
+        model = started(make)
         history = fit(model, x, filled, weights)
         losses = [v for name, v in history.items() if name.endswith("loss")]
         assert np.isfinite(losses).all()
         after.append(model.get_weights())
-    assert any((one != values).any() for one, values in zip(after[0], start.weights, strict=True))
+    assert any((one != values).any() for one, values in zip(after[0], before, strict=True))
     for one, two, three in zip(*after, strict=True):
         np.testing.assert_array_equal(one, two)
         np.testing.assert_array_equal(one, three)
@@ -192,8 +209,7 @@ def test_what_stands_in_a_missing_label_changes_no_bit(make):
 @every_variant
 def test_learns(make):
     x, y = data_of(96)
-    model = model_of(balancer=make(), optimizer=keras.optimizers.Adam(0.02))
-    losses = fit(model, x, y, epochs=8)["loss"]
+    losses = fit(started(make), x, y, epochs=8)["loss"]
     assert losses[-1] < 0.9 * losses[0]
 
 
@@ -235,11 +251,11 @@ def test_weights_are_zero_and_finite_without_labels(make):
 @every_variant
 def test_compiled_equals_eager(make):
     x, y = data_of()
-    compiled = model_of(balancer=make())
-    fit(compiled, x, y, epochs=1)
+    model = started(make)
+    fit(model, x, y, epochs=1)
     eager = model_of(balancer=make(), run_eagerly=True)
     fit(eager, x, y, epochs=1)
-    assert_same(compiled, eager, atol=1e-5)
+    assert_same(model, eager, atol=1e-5)
 
 
 @every_variant

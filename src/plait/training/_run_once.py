@@ -12,7 +12,13 @@ from plait.training._notes import choices, left_over, outcome, tell
 from plait.training._prepared import Prepared
 from plait.training._progress import Progress
 from plait.training._run import Run
-from plait.training._run_folder import GATES, SCORES, outcome_documents, write_run
+from plait.training._run_folder import (
+    GATES,
+    SCORES,
+    outcome_documents,
+    write_documents,
+    write_run,
+)
 from plait.training._tracked import tracked
 from plait.training._train import Trained, train
 
@@ -82,11 +88,8 @@ def run_once(
             came = outcome_documents(trained.best, ready.coverage, findings, trained.ended)
             if scores is not None:
                 came[SCORES] = scores
-            if "validation" in ready.parts:
-                table = ready.parts["validation"]
-                gates = trained.predictor.gates(table, _GATE_ROWS).to_pylist()
-                came |= {GATES: gates} if gates else {}
             write_run(run.folder, trained.predictor, trained.history, came)
+            _write_gates(run, trained, ready)
             began = documents["environment"]["data"]
             readers = media_readers(declaration.features, declaration.tasks)
             tell(changed_meanwhile(began, ready.parts, readers))
@@ -95,3 +98,12 @@ def run_once(
     elif trained.ended is not None:
         tell([trained.ended])
     return scores
+
+
+def _write_gates(run: Run, trained: Trained, ready: Prepared) -> None:
+    """Once the model is safe, as its layers run one by one here, which they have not yet."""
+    if "validation" in ready.parts:
+        table = ready.parts["validation"]
+        gates = trained.predictor.gates(table, _GATE_ROWS).to_pylist()
+        if gates:
+            write_documents(run.folder, {GATES: gates})
