@@ -139,7 +139,7 @@ class Predictor:
         declaration = self.declaration.of_tasks(tasks)
         for layer in self.model.layers:
             if isinstance(layer, Sharing):
-                declaration = replace(declaration, sharing=layer.left_by(declaration.sharing))
+                declaration = replace(declaration, sharing=layer.narrowed(declaration.sharing))
         left = self._left(declaration)
         if set(weights_of(left.model)) != set(declaration.forms()):
             raise _named_by_others(declaration)

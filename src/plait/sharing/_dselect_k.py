@@ -41,7 +41,8 @@ class DSelectK(TaskSharing):
             other, sizes found by themselves; `HardSharing(blocks=1)` if None.
         tasks: their names; in a `Learner` and in a config, those of all tasks if None.
         kept: the numbers of the experts that it has, from 0, where some of its tasks were exported: the
-            others none of them has chosen. It chooses among these, and its digits learn no more.
+            others none of them has chosen. Its choice among these stays as it is: digits and selectors
+            learn no more.
 
     Raises:
         ConfigError: a number of experts that is no power of two, more chosen than there are, a
@@ -78,11 +79,12 @@ class DSelectK(TaskSharing):
                 f"DSelectK: experts is a power of two: 2, 4, 8, .... Received: {experts}.",
                 ("experts",),
             )
-        if kept is not None and (not kept or not set(kept) <= set(range(experts))):
+        if kept is not None and (not isinstance(kept, list | tuple) or not kept):
             raise ConfigError(
-                f"DSelectK: kept are numbers of experts, 0 to {experts - 1}. Received: {kept}.",
-                ("kept",),
+                f"DSelectK: kept is a list of numbers of experts. Received: {kept!r}.", ("kept",)
             )
+        for number in kept or ():
+            demand_whole("DSelectK", least=0, most=experts - 1, kept=number)
         self.experts = experts
         self.k = k
         self.kept = None if kept is None else sorted(set(kept))
@@ -113,6 +115,7 @@ class DSelectK(TaskSharing):
             initializer=keras.initializers.RandomUniform(-self.gamma / 100, self.gamma / 100),
             dtype="float32",
             autocast=False,
+            trainable=self.kept is None,
         )
         # The softmax over one selector is 1 whatever its weight is.
         if self.k > 1:
@@ -122,6 +125,7 @@ class DSelectK(TaskSharing):
                 initializer=keras.initializers.RandomUniform(),
                 dtype="float32",
                 autocast=False,
+                trainable=self.kept is None,
             )
         self.made = [
             self._expert.made(f"expert_{n}", tokens_shape, self.dtype_policy, self.masked)
@@ -131,14 +135,13 @@ class DSelectK(TaskSharing):
 
     def call(self, tokens: Any, mask: Any = None, training: bool | None = None) -> Any:
         chosen = self.chosen()
-        # What was left out may not come back by a step.
-        learns = training and self.kept is None
-        if learns and self.entropy:
-            undecided = -ops.sum(chosen * ops.log(chosen + 1e-6))
-            self.add_loss(self.once(self.entropy * undecided))
         shares = self.shares(chosen)
-        if not learns:
-            shares = ops.take(self.largest(shares), self.numbers, axis=1)
+        if training and self.kept is None:
+            if self.entropy:
+                undecided = -ops.sum(chosen * ops.log(chosen + 1e-6))
+                self.add_loss(self.once(self.entropy * undecided))
+        else:
+            shares = self.largest(shares)
         if training:
             found = [expert(tokens, mask, training=True) for expert in self.made]
         else:
@@ -189,17 +192,27 @@ class DSelectK(TaskSharing):
         return ops.sum(ops.expand_dims(weights, -1) * chosen, axis=1)
 
     def largest(self, shares: Any) -> Any:
-        """The k largest of each task's weights, made up to 1, and 0 for the others."""
-        _, places = ops.top_k(shares, self.k)
-        kept = shares * ops.cast(ops.sum(ops.one_hot(places, self.experts), axis=1), shares.dtype)
-        return kept / ops.sum(kept, axis=-1, keepdims=True)
+        """The k largest of each task's weights of the experts that it has, made up to 1, and 0 for the
+        others; where none of these has a weight, they weigh alike.
+        """
+        if self.kept is not None:
+            shares = ops.take(shares, self.kept, axis=1)
+        count = len(self.numbers)
+        _, places = ops.top_k(shares, min(self.k, count))
+        largest = shares * ops.cast(ops.sum(ops.one_hot(places, count), axis=1), shares.dtype)
+        whole = ops.sum(largest, axis=-1, keepdims=True)
+        # Not zero where it divides, even if that is not what is taken.
+        return ops.where(whole > 0, largest / ops.where(whole > 0, whole, 1.0), 1 / count)
 
-    def left_by(self, slim: Any) -> Any:
+    def narrowed(self, declared: Any) -> Any:
+        # What a subclass makes of the experts is not known.
+        if type(self) is not DSelectK:
+            return declared
         shares = ops.convert_to_numpy(self.largest(self.shares()))
-        places = [self.place(task) for task in slim.tasks or self.known()]
+        places = [self.place(task) for task in declared.tasks or self.known()]
         chosen = (shares[places] > 0).any(axis=0)
-        kept = [number for number in self.numbers if chosen[number]]
-        return slim if kept == slim.numbers else slim.remade(kept=kept, name=self.name)
+        kept = [number for number, is_chosen in zip(self.numbers, chosen, strict=True) if is_chosen]
+        return declared if kept == self.numbers else declared.remade(kept=kept, name=self.name)
 
     def take_from(self, whole: Any) -> None:
         theirs = dict(zip(whole.numbers, whole.made, strict=True))

@@ -69,9 +69,13 @@ class Sharing(Remade, keras.layers.Layer, abc.ABC):
         """
         return self
 
-    def left_by(self, slim: "Sharing") -> "Sharing":
-        """What it was `slimmed` to, without what its weights leave unused; itself built, that not."""
-        return slim
+    def narrowed(self, declared: "Sharing") -> "Sharing":
+        """The same without the parts that its weights show to be of no use to the declared one's tasks.
+
+        Args:
+            declared: what it was `slimmed` to, which has no weights yet.
+        """
+        return declared
 
     def take_from(self, whole: Any) -> None:
         """Takes over the weights of the sharing that this one is `slimmed` from, both built."""

@@ -19,7 +19,9 @@ from plait.errors import ConfigError, DataError, ModelFileError
 from plait.features import Number
 from plait.inference import Predictor, _answers
 from plait.inference._archive import Archive
+from plait.inference._rows import batches
 from plait.inference._weights import weights_of
+from plait.model import MultiTaskModel
 from plait.sharing import (
     MTAN,
     PLE,
@@ -418,8 +420,8 @@ def sizes(predictor):
         LoRA(rank=2),
         TaskRouting(),
         MTAN(2),
-        DSelectK(),
-        DSelectK(k=1),
+        DSelectK(experts=8),
+        DSelectK(experts=8, k=1),
         TaskGroups([["sold"], ["price", "again"]]),
         TaskGroups(),
     ],
@@ -444,12 +446,22 @@ def test_tasks_alone_leave_what_others_have_within_the_sharing(sharing, tmp_path
         declared = {task: tasks[task] for task in kept}
         alone = type(sharing)(**sharing_arguments(sharing, kept))
         if isinstance(sharing, DSelectK):
-            experts = slim.declaration.sharing.kept
-            assert 1 <= len(experts) <= sharing.k * len(kept)
-            alone = alone.remade(kept=experts)
+            alone = alone.remade(kept=taken(whole.model.get_layer("sharing"), kept))
+            assert len(alone.kept) < sharing.experts
         fresh = Predictor.build(tiny.declaration(tasks=declared, sharing=alone))
         assert sizes(slim) == sizes(fresh)
-        assert slim.of_tasks(kept[:1]).logits(tiny.columns()).keys() == {kept[0]}
+        found = slim.of_tasks(kept[:1]).logits(tiny.columns())[kept[0]]
+        expected = whole.logits(tiny.columns())[kept[0]]
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def taken(sharing, tasks):
+    """The experts that some of the tasks answer with, counted from the weights themselves."""
+    shares = keras.ops.convert_to_numpy(sharing.shares())
+    places = [sharing.place(task) for task in tasks]
+    return sorted(
+        {int(e) for p in places for e in np.argsort(-shares[p])[: sharing.k] if shares[p, e]}
+    )
 
 
 def sharing_arguments(sharing, kept):
@@ -473,6 +485,34 @@ def test_an_expert_that_only_tasks_left_behind_have_chosen_is_skipped():
     assert np.isfinite(slim.logits(tiny.columns())["price"]).all()
     np.testing.assert_array_equal(slim.model.get_layer("sharing").digits, [[[1.0]]])
     assert len(slim.model.get_layer("sharing").weights) == 1 + len(second.weights)
+
+
+def test_an_export_that_is_trained_further_keeps_its_choice():
+    whole = Predictor.build(tiny.declaration(sharing=DSelectK(experts=8)))
+    slim = whole.of_tasks(["price"])
+    sharing = slim.model.get_layer("sharing")
+    to_numpy = keras.ops.convert_to_numpy
+    digits = to_numpy(sharing.digits).copy()
+    shares = to_numpy(sharing.largest(sharing.shares()))
+    assert shares.shape == (1, len(sharing.kept)) == (1, 2)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
+    model = MultiTaskModel(slim.model.input, slim.model.output)
+    model.compile(keras.optimizers.AdamW(0.01, weight_decay=0.1), loss={"price": "mse"})
+    rows = slim.declaration.rows(slim.declaration.table(tiny.columns()))
+    ((_, x),) = batches(rows, tiny.ROWS)
+    before = to_numpy(sharing.made[0].weights[0]).copy()
+    model.fit(x, {"price": np.zeros((tiny.ROWS, 1), "float32")}, epochs=3, verbose=0)
+    np.testing.assert_array_equal(to_numpy(sharing.digits), digits)
+    assert (to_numpy(sharing.made[0].weights[0]) != before).any()
+    assert slim.of_tasks(["price"]).declaration.sharing.kept == sharing.kept
+
+
+def test_of_experts_that_no_task_has_chosen_all_weigh_alike():
+    sharing = DSelectK(experts=4, k=1, kept=[0, 1], tasks=["a"])
+    sharing.build((None, 1, 3))
+    sharing.digits.assign([[[1.0, 1.0]]])  # That is the last one.
+    shares = keras.ops.convert_to_numpy(sharing.largest(sharing.shares()))
+    np.testing.assert_array_equal(shares, [[0.5, 0.5]])
 
 
 def test_trunks_that_are_mixed_are_carried_whole():
@@ -508,8 +548,18 @@ class Mixed(SoftSharing):
         return [x + sum(found) for x in found]
 
 
-def test_a_sharing_of_the_users_own_is_carried_whole():
-    whole = Predictor.build(tiny.declaration(sharing=Mixed(1)))
+class Biased(DSelectK):
+    def build(self, tokens_shape, mask_shape=None):
+        super().build(tokens_shape, mask_shape)
+        self.bias = self.add_weight(name="bias", shape=(tokens_shape[-1],), initializer="ones")
+
+    def call(self, tokens, mask=None, training=None):
+        return super().call(tokens + self.bias, mask, training=training)
+
+
+@pytest.mark.parametrize("sharing", [Mixed(1), Biased(experts=8)])
+def test_a_sharing_of_the_users_own_is_carried_whole(sharing):
+    whole = Predictor.build(tiny.declaration(sharing=sharing))
     found, expected = (
         p.logits(tiny.columns())["price"] for p in (whole.of_tasks(["price"]), whole)
     )

@@ -213,6 +213,10 @@ def test_the_entropy_of_the_selectors_is_a_loss_in_training_alone():
         (lambda: MMoE(2, HardSharing(blocks=10**8)), "at most 10000 are made"),
         (lambda: PLE(levels=10**8), "at most 10000 are made"),
         (lambda: DSelectK(gamma=0), "gamma is more than 0"),
+        (lambda: DSelectK(kept=[]), "kept is a list of numbers of experts"),
+        (lambda: DSelectK(kept=3), "kept is a list of numbers of experts"),
+        (lambda: DSelectK(kept=[4]), "kept is a whole number, from 0 to 3"),
+        (lambda: DSelectK(kept=[True]), "kept is a whole number, from 0 to 3"),
     ],
 )
 def test_refuses_what_cannot_be(make, said):
