@@ -14,7 +14,7 @@ from plait.comparison._optuna import optuna
 from plait.comparison._say import say
 from plait.comparison._work import Plan
 from plait.config import Config
-from plait.sharing import HardSharing, Sharing, TrunkSharing
+from plait.sharing import CGC, PLE, DSelectK, HardSharing, MMoE, Sharing, TrunkSharing
 
 
 class Comparing(Plan):
@@ -200,17 +200,17 @@ def _one_trunk(sharing: Sharing | None, written: Any) -> list[str]:
     if sharing is None or type(sharing) is HardSharing:
         return []
     alone: dict[str, Any]
-    if isinstance(sharing, TrunkSharing) and sharing.given:
+    said = next(iter(written.values())) if isinstance(written, Mapping) else {}
+    if isinstance(sharing, TrunkSharing) and "stages" in said and sharing.given:
         # Of one task it is these stages, and nothing else.
-        alone = {"SoftSharing": {"stages": written[type(sharing).__name__]["stages"]}}
+        alone = {"SoftSharing": {"stages": said["stages"]}}
     elif isinstance(sharing, TrunkSharing):
         alone = {"HardSharing": {"blocks": sharing.depth}}
-    elif hasattr(sharing, "expert"):
+    elif isinstance(sharing, MMoE | CGC | PLE | DSelectK):
         # A task's way is through one expert of each level, whichever they are.
         levels = getattr(sharing, "levels", 1)
         alone = {"HardSharing": {"blocks": levels}}
-        if sharing.expert is not None:
-            expert = written[type(sharing).__name__]["expert"]
+        if (expert := said.get("expert")) is not None:
             stages = expert if isinstance(expert, list) else [expert]
             alone = {"SoftSharing": {"stages": stages * levels}}
     else:

@@ -99,7 +99,7 @@ def _gates(answer: Answer) -> list[str]:
         for gate, tasks in gates.items():
             parts = list(dict.fromkeys(part for found in tasks.values() for part in found))
             rows = [
-                [task, *(f"{found[part]:.3f}" if part in found else "" for part in parts)]
+                [task, *("" if found.get(part) is None else f"{found[part]:.3f}" for part in parts)]
                 for task, found in tasks.items()
             ]
             shown += [

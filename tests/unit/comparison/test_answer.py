@@ -197,6 +197,16 @@ def test_the_page_shows_what_each_task_takes():
     assert "<tr><th>task</th><th>expert 1</th><th>expert 2</th></tr>" in text
     assert "<tr><td>z</td><td>0.250</td><td>0.750</td></tr>" in text
     assert "What each task takes" not in page(answer(OWN), "t")
+    lines = [
+        {"task": "y", "gate": "fusion", "part": "age", "mean": None},
+        {"task": "y", "gate": "fusion", "part": "note", "mean": 0.5},
+        {"task": "z", "gate": "fusion", "part": "note", "mean": 1.0},
+        {"task": "z", "gate": "experts", "part": "expert 1", "mean": 1.0},
+    ]
+    text = page(answer(OWN, Compared(Candidate({}), {0: finished(0.5, gates=lines)})), "t")
+    assert "<tr><td>y</td><td></td><td>0.500</td></tr>" in text
+    assert "<tr><td>z</td><td></td><td>1.000</td></tr>" in text
+    assert text.count("<h3>") == 2
 
 
 def test_runs_that_time_has_ended_are_told():
