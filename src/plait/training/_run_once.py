@@ -102,8 +102,13 @@ def run_once(
 
 def _write_gates(run: Run, trained: Trained, ready: Prepared) -> None:
     """Once the model is safe, as its layers run one by one here, which they have not yet."""
-    if "validation" in ready.parts:
-        table = ready.parts["validation"]
-        gates = trained.predictor.gates(table, _GATE_ROWS).to_pylist()
-        if gates:
-            write_documents(run.folder, {GATES: gates})
+    if "validation" not in ready.parts:
+        return
+    try:
+        gates = trained.predictor.gates(ready.parts["validation"], _GATE_ROWS).to_pylist()
+    except Exception as error:  # The run itself came to its end.
+        again = f"`plait evaluate {run.folder} TABLE --gates` tries again"
+        tell([f"How fusion and sharing weigh could not be read ({error}); {again}."])
+        return
+    if gates:
+        write_documents(run.folder, {GATES: gates})
