@@ -83,13 +83,13 @@ def trained(cls, rows):
     return layer
 
 
-def model_of(layer):
+def model_of(layer, **told):
     inputs = {
         "tokens": {n: keras.Input(s, name=f"{n}_tokens") for n, s in SHAPES.items()},
         "masks": {n: keras.Input(s[:1], dtype="bool", name=f"{n}_mask") for n, s in SHAPES.items()},
         "presence": {n: keras.Input((), dtype="bool", name=f"{n}_present") for n in SHAPES},
     }
-    return keras.Model(inputs, layer(**inputs)["tokens"])
+    return keras.Model(inputs, layer(**inputs, **told)["tokens"])
 
 
 @every_fusion
@@ -200,13 +200,19 @@ def test_one_step_moves_every_variable(cls):
 @every_fusion
 def test_saved_and_loaded_it_gives_the_same(cls, tmp_path):
     rows = rows_of()
+    # Tokens that stand for what is absent, which count.
+    rows["presence"]["text"][:2] = False
     layer = trained(cls, rows)
-    model = model_of(layer)
+    model = model_of(layer, filled=True)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(
         again.predict_on_batch(rows), model.predict_on_batch(rows), atol=1e-6
     )
+    # `ShaSpec` puts the other features in the place of what is absent.
+    if not isinstance(layer, fusion.ShaSpec):
+        bare, filled = fused(layer, rows), fused(layer, {**rows, "filled": True})
+        assert np.abs(bare[:2] - filled[:2]).max() > 0
     assert again.get_layer(layer.name).get_config() == layer.get_config()
 
 

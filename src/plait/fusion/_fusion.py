@@ -13,10 +13,10 @@ from plait._ranges import demand_whole
 class Fusion(keras.layers.Layer, abc.ABC):
     """A layer that joins the features of a row.
 
-    Of a feature that is absent in a row nothing is read: zeros stand for it, as one token. With
-    `filled` its tokens are what an `AbsentToken` has learnt to stand for it, and are read as they
-    come; `Learner` and `connect` put such a layer before the fusion. Either way the fusion sees in
-    `presence` which features the row has.
+    Of what is given for a feature that a row lacks nothing is read. Its absent token stands for it,
+    and is looked at like any other: one token of zeros, or with `filled` what the tokens are, which
+    an `AbsentToken` has learnt. `Learner` and `connect` put such a layer before the fusion. Either way
+    the fusion sees in `presence` which features the row has.
 
     A fusion of one's own has a method `fuse`, which is given tokens so cleared or filled.
 
@@ -74,7 +74,7 @@ class Fusion(keras.layers.Layer, abc.ABC):
     ) -> dict[str, Any]:
         if not filled:
             tokens, masks = _cleared(tokens, masks, presence)
-        return self.fuse(tokens, masks, presence, training)
+        return self.fuse(tokens, masks, presence, training=training)
 
     @abc.abstractmethod
     def fuse(

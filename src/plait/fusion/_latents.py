@@ -61,8 +61,8 @@ class Latents(TokenFusion):
         self.start = self.add_weight(
             name="start", shape=(self.count, self.width), initializer=small
         )
-        looked_at = sum(shape[1] for shape in tokens_shape.values())
-        self.look = self.block("look", looked_at)
+        counts = [shape[1] for shape in tokens_shape.values()]
+        self.look = self.block("look", None if None in counts else sum(counts))
         self.blocks = [self.block(f"block_{n}", self.count) for n in range(self.layers)]
         self.last = keras.layers.LayerNormalization(
             epsilon=1e-5, dtype=self.dtype_policy, name="norm"
