@@ -165,10 +165,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
     setting = Setting(**{field.name: getattr(asked, field.name) for field in fields(Setting)})
-    seeds, correlations = (
-        range(asked.first_seed, asked.first_seed + asked.seeds),
-        asked.correlations,
-    )
+    seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
+    correlations = asked.correlations
     if asked.quick:
         seeds, correlations, setting = range(1), CORRELATIONS[1::2], replace(setting, epochs=1)
     rows, gaps = [], {}
@@ -176,9 +174,10 @@ def main() -> None:
         row, gaps[p] = compared(p, seeds, asked.rates, setting)
         rows.append(row)
         print(row, flush=True)
-    growth = in_pairs(gaps[min(gaps)] - gaps[max(gaps)])
-    told = {"bench": "correlated_tasks", "seeds": [*seeds], **asdict(setting)}
-    print(json.dumps({**told, "rows": rows, "growth": growth}))
+    told = {"bench": "correlated_tasks", "seeds": [*seeds], **asdict(setting), "rows": rows}
+    if len(gaps) > 1:
+        told["growth"] = in_pairs(gaps[min(gaps)] - gaps[max(gaps)])
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":
