@@ -15,8 +15,10 @@ class Weighted(Projecting):
     """The mean of the features' projected vectors by learnt weights: sum of a_m (W_m h_m + b_m),
     a = softmax(v).
 
-    The weights are the same for every row, all of them equal at the start, or each row's own:
-    v_m = u_m · h_m + c_m then. An absent feature counts with its absent token.
+    The weights are the same for every row, or each row's own: v_m = u_m · h_m / rms(h_m) + c_m then.
+    All are equal at the start, and how large a vector is has no say in its weight: encoders differ in
+    that a hundredfold, and a feature that a softmax shuts out learns no more. An absent feature counts
+    with its absent token.
 
     Args:
         width: the size of the token that comes out.
@@ -46,7 +48,9 @@ class Weighted(Projecting):
         # One feature has the whole weight: a variable for it could never move.
         if len(self.names) > 1 and self.per_row:
             self.scores = {
-                name: self.dense(1, tokens_shape[name][-1], f"score_{number}")
+                name: self.dense(
+                    1, tokens_shape[name][-1], f"score_{number}", kernel_initializer="zeros"
+                )
                 for number, name in enumerate(self.names)
             }
         elif len(self.names) > 1:
@@ -57,7 +61,10 @@ class Weighted(Projecting):
     def join(self, vectors: dict[str, Any]) -> Any:
         stacked = self.projected(vectors)
         if self.scores is not None:
-            logits = [self.scores[name](vector) for name, vector in vectors.items()]
+            logits = [
+                self.scores[name](ops.rms_normalization(ops.cast(vector, "float32")))
+                for name, vector in vectors.items()
+            ]
             shares = ops.expand_dims(_shares(ops.concatenate(logits, axis=-1)), -1)
         elif self.logits is not None:
             shares = ops.reshape(_shares(self.logits), (1, -1, 1))

@@ -5,6 +5,7 @@ import pytest
 from keras import ops
 
 from plait import fusion
+from plait._shares import listening
 
 DRAW = np.random.default_rng(0)
 NAMES = ("a", "b", "c")
@@ -31,6 +32,27 @@ def test_a_product_begins_near_1(cls):
     biases = [array(projection.bias) for projection in layer.projections.values()]
     assert len(biases) == len(NAMES)
     assert all((bias == 1).all() for bias in biases)
+
+
+def test_weights_of_each_row_begin_alike_and_care_for_no_size():
+    layer = built(fusion.Weighted(width=4, per_row=True))
+    mean = built(fusion.Mean(width=4))
+    for ours, name in [(layer.projections[n], n) for n in NAMES]:
+        mean.projections[name].set_weights(ours.get_weights())
+    for n, query in layer.queries.items():
+        mean.queries[n].assign(query)
+    given, expected = array(layer(**ROWS)["tokens"]), array(mean(**ROWS)["tokens"])
+    np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-6)
+    for n in NAMES:
+        layer.scores[n].kernel.assign(DRAW.normal(size=(5, 1)))
+    shares = []
+    for size in (1.0, 1000.0):
+        tokens = {**ROWS["tokens"], "a": size * ROWS["tokens"]["a"]}
+        with listening() as told:
+            layer(**{**ROWS, "tokens": tokens})
+        shares.append(told[0].values)
+    np.testing.assert_allclose(*shares, rtol=1e-4)
+    assert np.ptp(shares[0], axis=0).min() > 0
 
 
 def test_ranks_begin_as_their_mean():

@@ -149,7 +149,8 @@ def weighted(layer, vectors):
     each = projected(layer, vectors)
     if layer.scores is None:
         return each[0]
-    logits = [of(layer.scores[n])(v) for n, v in zip(sorted(layer.scores), vectors, strict=True)]
+    sized = [v / np.sqrt((v * v).mean(-1, keepdims=True)) for v in vectors]
+    logits = [of(layer.scores[n])(v) for n, v in zip(sorted(layer.scores), sized, strict=True)]
     shares = np.exp(logits) / np.exp(logits).sum(0)
     return (shares * each).sum(0)
 
