@@ -83,6 +83,18 @@ def test_a_run_says_all_that_it_depended_on(ran):
     assert read["findings"] == {part: {"broken": [], "cut": {}} for part in ("train", "validation")}
 
 
+def test_gates_that_cannot_be_read_end_no_run(tmp_path, monkeypatch, capsys):
+    def out_of_memory(*_):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(Predictor, "gates", out_of_memory)
+    learner(**RAN).fit(tiny.columns(), run=tmp_path / "r", verbose=False)
+    assert "weigh could not be read (out of memory); `plait evaluate" in capsys.readouterr().err
+    names = {path.name for path in (tmp_path / "r").iterdir()}
+    assert "model.plait" in names
+    assert "gates.json" not in names
+
+
 def test_pictures_are_decoded_in_one_run_and_read_from_disk_in_the_next(tmp_path, monkeypatch):
     monkeypatch.setenv("PLAIT_CACHE", str(tmp_path / "cache"))
     # Even what is decoded in no time.
