@@ -29,11 +29,14 @@ def show_run(run: Path) -> None:
         print(f"task {name}: {type(task).__name__}{column}")
     if declaration.served_by:
         print(f"auxiliary, and no part of it: {', '.join(declaration.served_by)}")
-    for line in [*_spelt(run / "metrics.json", _scores), *_spelt(run / "gates.json", _gates)]:
+    for line in [
+        *_spelt(run / "metrics.json", "scores", _scores),
+        *_spelt(run / "gates.json", "gates", _gates),
+    ]:
         print(line)
 
 
-def _spelt(file: Path, spell: Callable[[Any], list[str]]) -> list[str]:
+def _spelt(file: Path, what: str, spell: Callable[[Any], list[str]]) -> list[str]:
     """The lines that tell what a file of the run holds; none of a file that is not there."""
     if not file.is_file():
         return []
@@ -41,7 +44,7 @@ def _spelt(file: Path, spell: Callable[[Any], list[str]]) -> list[str]:
         return spell(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         raise ModelFileError(
-            f"{file} holds no {file.stem} of a run ({type(error).__name__}: {error}). Remove it; the "
+            f"{file} holds no {what} of a run ({type(error).__name__}: {error}). Remove it; the "
             "model itself answers."
         ) from error
 
