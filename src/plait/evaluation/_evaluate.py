@@ -24,7 +24,9 @@ def evaluate(predictor: Predictor, table: Any, weights: np.ndarray | None = None
     table = predictor.declaration.table(table)
     check_targets(predictor, table)
     weights = weights_for(predictor, table) if weights is None else weights
-    scores = score(predictor.declaration.tasks_in(table), predictor.logits(table), table, weights)
+    declaration = predictor.declaration
+    logits = predictor.answers(declaration.rows(table)).logits
+    scores = score(declaration.tasks_in(table), logits, table, weights)
     demand_scores(predictor, table, scores)
     return scores
 
