@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ def candidates(config: Config, asked: Mapping[str, str]) -> list[Candidate]:
         ConfigError: no class of the section, or arguments that it does not take.
     """
     written = {name: _written(config, name) for name in asked}
-    choices = {name: _choices(name, text) for name, text in asked.items()}
+    choices = dict(_all_of(asked.items(), lambda item: (item[0], _choices(*item))))
     found = [Candidate(written, own=True)]
     for parts in itertools.product(*choices.values()):
         one = Candidate(dict(zip(choices, parts, strict=True)))
@@ -89,26 +89,38 @@ def _choices(section: str, text: str) -> list[Any]:
             f"--{section} takes classes with commas between, such as "
             f"'{_DEFAULTS[section]}, {{ClassName: {{argument: value}}}}'. Received: '{text}'."
         )
-    return list(_built(section, listed))
+    return _all_of(listed, lambda plain: _built(section, plain))
 
 
-def _built(section: str, listed: Sequence[Any]) -> Iterator[Any]:
-    folder = importlib.import_module(f"plait.{section}")
-    for plain in listed:
-        if isinstance(plain, str):
-            named: dict[str, Any] = {_full_name(section, plain, folder): {}}
-        elif isinstance(plain, Mapping) and len(plain) == 1:
-            ((name, arguments),) = plain.items()
-            named = {_full_name(section, str(name), folder): arguments}
-        else:
-            raise ConfigError(
-                f"--{section} expects ClassName or {{ClassName: {{argument: value}}}}. "
-                f"Received: {plain!r}."
-            )
+def _all_of(given: Iterable[Any], make: Callable[[Any], Any]) -> list[Any]:
+    """What is made of each; the faults of all are told together."""
+    made, faults = [], []
+    for one in given:
         try:
-            yield to_plain(from_plain(named, folder))
-        except (ConfigError, TypeError, ValueError) as error:
-            raise ConfigError(f"--{section} {plain}: {error}") from error
+            made.append(make(one))
+        except ConfigError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return made
+
+
+def _built(section: str, plain: Any) -> Any:
+    folder = importlib.import_module(f"plait.{section}")
+    if isinstance(plain, str):
+        named: dict[str, Any] = {_full_name(section, plain, folder): {}}
+    elif isinstance(plain, Mapping) and len(plain) == 1:
+        ((name, arguments),) = plain.items()
+        named = {_full_name(section, str(name), folder): arguments}
+    else:
+        raise ConfigError(
+            f"--{section} expects ClassName or {{ClassName: {{argument: value}}}}. "
+            f"Received: {plain!r}."
+        )
+    try:
+        return to_plain(from_plain(named, folder))
+    except (ConfigError, TypeError, ValueError) as error:
+        raise ConfigError(f"--{section} {plain}: {error}") from error
 
 
 def _full_name(section: str, name: str, folder: types.ModuleType) -> str:

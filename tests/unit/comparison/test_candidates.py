@@ -63,3 +63,14 @@ def test_candidates_that_are_spelt_alike_have_folders_of_their_own(config):
 def test_what_cannot_be_compared_is_refused_before_anything_runs(config, asked, said):
     with pytest.raises(ConfigError, match=said):
         found(config, **asked)
+
+
+def test_all_that_is_wrong_is_told_at_once(config):
+    with pytest.raises(ConfigError) as refused:
+        found(config, fusion="Gatd, Mean, Concatt", sharing="Hrad")
+    for said in (
+        "--fusion: there is no 'Gatd'. Did you mean 'Gated'?",
+        "--fusion: there is no 'Concatt'. Did you mean 'Concat'?",
+        "--sharing: there is no 'Hrad'.",
+    ):
+        assert said in str(refused.value)
