@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from tests.journeys.killed import NEVER, Run
 
 from plait.comparison._jobs import result
 from plait.inference import Predictor
@@ -39,6 +40,12 @@ training:
 width: 8
 seed: 4
 """
+FEW = "".join(
+    line
+    for line in CONFIG.splitlines(keepends=True)
+    if not line.startswith(("  photo:", "  note:", "balancing:"))
+)
+"""A model that is soon compiled, where it is no matter what there is to go on with."""
 EPOCHS = range(5, 20)
 """As many as patience leaves of twenty, with ten steps in each."""
 OPTIMIZED = {"XLA_FLAGS": ""}
@@ -62,12 +69,14 @@ def shop(tmp_path_factory):
         lines.append(f"{photo},{age},{kind},{note},{sold},{price:.3f}")
     (folder / "shop.csv").write_text("\n".join(lines) + "\n")
     (folder / "shop.yaml").write_text(CONFIG)
+    (folder / "few.yaml").write_text(FEW)
     return folder
 
 
-def run(shop, *words, killed=None, wait=True, environment=()):
-    program = ["-m", "tests.journeys.killed", *map(str, killed or ("never", 1)), "--"]
-    process = subprocess.Popen(
+def fresh(shop, *words, killed=NEVER, environment=()):
+    """A command in a process that begins with nothing, as a user's does."""
+    program = ["-m", "tests.journeys.killed", *map(str, killed), "--"]
+    return subprocess.Popen(
         [sys.executable, *program, *map(str, words)],
         cwd=shop,
         env={
@@ -80,10 +89,22 @@ def run(shop, *words, killed=None, wait=True, environment=()):
         stdout=subprocess.PIPE,
         text=True,
     )
-    if not wait:
-        return process
+
+
+def run(shop, *words, killed=NEVER, environment=None):
+    """The code of a command and what it said; it begins with nothing if it has an environment."""
+    if environment is None:
+        return Run(shop, words, killed).ended()
+    process = fresh(shop, *words, killed=killed, environment=environment)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
+
+
+@pytest.fixture
+def here(shop, plait, monkeypatch):
+    """Runs a command in this process."""
+    monkeypatch.chdir(shop)
+    return plait
 
 
 def left(folder):
@@ -93,7 +114,7 @@ def left(folder):
     return repr(history), (folder / "metrics.json").read_text(), model
 
 
-def never_killed(shop, name, environment=()):
+def never_killed(shop, name, environment=None):
     code, _, err = run(shop, "fit", "shop.yaml", "--run", name, "--quiet", environment=environment)
     assert code == 0, err
     assert not (shop / name / "checkpoints").exists()
@@ -115,14 +136,14 @@ def optimized(shop):
     return never_killed(shop, "optimized", OPTIMIZED)
 
 
-def resumed(shop, name, environment=()):
+def resumed(shop, name, environment=None):
     code, _, err = run(shop, "fit", "--resume", name, "--quiet", environment=environment)
     assert code == 0, err
     assert not (shop / name / "checkpoints").exists()
     return left(shop / name)
 
 
-def killed_and_resumed(shop, name, killed, environment=()):
+def killed_and_resumed(shop, name, killed, environment=None):
     words = ("fit", "shop.yaml", "--run", name, "--quiet")
     code, _, err = run(shop, *words, killed=killed, environment=environment)
     assert code == -signal.SIGKILL, err
@@ -130,24 +151,17 @@ def killed_and_resumed(shop, name, killed, environment=()):
     return resumed(shop, name, environment)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("point", "count"),
     [
         ("compiling", 1),
-        ("stepping", 17),
-        ("evaluating", 2),
-        ("renaming", 4),
-        *(
-            pytest.param(point, count, marks=pytest.mark.long)
-            for point, count in [
-                *(("stepping", n) for n in (1, 4, 10, 11, 20, 29, 31, 40, 49)),
-                *(("evaluating", n) for n in (1, 3, 4)),
-                *(("renaming", n) for n in (1, 2, 10)),
-                ("describing", 1),
-                ("recording", 2),
-                ("finishing", 1),
-            ]
-        ),
+        *(("stepping", n) for n in (1, 4, 10, 11, 17, 20, 29, 31, 40, 49)),
+        *(("evaluating", n) for n in (1, 2, 3, 4)),
+        *(("renaming", n) for n in (1, 2, 4, 10)),
+        ("describing", 1),
+        ("recording", 2),
+        ("finishing", 1),
     ],
 )
 def test_a_run_that_is_killed_goes_on_to_the_same_bits(point, count, shop, whole):
@@ -161,6 +175,28 @@ def test_one_that_is_compiled_as_a_users_goes_on_to_the_same_bits(point, count, 
     assert found == optimized
 
 
+def killed_at(shop, *words, killed, environment=None):
+    code, _, err = run(shop, *words, "--quiet", killed=killed, environment=environment)
+    assert code == -signal.SIGKILL, err
+
+
+@pytest.fixture(scope="module")
+def killed(shop):
+    """A run that is killed before its first step, and then in its second epoch."""
+    killed_at(shop, "fit", "shop.yaml", "--run", "killed", killed=("compiling", 1))
+    assert not [*(shop / "killed" / "checkpoints").iterdir()]
+    killed_at(shop, "fit", "--resume", "killed", killed=("stepping", 17))
+    assert not (shop / "killed" / "model.plait").exists()
+    return shop / "killed"
+
+
+def test_a_run_that_is_killed_several_times_goes_on_to_the_same_bits(shop, killed, whole):
+    shutil.copytree(killed, shop / "several")
+    for point in (("renaming", 2), ("evaluating", 2)):
+        killed_at(shop, "fit", "--resume", "several", killed=point)
+    assert resumed(shop, "several", environment={}) == whole
+
+
 @pytest.mark.long
 def test_a_run_that_is_killed_several_times(shop, optimized):
     begins, goes_on = ("fit", "shop.yaml", "--run", "often"), ("fit", "--resume", "often")
@@ -170,8 +206,7 @@ def test_a_run_that_is_killed_several_times(shop, optimized):
         (goes_on, ("renaming", 1)),
         (goes_on, ("evaluating", 2)),
     ):
-        code, _, err = run(shop, *words, "--quiet", killed=killed, environment=OPTIMIZED)
-        assert code == -signal.SIGKILL, err
+        killed_at(shop, *words, killed=killed, environment=OPTIMIZED)
     assert resumed(shop, "often", OPTIMIZED) == optimized
 
 
@@ -179,14 +214,14 @@ def test_a_run_that_is_killed_several_times(shop, optimized):
 def length(shop, whole):
     """How many seconds the whole run takes where its programs are compiled already."""
     began = time.monotonic()
-    assert never_killed(shop, "timed") == whole
+    assert never_killed(shop, "timed", environment={}) == whole
     return time.monotonic() - began
 
 
 def killed_after(shop, name, seconds):
     """A run that is killed from outside; how long it took if it was over by then, else None."""
     began = time.monotonic()
-    process = run(shop, "fit", "shop.yaml", "--run", name, "--quiet", wait=False)
+    process = fresh(shop, "fit", "shop.yaml", "--run", name, "--quiet")
     with suppress(subprocess.TimeoutExpired):
         _, err = process.communicate(timeout=seconds)
         assert process.returncode == 0, err
@@ -232,7 +267,7 @@ FOLDS = ("--set", "training.epochs=2", "--quiet")
 @pytest.fixture(scope="module")
 def whole_folds(shop):
     """The folds that nobody killed."""
-    code, _, err = run(shop, "fit", "shop.yaml", "--run", "folds", "--folds", "3", *FOLDS)
+    code, _, err = run(shop, "fit", "few.yaml", "--run", "folds", "--folds", "3", *FOLDS)
     assert code == 0, err
     return left_of_folds(shop / "folds")
 
@@ -253,12 +288,11 @@ def whole_folds(shop):
     ],
 )
 def test_folds_that_are_killed_go_on_with_the_one_that_they_were_in(
-    point, count, shop, whole_folds
+    point, count, shop, whole_folds, here
 ):
     name = f"folds-{point}-{count}"
-    begins = ("fit", "shop.yaml", "--run", name, "--folds", "3", *FOLDS)
-    code, _, err = run(shop, *begins, killed=(point, count))
-    assert code == -signal.SIGKILL, err
+    begins = ("fit", "few.yaml", "--run", name, "--folds", "3", *FOLDS)
+    killed_at(shop, *begins, killed=(point, count))
     over = [*(shop / name).glob("*/model.plait")]
     written = {path: path.stat().st_mtime_ns for path in over}
     code, out, err = run(shop, "fit", "--resume", name, "--quiet")
@@ -267,19 +301,19 @@ def test_folds_that_are_killed_go_on_with_the_one_that_they_were_in(
     assert out.count("fold ") == 3
     assert {path: path.stat().st_mtime_ns for path in over} == written
     assert not [*(shop / name).rglob("checkpoints")]
-    code, _, err = run(shop, "fit", "--resume", name)
-    assert (code, "is over" in err) == (2, True), err
+    said = here("fit", "--resume", name)
+    assert (said.code, "is over" in said.err) == (2, True), said.err
+
+
+ENDLESS = ("--set", "training.epochs=4000", "--set", "training.patience=4000", "--quiet")
 
 
 def started(shop, name):
     """A run of many epochs, once it has written a checkpoint."""
-    process = run(
-        shop, "fit", "shop.yaml", "--run", name, "--set", "training.epochs=4000",
-        "--set", "training.patience=4000", "--quiet", wait=False,
-    )  # fmt: skip
+    process = Run(shop, ("fit", "few.yaml", "--run", name, *ENDLESS), NEVER)
     until = time.monotonic() + 120
     while not list((shop / name).glob("checkpoints/*.checkpoint")):
-        assert process.poll() is None, process.communicate()
+        assert not process.is_over, process.ended()
         assert time.monotonic() < until
         time.sleep(0.05)
     return process
@@ -287,39 +321,47 @@ def started(shop, name):
 
 def test_ctrl_c_stops_a_run_after_a_step(shop):
     process = started(shop, "interrupted")
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGINT
+    process.send(signal.SIGINT)
+    code, _, err = process.ended(60)
+    assert code == 128 + signal.SIGINT
     assert "Stopped by signal 2. `plait fit --resume interrupted` goes on where it was." in err
     assert "Traceback" not in err
 
 
-def test_signals_stop_a_run_after_a_step_and_others_are_refused_meanwhile(shop):
+def test_signals_stop_a_run_after_a_step_and_others_are_refused_meanwhile(shop, here):
     process = started(shop, "stopped")
-    code, _, err = run(shop, "fit", "--resume", "stopped", "--quiet")
-    assert code == 2
-    assert f"Another process ({process.pid}) writes to the run 'stopped'" in err
-    code, _, err = run(shop, "fit", "shop.yaml", "--run", "stopped", "--quiet")
-    assert code == 2
-    assert "holds something" in err
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM
+    said = here("fit", "--resume", "stopped", "--quiet")
+    assert said.code == 2
+    assert f"Another process ({process.pid}) writes to the run 'stopped'" in said.err
+    said = here("fit", "few.yaml", "--run", "stopped", "--quiet")
+    assert said.code == 2
+    assert "holds something" in said.err
+    process.send(signal.SIGTERM)
+    code, _, err = process.ended(60)
+    assert code == 128 + signal.SIGTERM
     assert "Stopped by signal 15. `plait fit --resume stopped` goes on where it was." in err
     assert "Traceback" not in err
     assert len(list((shop / "stopped").glob("checkpoints/*"))) <= 2
 
     # What another table or another checkpoint says.
+    with another_table(shop):
+        said = here("fit", "--resume", "stopped", "--quiet")
+    assert said.code == 2
+    assert "rows are not those that the run 'stopped' began with: sha256" in said.err
+
+
+@contextmanager
+def another_table(shop):
     table = (shop / "shop.csv").read_text()
-    (shop / "shop.csv").write_text(table.replace(" red", " rad", 1))
-    code, _, err = run(shop, "fit", "--resume", "stopped", "--quiet")
-    (shop / "shop.csv").write_text(table)
-    assert code == 2
-    assert "rows are not those that the run 'stopped' began with: sha256" in err
+    (shop / "shop.csv").write_text(table.replace(",a,", ",b,", 1))
+    try:
+        yield
+    finally:
+        (shop / "shop.csv").write_text(table)
 
 
-def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(shop, whole):
-    run(shop, "fit", "shop.yaml", "--run", "damaged", "--quiet", killed=("stepping", 17))
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(shop, killed, whole):
+    shutil.copytree(killed, shop / "damaged")
     last = max((shop / "damaged" / "checkpoints").iterdir())
     data = bytearray(last.read_bytes())
     data[len(data) // 2] ^= 0xFF
@@ -331,42 +373,38 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(shop, whole):
     assert left(shop / "damaged") == whole
 
 
-def test_what_there_is_to_go_on_with(shop, whole):
+def test_what_there_is_to_go_on_with(here, whole):
     for words, message in (
         (["fit", "--resume", "whole"], "The run 'whole' is over"),
         (["fit", "--resume", "nowhere"], "'nowhere' is not there"),
         (["fit", "shop.yaml", "--resume", "whole"], "--resume goes on with a run as it began"),
         (["fit"], "fit needs a config, or --resume RUN"),
     ):
-        code, _, err = run(shop, *words)
-        assert (code, message in err) == (2, True), err
+        said = here(*words)
+        assert (said.code, message in said.err) == (2, True), said.err
 
 
-def test_the_same_run_again_comes_to_the_same(shop, whole):
-    code, out, err = run(shop, "rerun", "whole", "--quiet")
-    assert (code, out) == (0, "whole-rerun: the same weights and history\n"), err
+def test_the_same_run_again_comes_to_the_same(shop, here, whole):
+    said = here("rerun", "whole", "--quiet")
+    told = "whole-rerun: the same weights and history\n"
+    assert (said.code, said.out) == (0, told), said.err
     assert left(shop / "whole-rerun") == whole
-    table = (shop / "shop.csv").read_text()
-    (shop / "shop.csv").write_text(table.replace(" red", " rad", 1))
-    code, out, err = run(shop, "rerun", "whole", "--quiet")
-    (shop / "shop.csv").write_text(table)
-    assert (code, out) == (2, "")
-    assert "rows are not those that the run 'whole' began with: sha256" in err
+    with another_table(shop):
+        said = here("rerun", "whole", "--quiet")
+    assert (said.code, said.out) == (2, "")
+    assert "rows are not those that the run 'whole' began with: sha256" in said.err
     assert not (shop / "whole-rerun-2").exists()
-    code, _, err = run(shop, "rerun", "nowhere")
-    assert code == 2
-    assert "'nowhere' is not there" in err
+    said = here("rerun", "nowhere")
+    assert said.code == 2
+    assert "'nowhere' is not there" in said.err
 
 
-def test_training_ends_in_time_and_keeps_what_it_learnt(shop, whole):
-    code, _, err = run(
-        shop, "fit", "shop.yaml", "--run", "short", "--set", "training.epochs=4000",
-        "--set", "training.patience=4000", "--max-minutes", "0.05", "--quiet",
-    )  # fmt: skip
-    assert code == 0, err
+def test_training_ends_in_time_and_keeps_what_it_learnt(shop, here, whole):
+    said = here("fit", "few.yaml", "--run", "short", *ENDLESS, "--max-minutes", "0.05")
+    assert said.code == 0, said.err
     assert 0 < pq.read_table(shop / "short" / "history.parquet").num_rows < 4000
-    assert "The 0.05 minutes were over in epoch" in err
-    assert result(shop / "short").ended in err
+    assert "The 0.05 minutes were over in epoch" in said.err
+    assert result(shop / "short").ended in said.err
     assert result(shop / "whole").ended == ""
     assert Predictor.load(shop / "short").tasks
 
