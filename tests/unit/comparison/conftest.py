@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from plait.comparison import _jobs
+from plait.comparison import _jobs, _work
 
 CONFIG = """
 data: train.csv
@@ -12,11 +14,22 @@ training: {epochs: 8}
 """
 
 
+FAKE_FIT = (Path(__file__).parent / "fake_fit.py").read_text()
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory):
+    path = tmp_path_factory.mktemp("faked") / "history.parquet"
+    pq.write_table(pa.table({"seconds": [1.0] * 8}), path)
+    return path
+
+
 @pytest.fixture
-def faked(monkeypatch):
-    """Runs are those of `fake_fit.py`."""
-    code = (Path(__file__).parent / "fake_fit.py").read_text()
-    monkeypatch.setattr(_jobs, "_FIT", code)
+def faked(monkeypatch, history):
+    """Runs are those of `fake_fit.py`, which are soon over."""
+    monkeypatch.setattr(_jobs, "_FIT", FAKE_FIT)
+    monkeypatch.setattr(_work, "_PAUSE", 0.02)
+    monkeypatch.setenv("HISTORY", str(history))
 
 
 @pytest.fixture

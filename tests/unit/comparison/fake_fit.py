@@ -1,15 +1,16 @@
-"""Stands for `plait fit`: reads its arguments, writes what a run leaves, in a moment."""
+"""Stands for `plait fit`: reads its arguments, writes what a run leaves, in a moment.
+
+It imports nothing that is not Python's own; the file named by HISTORY is its history.
+"""
 
 import itertools
 import json
 import os
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 EPOCHS = 8
 _LAST_LOOK = 4
@@ -43,7 +44,9 @@ def main(argv):
     told = run / "epochs.jsonl"
     done = len(told.read_text().splitlines()) if told.is_file() else 0
     for number in range(done + 1, EPOCHS + 1):
-        time.sleep(2 if "slowly" in said else 0.03)
+        until = time.monotonic() + (2 if "slowly" in said and number > 1 else 0.03)
+        while not stopped and time.monotonic() < until:
+            time.sleep(0.01)
         if stopped:
             return 143
         if "JSONLines" not in said:
@@ -63,7 +66,7 @@ def main(argv):
         "mean_gain": gain,
     }
     (run / "metrics.json").write_text(json.dumps(metrics))
-    pq.write_table(pa.table({"seconds": [1.0] * EPOCHS}), run / "history.parquet")
+    shutil.copy(os.environ["HISTORY"], run / "history.parquet")
     (run / "model.plait").write_bytes(bytes(1000))
     return 0
 
