@@ -1,8 +1,11 @@
 """The command line from a config to answers."""
 
+import io
 import json
 import re
 import sys
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
 
 import PIL.Image
 import pyarrow as pa
@@ -28,6 +31,22 @@ def shop(make_records, tmp_path_factory):
     return records
 
 
+@pytest.fixture(scope="module")
+def scored(shop):
+    """What `plait evaluate` says of the run and of its model file, as JSON, and its complaints."""
+    said = []
+    for path in (shop.folder / "run", shop.folder / "run" / "model.plait"):
+        with (
+            redirect_stdout(io.StringIO()) as out,
+            redirect_stderr(io.StringIO()) as err,
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore", DeprecationWarning)
+            assert main(["evaluate", str(path), str(shop.table), "--json"]) == 0
+        said.append((out.getvalue(), err.getvalue()))
+    return said
+
+
 def test_fit_leaves_a_run_with_the_config_as_it_ran(shop):
     run = shop.folder / "run"
     assert {"model.plait", "plait.yaml", "metrics.json"} <= {path.name for path in run.iterdir()}
@@ -36,9 +55,8 @@ def test_fit_leaves_a_run_with_the_config_as_it_ran(shop):
     assert ran["training"]["epochs"] == 2
 
 
-def test_evaluate_prints_json(shop, plait):
-    said = plait("evaluate", shop.folder / "run", shop.table, "--json")
-    scores = json.loads(said.out)
+def test_evaluate_prints_json(scored):
+    scores = json.loads(scored[0][0])
     assert set(scores) == TASKS
     assert set(scores["price"]) >= {"mae", "rmse"}
 
@@ -49,9 +67,9 @@ def test_evaluate_prints_a_line_for_each_task(shop, plait):
     assert "mae" in out[1]
 
 
-def test_evaluate_and_predict_can_be_told_which_rows(shop, plait):
+def test_evaluate_and_predict_can_be_told_which_rows(shop, scored, plait):
     run, out = shop.folder / "run", shop.folder / "some.csv"
-    whole = json.loads(plait("evaluate", run, shop.table, "--json").out)
+    whole = json.loads(scored[0][0])
     part = json.loads(plait("evaluate", run, shop.table, "--json", "--where", "part=test").out)
     assert part != whole
     plait("predict", run, shop.table, "-o", out, "--where", "part=test")
@@ -64,12 +82,11 @@ def test_evaluate_and_predict_can_be_told_which_rows(shop, plait):
     assert plait("evaluate", run, shop.table, "--where", "part").code == 2
 
 
-def test_scores_on_rows_that_were_learnt_from_come_with_a_warning(shop, plait):
+def test_scores_on_rows_that_were_learnt_from_come_with_a_warning(shop, scored, plait):
     run = shop.folder / "run"
-    for path in (run, run / "model.plait"):
-        said = plait("evaluate", path, shop.table)
-        assert said.err.startswith("plait: warning: the model learnt from 32 of these 48 rows")
-        assert said.err.count("\n") == 1
+    for _, err in scored:
+        assert err.startswith("plait: warning: the model learnt from 32 of these 48 rows")
+        assert err.count("\n") == 1
     assert not plait("evaluate", run, shop.table, "--where", "part=test").err
     shop.write(name="other.csv", columns=("age", "kind", "sold", "price"))
     assert not plait("evaluate", run, shop.folder / "other.csv").err
@@ -93,7 +110,7 @@ def test_a_model_without_gates_says_where_there_are_some(shop, plait):
     assert (both.code, "two answers" in both.err) == (2, True)
 
 
-def test_evaluate_without_a_column_is_as_though_it_were_empty(shop, plait):
+def test_evaluate_without_a_column_is_as_though_it_were_empty(shop, scored, plait):
     run, emptied = shop.folder / "run", shop.folder / "emptied.csv"
     rows = pa_csv.read_csv(shop.table)
     place = rows.column_names.index("kind")
@@ -102,7 +119,7 @@ def test_evaluate_without_a_column_is_as_though_it_were_empty(shop, plait):
     said = [
         plait("evaluate", run, shop.table, "--json", "--without", "kind").out,
         plait("evaluate", run, emptied, "--json").out,
-        plait("evaluate", run, shop.table, "--json").out,
+        scored[0][0],
     ]
     assert said[0] == said[1] != said[2]
     told = plait("evaluate", run, shop.table, "--where", "part=test", "--without", "kind")
@@ -112,10 +129,8 @@ def test_evaluate_without_a_column_is_as_though_it_were_empty(shop, plait):
     assert "Did you mean 'kind'?" in wrong.err
 
 
-def test_a_model_file_answers_as_its_run_does(shop, plait):
-    run = shop.folder / "run"
-    said = [plait("evaluate", path, shop.table, "--json") for path in (run, run / "model.plait")]
-    assert said[0].out == said[1].out
+def test_a_model_file_answers_as_its_run_does(scored):
+    assert scored[0][0] == scored[1][0]
 
 
 def test_predict_keeps_the_order_and_the_key(shop, plait):
@@ -186,8 +201,10 @@ def test_a_column_of_another_name_is_told(shop, plait):
     assert "no column 'age': absent in every row. For 'age': Did you mean 'Age'?" in said.err
 
 
-def test_check_tells_what_the_data_are(shop, plait):
+def test_check_tells_what_the_data_are_and_trains_nothing(shop, plait):
+    before = sorted(shop.folder.rglob("*"))
     said = plait("check", shop.config)
+    assert sorted(shop.folder.rglob("*")) == before
     assert said.code == 0, said.err
     assert "rows: train 32, validation 8, test 8" in said.out
     assert "feature age: Number, 0 of 48 cells empty" in said.out
@@ -220,12 +237,6 @@ def test_a_run_that_takes_too_much_stops_with_a_message(shop, plait):
     assert "more than max_memory=100MB" in said.err
     assert f"`plait fit --resume {run}` goes on where it was." in said.err
     assert len(list((run / "checkpoints").iterdir())) == 1
-
-
-def test_check_trains_nothing(shop, plait):
-    before = sorted(shop.folder.rglob("*"))
-    plait("check", shop.config)
-    assert sorted(shop.folder.rglob("*")) == before
 
 
 def test_describe_a_run(shop, plait):
