@@ -1,7 +1,8 @@
 """200 sets of gradients, and what each method that looks at a Gramian makes of them.
 
 Each balancer stands as a training step has it: its default number of rounds, float32 in and out,
-jitted, for as many tasks as the problem has; or among 16 tasks of which some are not active.
+jitted, for as many tasks as the problem has or, as each number of tasks is a program of its own, for
+the next of a few numbers; or among 16 tasks of which some are not active.
 """
 
 import functools
@@ -15,6 +16,9 @@ from plait.balancing import Evidence, StepContext
 from tests.unit.balancing import oracles
 
 NAMES = tuple("abcdefghijklmnop")
+# Only JAX compiles here.
+JAX = keras.backend.backend() == "jax"
+SIZES = (2, 3, 5, 8, 12, 16) if JAX else range(2, 17)
 PROBLEMS = 200
 TAU = 0.3
 KINDS = (
@@ -95,10 +99,10 @@ def gramian_of(rows):
 
 
 # Every kind meets every number of tasks: 9 and 15 have the divisor 3, so every 45 problems it shifts.
-# Only JAX compiles here; the other backends take one problem in 29, each of another kind and size.
+# Backends that do not compile take one problem in 29, each of another kind and size.
 PROBLEM = [
     (KINDS[(n + n // 45) % 9], gradients(KINDS[(n + n // 45) % 9], 2 + n % 15, n))
-    for n in range(0, PROBLEMS, 1 if keras.backend.backend() == "jax" else 29)
+    for n in range(0, PROBLEMS, 1 if JAX else 29)
 ]
 
 
@@ -120,7 +124,7 @@ def compiled(make, steps, count):
             state = [scope.get_current_value(v) for v in balancer.variables]
         return found
 
-    if keras.backend.backend() == "jax":
+    if JAX:
         import jax
 
         return jax.jit(jax.vmap(weights))
@@ -140,24 +144,31 @@ def weigh(method, gramians, among=None):
     if isinstance(method, str):
         make, steps = METHODS[method][0], STEPS.get(method, 1)
     found = [None] * len(gramians)
-    sizes = [len(NAMES) if among else len(gramian) for gramian in gramians]
-    where = among or [np.arange(size) for size in sizes]
+    sizes = [len(NAMES) if among else room(len(gramian)) for gramian in gramians]
+    where = among or [np.arange(len(gramian)) for gramian in gramians]
     for size in set(sizes):
         numbers = [n for n, s in enumerate(sizes) if s == size]
-        # JAX compiles once for each number of tasks and of problems: it gets multiples of 14.
-        room = -len(numbers) % 14 if keras.backend.backend() == "jax" else 0
-        full = np.zeros((len(numbers) + room, size, size), "float32")
-        active = np.zeros((len(numbers) + room, size), bool)
-        for place, n in enumerate(numbers):
-            full[place][np.ix_(where[n], where[n])] = gramians[n]
-            active[place, where[n]] = True
-        tensors = keras.ops.convert_to_tensor(full), keras.ops.convert_to_tensor(active)
-        weights = keras.ops.convert_to_numpy(compiled(make, steps, size)(*tensors)).astype(float)
-        np.testing.assert_array_equal(weights[~active], 0)
-        assert np.isfinite(weights).all()
-        for place, n in enumerate(numbers):
-            found[n] = weights[place, where[n]]
+        # JAX compiles once for each number of tasks and of problems: it gets 14 at a time.
+        most = 14 if JAX else len(numbers)
+        for at in range(0, len(numbers), most):
+            some = numbers[at : at + most]
+            full, active = np.zeros((most, size, size), "float32"), np.zeros((most, size), bool)
+            for place, n in enumerate(some):
+                full[place][np.ix_(where[n], where[n])] = gramians[n]
+                active[place, where[n]] = True
+            tensors = keras.ops.convert_to_tensor(full), keras.ops.convert_to_tensor(active)
+            weights = compiled(make, steps, size)(*tensors)
+            weights = keras.ops.convert_to_numpy(weights).astype(float)
+            np.testing.assert_array_equal(weights[~active], 0)
+            assert np.isfinite(weights).all()
+            for place, n in enumerate(some):
+                found[n] = weights[place, where[n]]
     return found
+
+
+def room(tasks):
+    """Of how many tasks the program is that so many are given to."""
+    return next(size for size in SIZES if size >= tasks)
 
 
 @functools.cache
@@ -190,10 +201,15 @@ def answer(name, rows, where):
 
 def meetings(where, step):
     """Whom each task meets, in order."""
-    keys = np.array([name_key(NAMES[n]) for n in where], "int32")
+    return np.argsort(hashes(step)[np.ix_(where, where)], axis=1)
+
+
+@functools.cache
+def hashes(step):
+    """Of every pair of the 16 tasks."""
+    keys = np.array([name_key(name) for name in NAMES], "int32")
     step = keras.ops.full((), step, "int32")
-    hashes = keras.ops.convert_to_numpy(hash_int32(0, step, keys[:, None], keys[None, :]))
-    return np.argsort(hashes, axis=1)
+    return keras.ops.convert_to_numpy(hash_int32(0, step, keys[:, None], keys[None, :]))
 
 
 def rounding(rows, weights):
