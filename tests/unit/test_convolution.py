@@ -8,6 +8,7 @@ from keras import ops
 from plait._convolution import Conv2D
 from plait.backend import depthwise, vjp
 from plait.encoders import ImageConv
+from tests.programs import built, called, program
 
 
 def pair(filters, size, x, **how):
@@ -28,12 +29,20 @@ def answer_and_gradients(conv, x, cotangent=None):
         with keras.StatelessScope(list(zip(conv.weights, weights, strict=True))):
             return conv(x), None
 
-    weights = [ops.convert_to_tensor(w) for w in conv.weights]
-    y, pullback, _ = vjp(run, ops.convert_to_tensor(x), weights)
+    @program
+    def found(x, weights, cotangent):
+        y, pullback, _ = vjp(run, x, weights)
+        of_x, of_weights = pullback(cotangent)
+        return [y, of_x, *of_weights]
+
     if cotangent is None:
-        cotangent = np.random.default_rng(1).normal(size=y.shape).astype("float32")
-    of_x, of_weights = pullback(ops.convert_to_tensor(cotangent))
-    return [ops.convert_to_numpy(value) for value in (y, of_x, *of_weights)]
+        shape = conv.compute_output_shape(x.shape)
+        cotangent = np.random.default_rng(1).normal(size=shape).astype("float32")
+    given = x, [ops.convert_to_numpy(w) for w in conv.weights], cotangent
+    return [
+        ops.convert_to_numpy(value)
+        for value in found(*keras.tree.map_structure(ops.convert_to_tensor, given))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +108,7 @@ def test_its_gradient_has_a_gradient():
 
             return (jax.grad(loss)(kernel) ** 2).sum()
 
-        found.append(np.asarray(jax.grad(steepness)(kernel)))
+        found.append(np.asarray(jax.jit(jax.grad(steepness))(kernel)))
     np.testing.assert_allclose(found[0], found[1], rtol=1e-3, atol=1e-5 * np.abs(found[1]).max())
 
 
@@ -118,12 +127,12 @@ def test_half_precision_sums_in_float32():
 def test_the_encoder_computes_in_its_precision():
     encoder = ImageConv(8, channels=(4, 8), blocks=0, dtype="mixed_bfloat16")
     x = np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype("float32")
-    found = encoder(x)["maps"][-1]
+    found = called(built(encoder, x), x)["maps"][-1]
     assert keras.backend.standardize_dtype(found.dtype) == "bfloat16"
     full = ImageConv(8, channels=(4, 8), blocks=0)
     full.build(x.shape)
     full.set_weights(encoder.get_weights())
-    wanted = ops.convert_to_numpy(full(x)["maps"][-1])
+    wanted = ops.convert_to_numpy(called(full, x)["maps"][-1])
     np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(found, "float32")), wanted, atol=0.05)
 
 
@@ -140,13 +149,15 @@ def test_the_encoder_computes_in_its_precision():
 def test_each_channel_by_itself_is_what_it_says(shape, size):
     rng = np.random.default_rng(0)
     x, kernel = (rng.normal(size=s).astype("float32") for s in (shape, (*size, shape[-1])))
-    y, pullback, _ = vjp(
-        lambda x, kernel: (depthwise(x, kernel), None),
-        ops.convert_to_tensor(x),
-        ops.convert_to_tensor(kernel),
-    )
     cotangent = rng.normal(size=shape).astype("float32")
-    found = [ops.convert_to_numpy(g) for g in (y, *pullback(ops.convert_to_tensor(cotangent)))]
+
+    @program
+    def answer(x, kernel, cotangent):
+        y, pullback, _ = vjp(lambda x, kernel: (depthwise(x, kernel), None), x, kernel)
+        return [y, *pullback(cotangent)]
+
+    given = map(ops.convert_to_tensor, (x, kernel, cotangent))
+    found = [ops.convert_to_numpy(value) for value in answer(*given)]
     _, height, width, _ = shape
     above, left = size[0] // 2, size[1] // 2
     pads = ((0, 0), (above, above), (left, left), (0, 0))
