@@ -6,6 +6,7 @@ from keras import ops
 from plait import fusion
 from plait.heads import LinearHead
 from plait.sharing import HardSharing
+from tests.programs import built, called, program
 
 DRAW = np.random.default_rng(0)
 VECTORS = {name: DRAW.normal(size=(4, 3)).astype("float32") for name in "abc"}
@@ -18,7 +19,6 @@ ROWS = {
     "tokens": {name: vector[:, None] for name, vector in VECTORS.items()},
     "masks": {name: np.ones((4, 1), bool) for name in VECTORS},
     "presence": HERE,
-    "filled": True,
 }
 
 
@@ -26,17 +26,25 @@ def array(tensor):
     return ops.convert_to_numpy(tensor)
 
 
+def fused(layer, **arguments):
+    return called(built(layer, **ROWS), **ROWS, filled=True, **arguments)
+
+
 def answers(layer, trunk):
     """The logits of all features together, and those of each alone, without the head's bias."""
     head = LinearHead(2, prior=[1.0, -2.0])
-    given = layer(**ROWS)
+    given = fused(layer)
 
     def answer(tokens, mask):
-        return array(head(trunk(tokens, mask, training=False), mask))
+        return head(trunk(tokens, mask, training=False), mask)
 
-    whole = answer(given["tokens"], given["mask"])
-    projected = layer.projected(VECTORS)
-    alone = [answer(projected[:, n : n + 1], np.ones((4, 1), bool)) for n in range(3)]
+    one = np.ones((4, 1), bool)
+    projected = array(program(layer.projected)(VECTORS))
+    # Builds both.
+    answer(*(keras.KerasTensor(x.shape, str(x.dtype)) for x in (projected[:, :1], one)))
+    answered = program(answer)
+    whole = array(answered(given["tokens"], given["mask"]))
+    alone = [array(answered(projected[:, n : n + 1], one)) for n in range(3)]
     return whole - [1.0, -2.0], np.stack(alone) - [1.0, -2.0]
 
 
@@ -47,8 +55,7 @@ def test_the_answer_is_the_mean_of_those_to_each_feature_alone():
 
 
 def test_a_product_of_experts_is_the_sum_of_their_logits_by_learnt_powers():
-    layer = fusion.Late(width=6, product=True)
-    layer(**ROWS)
+    layer = built(fusion.Late(width=6, product=True), **ROWS)
     np.testing.assert_allclose(array(ops.softplus(layer.powers)), 1 / 3, rtol=1e-5)
     layer.powers.assign([0.5, -1.0, 2.0])
     powers = np.log1p(np.exp([0.5, -1.0, 2.0]))
@@ -60,13 +67,15 @@ def test_a_product_of_experts_is_the_sum_of_their_logits_by_learnt_powers():
 
 def test_shaspec():
     layer = fusion.ShaSpec(width=6)
-    given = array(layer(**ROWS)["tokens"])[:, 0]
+    given = array(fused(layer)["tokens"])[:, 0]
 
     def dense(layer, x):
         return x @ array(layer.kernel) + array(layer.bias)
 
+    gelued = program(keras.activations.gelu)
+
     def gelu(x):
-        return array(keras.activations.gelu(x))
+        return array(gelued(x))
 
     x = {name: dense(layer.projections[name], VECTORS[name]) for name in VECTORS}
     common = {name: gelu(dense(layer.shared, x[name])) for name in x}
@@ -84,21 +93,30 @@ def test_shaspec():
         np.testing.assert_allclose(given[row], expected, rtol=1e-3, atol=1e-4)
 
 
+def losses_of(layer, training=True):
+    built(layer, **ROWS)
+
+    @program
+    def losses():
+        layer(**ROWS, filled=True, training=training)
+        return layer.losses
+
+    return [float(array(loss)) for loss in losses()]
+
+
 def test_the_losses_of_shaspec_are_of_the_features_that_rows_have():
     layer = fusion.ShaSpec(width=6, alignment=1.0, specificity=1.0)
-    layer(**ROWS, training=False)
-    assert layer.losses == []
-    layer(**ROWS, training=True)
-    near, told = (float(array(loss)) for loss in layer.losses)
-    common = array(layer.shared(layer.projected(VECTORS)))
+    assert losses_of(layer, training=False) == []
+    near, told = losses_of(layer)
+    found = array(program(layer.projected)(VECTORS))
+    common = array(program(layer.shared)(found))
     # Row 0 has all three pairs, row 1 a and c.
     pairs = [(0, 0, 1), (0, 0, 2), (0, 1, 2), (1, 0, 2)]
     expected = np.mean([np.abs(common[r, i] - common[r, j]).mean() for r, i, j in pairs])
     np.testing.assert_allclose(near, expected, rtol=1e-4)
-    found = layer.projected(VECTORS)
     losses = []
     for n, name in enumerate(VECTORS):
-        logits = array(layer.tells(layer.specific[n](found[:, n])))
+        logits = array(program(lambda x, n=n: layer.tells(layer.specific[n](x)))(found[:, n]))
         logp = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
         losses += [-logp[row, n] for row in range(4) if HERE[name][row]]
     np.testing.assert_allclose(told, np.mean(losses), rtol=1e-4)
@@ -107,9 +125,7 @@ def test_the_losses_of_shaspec_are_of_the_features_that_rows_have():
 def test_the_losses_of_shaspec_weigh_what_its_arguments_say():
     def losses(**arguments):
         keras.utils.set_random_seed(0)
-        layer = fusion.ShaSpec(width=6, **arguments)
-        layer(**ROWS, training=True)
-        return np.array([float(array(loss)) for loss in layer.losses])
+        return np.array(losses_of(fusion.ShaSpec(width=6, **arguments)))
 
     whole = losses(alignment=1.0, specificity=1.0)
     np.testing.assert_allclose(losses(), whole * [0.1, 0.02], rtol=1e-5)
@@ -128,22 +144,30 @@ def test_deep_fusion_lets_each_feature_look_at_itself_first(cls):
         "masks": {n: np.ones((2, s[0]), bool) for n, s in shapes.items()},
         "presence": {n: np.ones(2, bool) for n in shapes},
     }
-    layer = cls(width=8, layers=1, heads=2, fuse_at=2)
-    deep = array(layer(**rows)["tokens"])
+    layer = built(cls(width=8, layers=1, heads=2, fuse_at=2), **rows)
+    deep = array(called(layer, **rows)["tokens"])
     assert len(layer.alone) == 4
-    entered = layer.entered(rows["tokens"], rows["masks"], False)
-    for number, name in enumerate(shapes):
-        x = layer.entries[name](rows["tokens"][name])
-        for block in layer.alone[2 * number : 2 * number + 2]:
-            x = block(x, rows["masks"][name][:, None, None, :])
-        np.testing.assert_allclose(array(entered[name]), array(x), rtol=1e-5, atol=1e-6)
+    entering = program(lambda tokens: layer.entered(tokens, rows["masks"], False))
+    entered = {name: array(x) for name, x in entering(rows["tokens"]).items()}
+
+    @program
+    def by_hand(tokens):
+        found = {}
+        for number, name in enumerate(shapes):
+            found[name] = layer.entries[name](tokens[name])
+            for block in layer.alone[2 * number : 2 * number + 2]:
+                found[name] = block(found[name], rows["masks"][name][:, None, None, :])
+        return found
+
+    for name, x in by_hand(rows["tokens"]).items():
+        np.testing.assert_allclose(entered[name], array(x), rtol=1e-5, atol=1e-6)
     other = {**rows["tokens"], "b": rows["tokens"]["b"] + 1}
-    again = layer.entered(other, rows["masks"], False)
-    np.testing.assert_array_equal(array(entered["a"]), array(again["a"]))
-    assert np.abs(array(entered["b"]) - array(again["b"])).max() > 0
+    again = {name: array(x) for name, x in entering(other).items()}
+    np.testing.assert_array_equal(entered["a"], again["a"])
+    assert np.abs(entered["b"] - again["b"]).max() > 0
     # What comes after is that of an early fusion of what entered.
-    early = cls(width=8, layers=1, heads=2)
-    early(**{**rows, "tokens": {name: array(x) for name, x in entered.items()}})
+    after = {**rows, "tokens": entered}
+    early = built(cls(width=8, layers=1, heads=2), **after)
     blocks = {id(weight) for block in layer.alone for weight in block.weights}
     entries = {id(weight) for entry in layer.entries.values() for weight in entry.weights}
     early.set_weights(
@@ -156,5 +180,5 @@ def test_deep_fusion_lets_each_feature_look_at_itself_first(cls):
             if id(weight) not in blocks
         ]
     )
-    given = early(**{**rows, "tokens": {name: array(x) for name, x in entered.items()}})
+    given = called(early, **after)
     np.testing.assert_allclose(array(given["tokens"]), deep, rtol=1e-4, atol=1e-5)
