@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageOps
+from tests.programs import program
 
 from plait.errors import ConfigError
 from plait.features import Image
@@ -44,6 +45,12 @@ def drawn(name, rows, sign=1.0, size=SIZE):
     return Drawn(tensor(operation), tensor(np.full(rows, sign, "float32")), size)
 
 
+@program
+def painted(given, operations):
+    """Pictures after some operations, each as its numbers and its signs."""
+    return recoloured(given, [Drawn(*drawn, SIZE) for drawn in operations])
+
+
 def enhanced(kind):
     return lambda picture, sign: kind(picture).enhance(1 + 0.9 * sign * SIZE)
 
@@ -65,7 +72,7 @@ PILLOW = {
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_colours_are_those_of_pillow(name, channels, sign):
     given = pictures(channels)
-    found = numpy(recoloured(tensor(given), [drawn(name, len(given), sign)]))
+    found = numpy(painted(tensor(given), [drawn(name, len(given), sign)[:2]]))
     assert found.dtype == np.uint8
     if name not in PILLOW:
         np.testing.assert_array_equal(found, given)
@@ -82,10 +89,10 @@ def test_each_row_has_its_own_operation_and_a_second_follows_the_first():
     given = np.repeat(pictures()[:1], len(OPERATIONS), axis=0)
     every = tensor(np.arange(len(OPERATIONS), dtype="int32"))
     ones = keras.ops.ones((len(OPERATIONS),))
-    both = numpy(recoloured(tensor(given), [Drawn(every, ones, SIZE), Drawn(every, ones, SIZE)]))
+    both = numpy(painted(tensor(given), [(every, ones), (every, ones)]))
     for n, name in enumerate(OPERATIONS):
-        once = recoloured(tensor(given[:1]), [drawn(name, 1)])
-        twice = numpy(recoloured(once, [drawn(name, 1)]))[0]
+        once = painted(tensor(given[:1]), [drawn(name, 1)[:2]])
+        twice = numpy(painted(once, [drawn(name, 1)[:2]]))[0]
         # Another program may round a half the other way.
         differ = np.abs(both[n].astype(int) - twice)
         assert differ.max() <= 2, name
@@ -130,10 +137,19 @@ def test_things_lie_under_their_masks_and_in_their_boxes():
         boxes[row, 0] = [x0, y0, x1, y1, 1]
     state = {"height": 40, "width": 56, "channels": 3, "mean": [9 / 255] * 3, "std": [1.0] * 3}
     feature = Image(flip="both", crop=0.2, rand_augment=2, magnitude=12, state=state)
-    moves = feature.moves(keys(rows), "photo")
-    shown = (numpy(feature.moved(tensor(given), moves)) == [200, 100, 50]).all(axis=-1)
-    assert ((numpy(moves.of_maps(tensor(masks), 255)) == 1) == shown).all()
-    found = numpy(moves.of_boxes(tensor(boxes)))[:, 0]
+
+    @program
+    def moved(row_key, given, masks, boxes):
+        moves = feature.moves(row_key, "photo")
+        lines = moves.down, moves.across
+        found = feature.moved(given, moves), moves.of_maps(masks, 255), moves.of_boxes(boxes)
+        return *found, lines
+
+    *found, (down, across) = moved(keys(rows), *map(tensor, (given, masks, boxes)))
+    shown, shown_masks, found = map(numpy, found)
+    shown = (shown == [200, 100, 50]).all(axis=-1)
+    assert ((shown_masks == 1) == shown).all()
+    found = found[:, 0]
     whole = 0
     for seen, box in zip(shown, found, strict=True):
         if not box[4]:
@@ -148,7 +164,7 @@ def test_things_lie_under_their_masks_and_in_their_boxes():
             whole += 1
     assert whole > rows / 2
     # Some are turned or slanted, so that their boxes hold more than they do.
-    slanted = np.abs(numpy(moves.down[2])[:, 0]) + np.abs(numpy(moves.across[1])[:, 0]) > 0.01
+    slanted = np.abs(numpy(down[2])[:, 0]) + np.abs(numpy(across[1])[:, 0]) > 0.01
     assert 0.2 < slanted.mean() < 0.6
 
 
