@@ -292,15 +292,14 @@ def test_a_text_without_an_encoder_is_read_word_by_word():
 
 
 @pytest.mark.parametrize(
-    ("text", "crf", "epochs"),
+    ("text", "ways", "epochs"),
     [
-        (Text(), False, 8),
-        (Text(), True, 8),
-        (Text(encoder=TextRNN(16, bidirectional=True), subwords=24), False, 24),
+        (Text(), {"tags": False, "chain": True}, 8),
+        (Text(encoder=TextRNN(16, bidirectional=True), subwords=24), {"tags": False}, 24),
     ],
-    ids=["words", "words, crf", "subwords"],
+    ids=["words, alone and as a chain", "subwords"],
 )
-def test_it_is_learnt_and_saved(text, crf, epochs, tmp_path):
+def test_it_is_learnt_and_saved(text, ways, epochs, tmp_path):
     """A word's tag follows from its ending, an unknown word's too; a list column comes out."""
     draw = np.random.default_rng(0)
     stems = [f"{a}{b}{c}" for a in "bdfg" for b in "aeiou" for c in "lmn"]
@@ -316,22 +315,25 @@ def test_it_is_learnt_and_saved(text, crf, epochs, tmp_path):
 
     learner = plait.Learner(
         features={"text": text},
-        tasks={"tags": Tagging(of="text", crf=crf), "first": plait.Multiclass()},
+        tasks={
+            **{name: Tagging(of="text", crf=crf, column="tags") for name, crf in ways.items()},
+            "first": plait.Multiclass(),
+        },
         training=plait.Training(epochs=epochs, batch_size=32, learning_rate=5e-3),
         width=16,
     )
     learner.fit({"train": sentences(320, stems[:40])}, run=False, verbose=False)
     new = sentences(60, stems[40:])
-    scores = learner.evaluate(new)["tags"]
-    assert scores["token_accuracy"] > 0.95
-    answers = learner.predict(new)
-    assert answers["tags"].type == pa.list_(pa.string())
-    right = [
-        a == b
-        for x, y in zip(answers["tags"].to_pylist(), new["tags"], strict=True)
-        for a, b in zip(x, y, strict=True)
-    ]
-    assert np.mean(right) == pytest.approx(scores["token_accuracy"])
+    scores, answers = learner.evaluate(new), learner.predict(new)
+    for name in ways:
+        assert scores[name]["token_accuracy"] > 0.95
+        assert answers[name].type == pa.list_(pa.string())
+        right = [
+            a == b
+            for x, y in zip(answers[name].to_pylist(), new["tags"], strict=True)
+            for a, b in zip(x, y, strict=True)
+        ]
+        assert np.mean(right) == pytest.approx(scores[name]["token_accuracy"])
     learner.save(tmp_path / "model.plait")
     again = plait.Learner.load(tmp_path / "model.plait")
     assert again.predict(new).equals(answers)
