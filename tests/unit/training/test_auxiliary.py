@@ -2,9 +2,7 @@
 
 import signal
 import zipfile
-from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 
@@ -19,12 +17,29 @@ from plait.training._checkpoint import last_whole
 from plait.training._goes_on import GoesOn
 from tests.unit.inference import tiny
 from tests.unit.training.test_goes_on import Stop
-from tests.unit.training.test_train import THREE_STEPS, batches_of, bits, fitted
+from tests.unit.training.test_train import batches_of, bits, fitted
 
 
 def declared(sold=None, price=None):
     tasks = {"sold": sold or Binary(), "price": price or Regression(auxiliary=True)}
     return tiny.declaration(tasks=tasks)
+
+
+@pytest.fixture(scope="module")
+def aided():
+    """Trained with an auxiliary task and a validation."""
+    declaration, table = declared(), Table.read(tiny.columns())
+    validation = Validation(table, declaration.rows(table, again=True))
+    return fitted(declaration, validation=validation, balancing=PCGrad())
+
+
+FOUR_EPOCHS = Training(epochs=4, batch_size=16, patience=4, checkpoint_every=2)
+
+
+@pytest.fixture(scope="module")
+def never():
+    """Trained with an auxiliary task that does not fade."""
+    return fitted(declared(), settings=FOUR_EPOCHS)
 
 
 def rows(declaration, count=4):
@@ -37,8 +52,8 @@ def weights_in(path):
         return [name for name in archive.namelist() if name.startswith("weights/")]
 
 
-def test_what_is_left_answers_as_before_to_the_bit(tmp_path):
-    trained = fitted(declared())
+def test_what_is_left_answers_as_before_to_the_bit(aided, tmp_path):
+    trained = aided
     x = rows(trained.predictor.declaration)
     whole = trained.model.predict_on_batch(x)
     assert set(whole) == {"sold", "price"}
@@ -60,11 +75,9 @@ def test_what_is_left_answers_as_before_to_the_bit(tmp_path):
 def test_its_head_and_what_only_it_read_are_gone_from_the_file(tmp_path):
     aid = Regression(auxiliary=True, features=("age", "kind"))
     declaration = declared(Binary(features=("size", "kind")), aid)
-    trained = fitted(declaration)
-    Predictor(declaration, keras.Model(trained.model.input, trained.model.output)).save(
-        tmp_path / "all.plait"
-    )
-    trained.predictor.save(tmp_path / "kept.plait")
+    whole = Predictor.build(declaration)
+    whole.save(tmp_path / "all.plait")
+    whole.served().save(tmp_path / "kept.plait")
     gone = set(weights_in(tmp_path / "all.plait")) - set(weights_in(tmp_path / "kept.plait"))
     assert {name.removeprefix("weights/").partition("/")[0] for name in gone} == {
         "price",
@@ -87,7 +100,7 @@ def test_names_that_look_alike_stay_apart_when_one_is_gone(tmp_path):
         "fusion": Regression(column="price", auxiliary=True),
         "a.b": Binary(column="sold"),
     }
-    predictor = fitted(tiny.declaration(tasks=tasks)).predictor
+    predictor = Predictor.build(tiny.declaration(tasks=tasks)).served()
     predictor.save(tmp_path / "m.plait")
     np.testing.assert_array_equal(
         Predictor.load(tmp_path / "m.plait").logits(tiny.columns())["a.b"],
@@ -95,20 +108,16 @@ def test_names_that_look_alike_stay_apart_when_one_is_gone(tmp_path):
     )
 
 
-def test_it_trains_and_is_told_apart_but_selects_nothing():
-    declaration = declared()
-    table = Table.read(tiny.columns())
-    validation = Validation(table, declaration.rows(table, again=True))
-    trained = fitted(declaration, validation=validation, balancing=PCGrad())
-    (epoch,) = trained.history
+def test_it_trains_and_is_told_apart_but_selects_nothing(aided):
+    (epoch,) = aided.history
     assert epoch.auxiliary == ("price",)
     assert epoch.mean_gain == epoch.gains["sold"] != epoch.gains["price"]
     said = epoch.selected_by
     assert set(said["validation"]) == set(said["gains"]) == {"sold"}
     assert set(said["auxiliary"]["validation"]) == set(said["auxiliary"]["gains"]) == {"price"}
     assert {"price_loss", "price_share"} <= epoch.logs.keys()
-    start = tiny.values(Predictor.build(declaration, seed=5).model)
-    moved = tiny.values(trained.model)
+    start = tiny.values(Predictor.build(declared(), seed=5).model)
+    moved = tiny.values(aided.model)
     assert all((moved[path] != start[path]).any() for path in start if path.startswith("price"))
 
 
@@ -119,21 +128,23 @@ class WithoutPrices(Batches):
 
 
 @pytest.mark.parametrize("balancing", [Equal, PCGrad])
-def test_a_task_that_has_faded_out_takes_no_part(balancing):
-    settings = replace(THREE_STEPS, epochs=2, patience=2)
+def test_a_task_that_has_faded_out_takes_no_part(balancing, never):
+    settings = FOUR_EPOCHS
     gone = declared(price=Regression(auxiliary=True, fade=(0.0, 0.0)))
     faded = fitted(gone, batches_of(gone, settings), settings, balancing=balancing())
     unlabelled = fitted(
         gone, batches_of(gone, settings, kind=WithoutPrices), settings, balancing=balancing()
     )
-    never = declared()
-    other = fitted(never, batches_of(never, settings), settings, balancing=balancing())
+    # What adds the losses is `Equal`.
+    other = (
+        never if balancing is Equal else fitted(declared(), settings=settings, balancing=PCGrad())
+    )
     assert bits(faded) == bits(unlabelled)
     assert bits(faded) != bits(other)
 
 
-def test_a_run_goes_on_in_the_middle_of_a_fade(tmp_path):
-    settings = Training(epochs=4, batch_size=16, patience=4, checkpoint_every=2)
+def test_a_run_goes_on_in_the_middle_of_a_fade(never, tmp_path):
+    settings = FOUR_EPOCHS
     declaration = declared(price=Regression(auxiliary=True, fade=(0.2, 0.8)))
     whole = fitted(declaration, settings=settings)
     with pytest.raises(StoppedError):
@@ -145,7 +156,7 @@ def test_a_run_goes_on_in_the_middle_of_a_fade(tmp_path):
         )
     resumed = GoesOn(tmp_path, last_whole(tmp_path, print), print)
     assert bits(fitted(declaration, settings=settings, goes_on=resumed)) == bits(whole)
-    assert bits(whole) != bits(fitted(declared(), settings=settings))
+    assert bits(whole) != bits(never)
 
 
 @pytest.mark.parametrize("fade", [(0.5,), (0.7, 0.5), (-0.1, 0.5), (0.5, 1.1)])
