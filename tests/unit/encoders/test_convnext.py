@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from tests.programs import built, called
 
 from plait.encoders import ConvNeXt
 from plait.encoders._inverted_block import InvertedBlock
@@ -12,7 +13,7 @@ from plait.heads import BoxesHead, UNetHead
 
 
 def tokens_of(layer, values, **arguments):
-    return ops.convert_to_numpy(layer(values, **arguments)["tokens"])
+    return ops.convert_to_numpy(called(built(layer, values), values, **arguments)["tokens"])
 
 
 def pictures(*shape, seed=0):
@@ -37,7 +38,7 @@ def test_maps_go_from_coarse_to_fine():
 
 @pytest.mark.parametrize("size", [(60, 44), (33, 70)])
 def test_heads_of_places_read_the_maps(size):
-    given = ConvNeXt(8, channels=(8, 8), blocks=1)(pictures(2, *size, 3))
+    given = ConvNeXt(8, channels=(8, 8), blocks=1)(keras.Input((*size, 3), batch_size=2))
     maps = given["maps"]
     assert UNetHead(3)(given["tokens"], of=maps).shape == (2, *maps[-1].shape[1:3], 3)
     positions = sum(m.shape[1] * m.shape[2] for m in maps)
@@ -49,9 +50,8 @@ def test_the_formula_of_a_block(size):
     keras.utils.set_random_seed(0)
     block = InvertedBlock(layer_scale=0.5)
     x = pictures(1, *size, 4)
-    block(x)
-    block.bias.assign(pictures(4))
-    found = ops.convert_to_numpy(block(x))
+    built(block, x).bias.assign(pictures(4))
+    found = ops.convert_to_numpy(called(block, x))
     kernel, bias, gamma, beta, rise, rise_bias, fall, fall_bias = (
         ops.convert_to_numpy(v)
         for part in (
@@ -76,12 +76,12 @@ def test_whole_rows_leave_a_block_out():
     keras.utils.set_random_seed(0)
     block = InvertedBlock(skipped=0.5)
     x = pictures(64, 4, 4, 3)
-    full = ops.convert_to_numpy(block(x)) - x
-    found = ops.convert_to_numpy(block(x, training=True)) - x
+    full = ops.convert_to_numpy(called(built(block, x), x)) - x
+    found = ops.convert_to_numpy(called(block, x, training=True)) - x
     out = np.abs(found).max((1, 2, 3)) < 1e-6
     assert 16 <= out.sum() <= 48
     np.testing.assert_allclose(found[~out], 2 * full[~out], atol=1e-5)
-    np.testing.assert_array_equal(ops.convert_to_numpy(block(x)) - x, full)
+    np.testing.assert_array_equal(ops.convert_to_numpy(called(block, x)) - x, full)
 
 
 def test_later_blocks_are_left_out_more_often():
