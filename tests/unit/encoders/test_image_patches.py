@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from tests.programs import built, called
 
 from plait.encoders import ImagePatches
 from plait.encoders._image_patches import unfolded, waves
@@ -12,7 +13,7 @@ from plait.heads import BoxesHead, UNetHead
 
 
 def tokens_of(layer, values, **arguments):
-    return ops.convert_to_numpy(layer(values, **arguments)["tokens"])
+    return ops.convert_to_numpy(called(layer, values, **arguments)["tokens"])
 
 
 def pictures(*shape, seed=0):
@@ -44,7 +45,7 @@ def test_the_patch_follows_the_pictures_size(size, side):
 def test_a_patch_is_one_linear_map_row_by_row():
     layer = ImagePatches(8, patch=3, blocks=1)
     values = pictures(1, 6, 9, 2)
-    layer(values)
+    built(layer, values)
     layer.places.assign(np.zeros(layer.places.shape))
     for part in (layer.stack[0].joined, layer.stack[0].fall):
         part.kernel.assign(np.zeros(part.kernel.shape))
@@ -56,12 +57,11 @@ def test_a_patch_is_one_linear_map_row_by_row():
 
 
 def test_a_side_that_the_patch_does_not_divide_is_padded_behind():
-    layer = ImagePatches(8, patch=4)
     values = pictures(1, 6, 7, 3)
+    layer = built(ImagePatches(8, patch=4), values)
     padded = np.pad(values, ((0, 0), (0, 2), (0, 1), (0, 0)))
     tokens = tokens_of(layer, values)
-    whole = ImagePatches(8, patch=4)
-    whole(padded)
+    whole = built(ImagePatches(8, patch=4), padded)
     whole.set_weights(layer.get_weights())
     np.testing.assert_array_equal(tokens_of(whole, padded), tokens)
 
@@ -106,7 +106,7 @@ def test_maps_go_from_the_patches_to_fine():
 
 @pytest.mark.parametrize("size", [(60, 44), (33, 70)])
 def test_heads_of_places_read_the_maps(size):
-    given = ImagePatches(16, blocks=1)(pictures(2, *size, 3))
+    given = ImagePatches(16, blocks=1)(keras.Input((*size, 3), batch_size=2))
     maps = given["maps"]
     assert UNetHead(3)(given["tokens"], of=maps).shape == (2, *maps[-1].shape[1:3], 3)
     positions = sum(m.shape[1] * m.shape[2] for m in maps)
@@ -114,8 +114,8 @@ def test_heads_of_places_read_the_maps(size):
 
 
 def test_every_patch_looks_at_every_other():
-    layer = ImagePatches(8, patch=4, blocks=1)
     values = pictures(1, 12, 12, 1)
+    layer = built(ImagePatches(8, patch=4, blocks=1), values)
     before = tokens_of(layer, values)
     values[0, :4, :4] += 1
     assert (np.abs(tokens_of(layer, values) - before).max(-1) > 1e-6).all()
@@ -123,8 +123,8 @@ def test_every_patch_looks_at_every_other():
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_dropout_is_on_only_in_training(dropout):
-    layer = ImagePatches(8, patch=4, dropout=dropout)
     values = pictures(1, 8, 8, 1)
+    layer = built(ImagePatches(8, patch=4, dropout=dropout), values)
     plain, again, dropped = (tokens_of(layer, values, training=t) for t in (False, False, True))
     np.testing.assert_array_equal(plain, again)
     assert (np.abs(dropped - plain).max() > 1e-3) == (dropout > 0)
