@@ -1,5 +1,7 @@
 """Steps of balancers that weigh features, against a model with an output for every feature alone."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ import plait
 from plait.balancing import Evidence
 from plait.balancing.modality._gradient_blending import blend
 from plait.errors import BalancingError
+
+from .again import Start
 
 FEATURES = {"image": 6, "sound": 4}
 RATE = 0.1
@@ -84,23 +88,42 @@ def without_dropout(model):
     return model
 
 
-def moved(balancing=None, weights=None, steps=1):
-    """How far a balanced model moves; or, without a balancer, an explicit one with loss weights."""
-    inputs, outputs = network(explicit=balancing is None)
+def moved(balancing, steps=1):
+    """How far a balanced model moves."""
+    inputs, outputs = network()
     model = without_dropout(plait.MultiTaskModel(inputs, outputs))
+    model.compile(keras.optimizers.SGD(RATE), loss=losses(outputs), balancing=balancing)
+    return moves_of(model, *data(), steps)
+
+
+def moved_by(outputs, steps=1, alone=1.0):
+    """How far an explicit one does by the losses of some outputs: those of the others have no label."""
+    model, start = explicit(alone)
+    start.restore()
     x, y = data()
-    given = {"loss": losses(outputs), "balancing": balancing}
-    if balancing is None:
-        seen = {f"{t}_{n}": x[f"{n}__present"].astype("float32") for n in FEATURES for t in y}
-        y = {name: y[name.split("_")[0]] for name in outputs}
-        fit = {"sample_weight": {n: seen.get(n, np.ones(24, "float32")) for n in outputs}}
-        given["loss_weights"] = {n: (weights or {}).get(n, 0.0) for n in outputs}
-    else:
-        fit = {}
-    model.compile(keras.optimizers.SGD(RATE), **given)
+    y = {name: y[name.split("_")[0]] for name in model.output}
+    counted = dict.fromkeys(y, np.zeros(24, "float32"))
+    counted |= dict.fromkeys(JOINT.keys() & set(outputs), np.ones(24, "float32"))
+    counted |= {
+        n: x[f"{n.split('_')[1]}__present"].astype("float32") for n in ALONE if n in outputs
+    }
+    return moves_of(model, x, y, steps, sample_weight=counted)
+
+
+@functools.cache
+def explicit(alone):
+    """Compiled, with its start; a feature's own losses weigh `alone`."""
+    inputs, outputs = network(explicit=True)
+    model = without_dropout(plait.MultiTaskModel(inputs, outputs))
+    weights = {**JOINT, **dict.fromkeys(ALONE, alone)}
+    model.compile(keras.optimizers.SGD(RATE), loss=losses(outputs), loss_weights=weights)
+    return model, Start(model)
+
+
+def moves_of(model, x, y, steps, **fit):
     before = named(model)
     model.fit(x, y, batch_size=24, epochs=steps, shuffle=False, verbose=0, **fit)
-    return {name: value - before[name] for name, value in named(model).items()}, model
+    return {name: value - before[name] for name, value in named(model).items()}
 
 
 def named(model):
@@ -139,18 +162,18 @@ def test_a_feature_alone_is_the_model_with_the_others_absent():
 
 @pytest.mark.parametrize("weight", [1.0, 0.3])
 def test_unimodal_losses_are_losses_of_the_same_model(weight):
-    ours, _ = moved(plait.UnimodalLosses(weight), steps=3)
-    plain, _ = moved(weights={**JOINT, **dict.fromkeys(ALONE, weight)}, steps=3)
+    ours = moved(plait.UnimodalLosses(weight), steps=3)
+    plain = moved_by({**JOINT, **ALONE}, steps=3, alone=weight)
     for name, value in plain.items():
         np.testing.assert_allclose(ours[name], value, atol=1e-5, err_msg=name)
 
 
 def test_mmpareto_moves_each_encoder_along_its_own_combination():
-    ours, _ = moved(plait.MMPareto(gamma=1.5))
-    joint, _ = moved(weights=JOINT)
-    everything, _ = moved(weights={**JOINT, **ALONE})
+    ours = moved(plait.MMPareto(gamma=1.5))
+    joint = moved_by(JOINT)
+    everything = moved_by({**JOINT, **ALONE})
     for name in FEATURES:
-        alone, _ = moved(weights={f"{task}_{name}": 1.0 for task in JOINT})
+        alone = moved_by([f"{task}_{name}" for task in JOINT])
         a, b = of(f"{name}_encoder", joint), of(f"{name}_encoder", alone)
         part = 0.5 if a @ b > 0 else (b @ b - a @ b) / ((a - b) @ (a - b))
         expected = part * a + (1 - part) * b
@@ -182,8 +205,8 @@ def test_mmpareto_scales(gramian, expected):
 
 @pytest.mark.parametrize("alpha", [0.1, 0.6])
 def test_ogm_slows_the_encoder_of_the_feature_that_answers_better(alpha):
-    ours, _ = moved(plait.OGMGE(alpha, enhancement=False))
-    plain, _ = moved(weights=JOINT)
+    ours = moved(plait.OGMGE(alpha, enhancement=False))
+    plain = moved_by(JOINT)
     x, y = data()
     start = without_dropout(plait.MultiTaskModel(*network()))
     sums = []
@@ -202,9 +225,9 @@ def test_ogm_slows_the_encoder_of_the_feature_that_answers_better(alpha):
 
 
 def test_the_enhancement_is_noise_as_wide_as_the_gradient():
-    quiet, _ = moved(plait.OGMGE(enhancement=False))
-    loud, _ = moved(plait.OGMGE())
-    plain, _ = moved(weights=JOINT)
+    quiet = moved(plait.OGMGE(enhancement=False))
+    loud = moved(plait.OGMGE())
+    plain = moved_by(JOINT)
     for name in quiet:
         noise = loud[name] - quiet[name]
         if "encoder/kernel" in name:
@@ -227,21 +250,28 @@ def unnamed():
 
 def noise_of(batches_a_step):
     """What the enhancement adds in one step that has the same batch so many times."""
-    found = []
-    for enhancement in (True, False):
-        model = plait.MultiTaskModel(*unnamed())
-        several = batches_a_step if batches_a_step > 1 else None
-        model.compile(
-            keras.optimizers.SGD(RATE, gradient_accumulation_steps=several),
-            loss=losses(["kind"]),
-            balancing=plait.OGMGE(enhancement=enhancement),
-        )
-        x, y = data()
-        x = {n: v[:, None] if n.endswith("__present") else v for n, v in x.items()}
-        for _ in range(batches_a_step):
-            model.train_on_batch(x, {"kind": y["kind"]})
-        found.append(keras.ops.convert_to_numpy(model.trainable_variables[0]))
-    return found[0] - found[1]
+    return kernel_after(batches_a_step, True) - quiet_kernel()
+
+
+@functools.cache
+def quiet_kernel():
+    """Of the batch once: so many times it has the same mean."""
+    return kernel_after(1, False)
+
+
+def kernel_after(batches_a_step, enhancement):
+    model = plait.MultiTaskModel(*unnamed())
+    several = batches_a_step if batches_a_step > 1 else None
+    model.compile(
+        keras.optimizers.SGD(RATE, gradient_accumulation_steps=several),
+        loss=losses(["kind"]),
+        balancing=plait.OGMGE(enhancement=enhancement),
+    )
+    x, y = data()
+    x = {n: v[:, None] if n.endswith("__present") else v for n, v in x.items()}
+    for _ in range(batches_a_step):
+        model.train_on_batch(x, {"kind": y["kind"]})
+    return keras.ops.convert_to_numpy(model.trainable_variables[0])
 
 
 def test_the_noise_is_of_the_variables_place_and_of_each_batch():
@@ -255,18 +285,19 @@ def test_the_noise_is_of_the_variables_place_and_of_each_batch():
 
 
 def test_ogm_ends_with_its_epochs():
-    ours, _ = moved(plait.OGMGE(0.5, epochs=(1, 1)), steps=3)
-    plain, _ = moved(weights=JOINT, steps=3)
+    ours = moved(plait.OGMGE(0.5, epochs=(1, 1)), steps=3)
+    plain = moved_by(JOINT, steps=3)
     for name, value in plain.items():
         np.testing.assert_allclose(ours[name], value, atol=1e-5, err_msg=name)
 
 
-def blending(epochs, balancing, callbacks=()):
+def blending(epochs, balancing, before=lambda model, *parts: None):
     model = without_dropout(plait.MultiTaskModel(*network()))
     model.compile(keras.optimizers.Adam(0.01), loss=losses(JOINT), balancing=balancing)
     x, y = data()
     held_out = {n: v[:8] for n, v in x.items()}, {n: v[:8] for n, v in y.items()}
     taught = {n: v[8:] for n, v in x.items()}, {n: v[8:] for n, v in y.items()}
+    before(model, taught, held_out)
     model.fit(
         *taught,
         epochs=epochs,
@@ -274,7 +305,6 @@ def blending(epochs, balancing, callbacks=()):
         shuffle=False,
         verbose=0,
         validation_data=held_out,
-        callbacks=list(callbacks),
     )
     return model, taught, held_out
 
@@ -297,11 +327,13 @@ def test_gradient_blending_is_trials_then_their_blend():
     found, *_ = blending(2, plait.GradientBlending(2))
     before, after = np.zeros((3, 2)), np.zeros((3, 2))
     for branch in range(3):
-        for epochs, losses_of in ((0, before), (2, after)):
-            model, *parts = blending(epochs, Fixed(np.eye(3)[branch]))
+
+        def look(model, *parts, into=before, branch=branch):
             for place, part in enumerate(parts):
                 model.evaluate(*part, batch_size=8, verbose=0)
-                losses_of[branch, place] = model.branch_losses()[branch]
+                into[branch, place] = model.branch_losses()[branch]
+
+        look(*blending(2, Fixed(np.eye(3)[branch]), before=look), into=after)
     weights = blend(before, after)
     assert np.ptp(weights) > 0.05
     told = keras.ops.convert_to_numpy(found.balancing.variables[0])
@@ -334,8 +366,7 @@ def test_the_tasks_are_compared_where_they_share_weights():
     # The features' own losses have moved the model, too.
     assert np.isnan([logs["kind_share"], logs["price_share"]]).all()
     one, other = (
-        np.concatenate([of(n, moved(weights={t: 1.0})[0]) for n in ("image", "sound", "trunk")])
-        for t in JOINT
+        np.concatenate([of(n, moved_by([t])) for n in ("image", "sound", "trunk")]) for t in JOINT
     )
     expected = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
     assert told == pytest.approx(expected, rel=1e-3)
