@@ -45,33 +45,35 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_main_task_answers_as_before_to_the_bit(kind, tmp_path):
-    task = KINDS[kind]
+@pytest.mark.parametrize("kinds", [("mask", "boxes"), ("tags", "future")], ids="-".join)
+def test_the_main_task_answers_as_before_to_the_bit(kinds, tmp_path):
+    tasks = {kind: KINDS[kind] for kind in kinds}
     features = {
         "photo": plait.Image(size=(SIDE, SIDE), encoder=plait.ImageConv(4, channels=(4, 4))),
         "words": plait.Text(),
         "past": plait.Series(),
     }
+    read = {"photo", *(task.of for task in tasks.values())}
     declaration = plait.Learner(
-        features={name: features[name] for name in {"photo": 0, task.of: 0}},
-        tasks={"bright": plait.Binary(), kind: task},
+        features={name: feature for name, feature in features.items() if name in read},
+        tasks={"bright": plait.Binary(), **tasks},
         width=4,
         training=ONE_STEP,
     )._fitted(table(), None)
     made = trained(declaration, ONE_STEP, table=table())
-    assert np.isfinite(made.history[0].logs[f"{kind}_loss"])
+    assert np.isfinite([made.history[0].logs[f"{kind}_loss"] for kind in kinds]).all()
     x = declaration.rows(table()).inputs(np.arange(ROWS), ROWS)
     whole = made.model.predict_on_batch(x)
-    assert set(whole) == {"bright", kind}
+    assert set(whole) == {"bright", *kinds}
     made.predictor.save(tmp_path / "m.plait")
     with zipfile.ZipFile(tmp_path / "m.plait") as archive:
-        names = archive.namelist()
+        names, said = archive.namelist(), archive.read("model.json")
+    for kind, task in tasks.items():
         assert any(name.startswith(f"weights/{task.of}__encoder") for name in names)
         assert not [name for name in names if kind in name]
-        assert type(task).__name__.encode() not in archive.read("model.json")
+        assert type(task).__name__.encode() not in said
     again = Predictor.load(tmp_path / "m.plait")
-    assert again.declaration.served_by == (kind,)
+    assert again.declaration.served_by == kinds
     answers = again.model.predict_on_batch(x)
     assert set(answers) == {"bright"}
     assert np.asarray(answers["bright"]).tobytes() == np.asarray(whole["bright"]).tobytes()
