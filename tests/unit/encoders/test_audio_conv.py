@@ -1,9 +1,12 @@
 """AudioConv beyond what every encoder promises."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from tests.programs import built, called, program
 
 from plait._keyed import keyed
 from plait.encoders import AudioConv
@@ -24,6 +27,17 @@ def small(**arguments):
     return AudioConv(8, **{"rate": RATE, "mels": 16, "channels": (4, 6), **arguments})
 
 
+def heard_by(encoder, *given, **told):
+    """What it answers, as arrays."""
+    encoder = encoder if encoder.built else built(encoder, *given)
+    return keras.tree.map_structure(ops.convert_to_numpy, called(encoder, *given, **told))
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return small()
+
+
 def test_the_rate_comes_from_the_feature():
     feature = Audio().with_state({"rate": 11_025, "seconds": 1.0, "level": 0.1})
     empty = AudioConv(8, mels=32, dropout=0.3)
@@ -39,25 +53,23 @@ def test_without_a_rate_it_says_how_to_give_one():
 
 
 @pytest.mark.parametrize(("seconds", "steps"), [(0.001, 1), (0.08, 1), (0.081, 2), (1.0, 13)])
-def test_a_token_stands_for_80_milliseconds(seconds, steps):
+def test_a_token_stands_for_80_milliseconds(seconds, steps, encoder):
     lengths = np.array([int(seconds * RATE)], "int32")
-    mask = ops.convert_to_numpy(small()(noise(1, RATE), lengths)["mask"])
+    mask = heard_by(encoder, noise(1, RATE), lengths)["mask"]
     assert mask.sum() == steps
     assert mask.shape == (1, 13)
 
 
 def test_a_sound_of_no_samples_keeps_one_token():
-    given = small()(noise(2, 800), np.array([0, 800], "int32"))
-    mask, tokens = (ops.convert_to_numpy(given[part]) for part in ("mask", "tokens"))
-    np.testing.assert_array_equal(mask.sum(1), [1, 2])
-    assert np.isfinite(tokens).all()
+    given = heard_by(small(), noise(2, 800), np.array([0, 800], "int32"))
+    np.testing.assert_array_equal(given["mask"].sum(1), [1, 2])
+    assert np.isfinite(given["tokens"]).all()
 
 
-def test_a_tones_level_hardly_moves_its_tokens_apart_from_the_loudness():
+def test_a_tones_level_hardly_moves_its_tokens_apart_from_the_loudness(encoder):
     """Standardised for each row: ten times louder adds one constant to all of a row's tokens."""
-    layer = small()
     wave = noise(1, RATE)
-    quiet, loud = (ops.convert_to_numpy(layer(x)["tokens"])[0] for x in (wave, 10 * wave))
+    quiet, loud = (heard_by(encoder, x)["tokens"][0] for x in (wave, 10 * wave))
     difference = loud - quiet
     np.testing.assert_allclose(difference - difference.mean(0), 0, atol=2e-2)
     assert np.abs(difference.mean(0)).max() > 0.1
@@ -71,7 +83,7 @@ def test_a_microphone_hardly_moves_what_is_centred_in_bands_apart_from_the_loudn
     for centre in ("bands", "sound"):
         layer = small(centre=centre)
         keras.utils.set_random_seed(0)
-        plain, filtered = (ops.convert_to_numpy(layer(x)["tokens"])[0] for x in (wave, dull))
+        plain, filtered = (heard_by(layer, x)["tokens"][0] for x in (wave, dull))
         difference = filtered - plain
         moved[centre] = (
             np.abs(difference - difference.mean(axis=0)).mean() / plain.std(axis=0).mean()
@@ -83,7 +95,7 @@ def test_a_microphone_hardly_moves_what_is_centred_in_bands_apart_from_the_loudn
 def test_silence_and_a_click_give_finite_tokens():
     click = np.zeros((2, 800), "float32")
     click[1, 400] = 1e4
-    assert np.isfinite(ops.convert_to_numpy(small()(click)["tokens"])).all()
+    assert np.isfinite(heard_by(small(), click)["tokens"]).all()
 
 
 def test_white_noise_of_power_1_has_power_1_in_each_band():
@@ -110,17 +122,28 @@ def test_every_band_hears_something(mels, rate):
     np.testing.assert_allclose(filters.sum(0), 1, rtol=1e-5)
 
 
-def seen_in_training(encoder, x, valid):
+def seeing(encoder):
+    """From spectrograms, how much of each is valid, and the rows' keys, to what training sees."""
     shares = encoder.time_warp, encoder.time_mask, encoder.pitch_mask
-    return augmented(x, valid, encoder._drawn, *shares)
+
+    @program
+    def seen(x, valid, keys):
+        with keras.StatelessScope(), keyed(keys):
+            return augmented(x, valid, encoder._drawn, *shares)
+
+    return lambda x, valid, keys=None: ops.convert_to_numpy(seen(x, valid, keys))
 
 
 def warped(sizes, drawn):
     """A ramp of 40 frames and one band, of which some are valid, with a warp by hand."""
     ramp = np.tile(np.arange(40, dtype="float32")[None, :, None] + 0.5, (len(sizes), 1, 1))
-    given = ops.convert_to_tensor(ramp), ops.convert_to_tensor(np.array(sizes, "int32"))
-    numbers = ops.convert_to_tensor(np.array(drawn, "float32"))
-    return ops.convert_to_numpy(augmented(*given, lambda *_: numbers, 0.25, 0.0, 0.0))[..., 0]
+    given = ramp, np.array(sizes, "int32"), np.array(drawn, "float32")
+
+    @program
+    def found(x, valid, numbers):
+        return augmented(x, valid, lambda *_: numbers, 0.25, 0.0, 0.0)
+
+    return ops.convert_to_numpy(found(*map(ops.convert_to_tensor, given)))[..., 0]
 
 
 @pytest.mark.backends
@@ -141,11 +164,21 @@ def test_a_point_of_time_moves_and_the_ends_stay():
 
 def test_each_row_is_warped_by_its_key_and_in_training_alone():
     sound = np.tile(noise(1, RATE), (8, 1))
-    encoder = small(time_warp=0.3, dropout=0.0)
+    encoder = built(small(time_warp=0.3, dropout=0.0), sound)
+
+    def heard(training):
+        @program
+        def tokens(keys):
+            with keras.StatelessScope(), keyed(keys):
+                return encoder(sound, training=training)["tokens"]
+
+        return tokens
+
+    in_training, outside = heard(True), heard(False)
 
     def tokens(keys, training=True):
-        with keyed(ops.convert_to_tensor(np.stack([keys, keys], axis=1).astype("int32"))):
-            return ops.convert_to_numpy(encoder(sound, training=training)["tokens"])
+        keys = ops.convert_to_tensor(np.stack([keys, keys], axis=1).astype("int32"))
+        return ops.convert_to_numpy((in_training if training else outside)(keys))
 
     order = np.arange(8)[::-1]
     found = tokens(np.arange(8))
@@ -166,7 +199,7 @@ def test_stretches_of_time_and_pitch_are_hidden_in_training_alone():
     ones = keras.ops.ones((rows, frames, mels))
     valid = keras.ops.convert_to_tensor(np.where(np.arange(rows) < 100, 40, 20).astype("int32"))
     encoder = AudioConv(8, rate=8000, time_mask=0.25, seed=3)
-    seen = keras.ops.convert_to_numpy(seen_in_training(encoder, ones, valid))
+    seen = seeing(encoder)(ones, valid)
     hidden = seen[..., 0] == 0
     assert (seen == seen[..., :1]).all()
     assert not hidden[100:, 20:].any()
@@ -175,28 +208,28 @@ def test_stretches_of_time_and_pitch_are_hidden_in_training_alone():
     assert 5 < hidden[:100].sum(axis=1).mean() < 11
     assert 2 < hidden[100:].sum(axis=1).mean() < 6
     assert len({row.tobytes() for row in hidden}) > 150
-    pitch = seen_in_training(AudioConv(8, rate=8000, pitch_mask=0.5), ones, valid)
-    pitch = keras.ops.convert_to_numpy(pitch)
+    pitch = seeing(AudioConv(8, rate=8000, pitch_mask=0.5))(ones, valid)
     assert (pitch == pitch[:, :1]).all()
     assert (pitch == 0).any()
     x = np.random.default_rng(0).normal(size=(2, 800)).astype("float32")
     given = AudioConv(8, rate=8000, dropout=0.0, time_mask=0.5, pitch_mask=0.5)
-    plain, trained = (
-        keras.ops.convert_to_numpy(given(x, training=t)["tokens"]) for t in (False, True)
-    )
-    again = keras.ops.convert_to_numpy(given(x, training=False)["tokens"])
+    plain, trained, again = (heard_by(given, x, training=t)["tokens"] for t in (False, True, False))
     np.testing.assert_array_equal(plain, again)
     assert (plain != trained).any()
 
 
-def hidden(row_keys, name="call__encoder", **arguments):
+@functools.cache
+def masking(**arguments):
+    given = {"name": "call__encoder", "time_mask": 0.5, "pitch_mask": 0.5, **arguments}
+    return seeing(AudioConv(8, rate=RATE, **given))
+
+
+def hidden(row_keys, **arguments):
     """Where a spectrogram of ones is masked: `(rows, frames, mels)` bool."""
     rows = len(row_keys)
-    given = {"time_mask": 0.5, "pitch_mask": 0.5, **arguments}
-    encoder = AudioConv(8, rate=RATE, name=name, **given)
-    valid = ops.convert_to_tensor(np.full(rows, 40, "int32"))
-    with keyed(ops.convert_to_tensor(row_keys)):
-        return ops.convert_to_numpy(seen_in_training(encoder, ops.ones((rows, 40, 16)), valid)) == 0
+    ones, valid = np.ones((rows, 40, 16), "float32"), np.full(rows, 40, "int32")
+    given = map(ops.convert_to_tensor, (ones, valid, row_keys))
+    return masking(**arguments)(*given) == 0
 
 
 def test_masks_are_a_function_of_the_rows_key():
