@@ -13,6 +13,7 @@ from plait.objectives import Reconstruct
 from plait.objectives._hiding import HidingTokens
 from plait.table import Table
 from plait.training import Training
+from tests.programs import called, program
 from tests.unit.objectives.rows import columns, declared, trained, with_parts
 
 PARTS = ("note", "photo", "record")
@@ -22,31 +23,39 @@ def numpy(x):
     return keras.ops.convert_to_numpy(x)
 
 
-def hidden_by(layer, values, lengths, keys=None):
-    """What a hiding layer gives, as arrays."""
-    keys = None if keys is None else keras.ops.convert_to_tensor(keys, dtype="int32")
-    with keyed(keys):
-        found = layer(keras.ops.convert_to_tensor(values), keras.ops.convert_to_tensor(lengths))
-    return {name: numpy(part) for name, part in found.items()}
+def hiding(share, name):
+    """What a hiding layer gives of values, lengths and the rows' keys, as arrays."""
+    layer = HidingTokens(share, name=name)
+
+    @program
+    def found(values, lengths, keys):
+        with keyed(keys):
+            return layer(values, lengths)
+
+    def hidden(*given):
+        given = map(keras.ops.convert_to_tensor, given)
+        return {name: numpy(part) for name, part in found(*given).items()}
+
+    return hidden
 
 
 def test_a_share_of_a_rows_tokens_is_hidden_and_at_least_one_and_no_padding():
     lengths = np.array([20, 10, 1, 0], "int32")
     values = np.where(np.arange(20) < lengths[:, None], 7, 0).astype("int32")
     keys = np.arange(8, dtype="int32").reshape(4, 2)
-    layer = HidingTokens(0.25, name="hiding")
-    found = hidden_by(layer, values, lengths, keys)
+    hides = hiding(0.25, "hiding")
+    found = hides(values, lengths, keys)
     assert (found["values"] == 1).sum(axis=1).tolist() == [5, 2, 1, 0]
     assert found["asked"].sum(axis=1).tolist() == [5, 2, 1, 0]
     assert (found["values"][values == 0] == 0).all()
     for row in range(4):
         listed = found["places"][row][found["asked"][row]]
         assert sorted(listed) == np.flatnonzero(found["values"][row] == 1).tolist()
-    again = hidden_by(layer, values, lengths, keys)
+    again = hides(values, lengths, keys)
     np.testing.assert_array_equal(found["values"], again["values"])
-    later = hidden_by(layer, values, lengths, keys + 1)
+    later = hides(values, lengths, keys + 1)
     assert (found["values"] != later["values"]).any()
-    other = hidden_by(HidingTokens(0.25, name="another"), values, lengths, keys)
+    other = hiding(0.25, "another")(values, lengths, keys)
     assert (found["values"] != other["values"]).any()
 
 
@@ -83,7 +92,7 @@ def changed(case, values, row, part):
 @pytest.mark.parametrize("case", PARTS)
 def test_what_is_hidden_changes_no_bit_of_what_is_said_and_what_is_seen_does(case):
     looking, x = said_and_hidden(case)
-    before = {name: numpy(part) for name, part in looking(x).items()}
+    before = {name: numpy(part) for name, part in called(looking, x).items()}
     there = np.flatnonzero(x[f"{case}__present"] & before["asked"].any(axis=1))
     row = int(there[0])
     hidden = set(before["places"][row][before["asked"][row]].tolist())
@@ -93,7 +102,7 @@ def test_what_is_hidden_changes_no_bit_of_what_is_said_and_what_is_seen_does(cas
             continue
         other = changed(case, x[case], row, part)
         assert (other != x[case]).any()
-        after = numpy(looking({**x, case: other})["said"])
+        after = numpy(called(looking, {**x, case: other})["said"])
         same = (after == before["said"]).all()
         assert same == (part in hidden), (part, hidden)
 
