@@ -166,7 +166,8 @@ def test_what_is_hidden_is_learnt_from_what_is_seen(case):
     if case == "note":
         feature = plait.Text(encoder=encoders.TextWords(16, dropout=0.0, unknown=0.0))
     features = {case: feature, "size": plait.Number()}
-    made = trained(declared(Reconstruct(case, share=0.34), features=features), settings)
+    parts = {"features": features, "tasks": {"price": plait.Regression()}}
+    made = trained(declared(Reconstruct(case, share=0.34), **parts), settings)
     losses = [epoch.logs["signal_loss"] for epoch in made.history]
     assert losses[0] > 0.6
     assert np.mean(losses[-5:]) < 0.75 * losses[0]
