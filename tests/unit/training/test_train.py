@@ -38,6 +38,11 @@ def batches_of(declared, settings=THREE_STEPS, table=None, kind=Batches):
     )
 
 
+def one_feature():
+    """And one task."""
+    return tiny.declaration(features={"size": Number()}, tasks={"price": Regression()})
+
+
 def bits(trained):
     return {path: value.tobytes() for path, value in tiny.values(trained.model).items()}
 
@@ -62,7 +67,7 @@ def test_no_batch_is_read_that_no_epoch_has():
             read.append((epoch, index))
             return super().batch(epoch, index)
 
-    declared, settings = tiny.declaration(), replace(THREE_STEPS, epochs=2, patience=2)
+    declared, settings = one_feature(), replace(THREE_STEPS, epochs=2, patience=2)
     table = Table.read(tiny.columns())
     fitted(declared, Noted(table, declared.features, declared.tasks, batch_size=16), settings)
     assert max(read) == (2, 2)
@@ -77,7 +82,7 @@ def test_a_last_batch_of_fewer_rows_has_no_step_of_its_own(monkeypatch):
     )
     counts = []
     for batch_size in (20, 16):
-        fitted(settings=replace(THREE_STEPS, epochs=2, batch_size=batch_size))
+        fitted(one_feature(), settings=replace(THREE_STEPS, epochs=2, batch_size=batch_size))
         counts.append(len(traced))
         traced.clear()
     assert counts[0] == counts[1] > 0
@@ -144,8 +149,7 @@ def test_the_token_of_a_column_that_is_never_empty_is_learnt_by_modality_dropout
 
 
 def test_one_feature_is_never_dropped():
-    one = tiny.declaration(features={"size": Number()}, tasks={"price": Regression()})
-    assert augmentation(one, THREE_STEPS) is None
+    assert augmentation(one_feature(), THREE_STEPS) is None
     assert augmentation(tiny.declaration(), replace(THREE_STEPS, modality_dropout=0.0)) is None
     assert augmentation(tiny.declaration(), THREE_STEPS).features == ("age", "size", "kind")
 
@@ -212,7 +216,7 @@ def test_a_task_whose_validation_labels_are_all_one_has_no_say_in_which_epoch_is
 def test_tasks_meet_the_validation_rows_once(monkeypatch):
     met, bind = [], Declaration.tasks_in
     monkeypatch.setattr(Declaration, "tasks_in", lambda *of: met.append(of) or bind(*of))
-    table, declared = Table.read(tiny.columns()), tiny.declaration()
+    table, declared = Table.read(tiny.columns()), one_feature()
     settings = replace(THREE_STEPS, epochs=3, patience=3)
     seen = Validation(table, declared.rows(table, again=True))
     assert len(fitted(declared, settings=settings, validation=seen).history) == 3
@@ -257,7 +261,7 @@ def test_gradients_of_several_batches_move_the_weights_once(monkeypatch):
     """The mean of two batches' gradients is the gradient of both together, where all is labelled."""
     # Two batches do not drop what one of both drops.
     monkeypatch.setattr(Dropout, "call", lambda self, inputs, training=False: inputs)
-    declared = tiny.declaration(features={"size": Number()}, tasks={"price": Regression()})
+    declared = one_feature()
     cells = {"size": np.linspace(-1, 1, 32), "price": np.linspace(0, 3, 32) ** 2}
     settings = replace(THREE_STEPS, clip_norm=None, learning_rate=0.01, schedule="constant")
     one, two = (
@@ -289,7 +293,7 @@ class Overflowing(keras.optimizers.LossScaleOptimizer):
 def test_the_average_of_the_weights_is_kept_in_their_place(settings, monkeypatch):
     """Beside the same average made by hand, batch by batch."""
     settings = replace(THREE_STEPS, epochs=4, patience=4, **settings)
-    declared = replace(tiny.declaration(), precision=settings.precision)
+    declared = replace(one_feature(), precision=settings.precision)
     monkeypatch.setattr("keras.optimizers.LossScaleOptimizer", Overflowing)
     seen = []
 
@@ -353,7 +357,7 @@ def test_the_average_of_what_learns_no_more_stays_as_it_is(momentum):
 def test_a_loss_that_is_not_finite_in_the_first_epoch_is_an_error():
     settings = replace(THREE_STEPS, learning_rate=1e30, clip_norm=None, epochs=2)
     with pytest.raises(PlaitError, match="learning_rate"):
-        fitted(settings=settings)
+        fitted(one_feature(), settings=settings)
 
 
 def test_labels_are_counted_by_task():
@@ -398,18 +402,20 @@ def test_where_no_row_stands_out_all_of_the_batch_are_named():
     )
 
 
+LEARNING = replace(THREE_STEPS, epochs=4, patience=4, learning_rate=0.005)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """Trained in float32."""
+    return fitted(tiny.declaration(width=16), settings=LEARNING, balancing=PCGrad())
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_half_precision_learns_what_float32_does_and_is_saved(precision, tmp_path):
-    settings = replace(THREE_STEPS, epochs=4, patience=4, learning_rate=0.005)
+def test_half_precision_learns_what_float32_does_and_is_saved(precision, whole, tmp_path):
     table = Table.read(tiny.columns())
-    whole, half = (
-        fitted(
-            tiny.declaration(width=16, precision=each),
-            settings=replace(settings, precision=each),
-            balancing=PCGrad(),
-        )
-        for each in (None, precision)
-    )
+    declared = tiny.declaration(width=16, precision=precision)
+    half = fitted(declared, settings=replace(LEARNING, precision=precision), balancing=PCGrad())
     layers = {layer.name: layer for layer in half.model.layers}
     assert {layers[n].compute_dtype for n in ("kind__encoder", "fusion", "sharing")} == {precision}
     assert {w.dtype for w in half.model.weights} == {"float32"}
@@ -432,10 +438,10 @@ def test_half_precision_learns_what_float32_does_and_is_saved(precision, tmp_pat
 
 
 def test_losses_in_float16_are_scaled():
-    declared = tiny.declaration(precision="float16")
-    trained = fitted(declared, settings=replace(THREE_STEPS, precision="float16"))
-    assert isinstance(trained.model.optimizer, keras.optimizers.LossScaleOptimizer)
-    assert trained.model.optimizer.inner_optimizer.global_clipnorm == THREE_STEPS.clip_norm
+    settings = replace(THREE_STEPS, precision="float16")
+    optimizer = built(tiny.declaration(precision="float16"), settings, None, 3, 5).model.optimizer
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    assert optimizer.inner_optimizer.global_clipnorm == THREE_STEPS.clip_norm
 
 
 def test_the_rows_that_select_are_read_once_for_a_balancer_that_looks_at_them_too():
