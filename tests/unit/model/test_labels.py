@@ -7,6 +7,8 @@ import pytest
 import plait
 from plait.model._losses import read_labels, resolve_loss, row_losses, task_loss
 
+from .again import Start
+
 pytestmark = pytest.mark.backends
 
 BALANCERS = {
@@ -61,51 +63,61 @@ def rows(count, seed=0):
     return x, y
 
 
+def padded(x, y, weight):
+    """Four more rows without labels."""
+
+    def pad(a, value):
+        return np.concatenate([a, np.full((4, *a.shape[1:]), value, a.dtype)])
+
+    missing = {"kind": -1, "price": np.nan, "seen": np.nan, "grid": -1}
+    labels = {task: pad(values, missing[task]) for task, values in y.items()}
+    return pad(x, 1e3), labels, {task: pad(weight, 1.0) for task in y}
+
+
 @pytest.mark.parametrize("make", BALANCERS.values(), ids=BALANCERS)
 def test_padded_rows_change_nothing(make):
     x, y = rows(12)
     weight = np.random.default_rng(1).uniform(0.5, 2, 12).astype("float32")
     short, long = model_of(make()), model_of(make())
-    pad = lambda a, v: np.concatenate([a, np.full((4, *a.shape[1:]), v, a.dtype)])  # noqa: E731
-    padded = {
-        "kind": pad(y["kind"], -1),
-        "price": pad(y["price"], np.nan),
-        "seen": pad(y["seen"], np.nan),
-        "grid": pad(y["grid"], -1),
-    }
     short_logs = short.train_on_batch(x, y, dict.fromkeys(y, weight), return_dict=True)
-    long_logs = long.train_on_batch(
-        pad(x, 1e3), padded, {t: pad(weight, 1.0) for t in y}, return_dict=True
-    )
+    long_logs = long.train_on_batch(*padded(x, y, weight), return_dict=True)
     assert short_logs.keys() == long_logs.keys()
     for name, value in short_logs.items():
         np.testing.assert_allclose(long_logs[name], value, atol=1e-6, err_msg=name)
     for ours, theirs in zip(short.get_weights(), long.get_weights(), strict=True):
         np.testing.assert_allclose(theirs, ours, atol=1e-6)
-    tested = [
-        m.evaluate(*d, verbose=0, return_dict=True)
-        for m, d in ((short, (x, y)), (short, (pad(x, 1e3), padded)))
-    ]
-    for name, value in tested[0].items():
-        np.testing.assert_allclose(tested[1][name], value, atol=1e-6, err_msg=name)
+
+
+def test_padded_rows_change_nothing_in_an_evaluation():
+    """In which none of these balancers has a part."""
+    x, y = rows(12)
+    more, labels, _ = padded(x, y, np.ones(12, "float32"))
+    model = model_of()
+    tested, other = (
+        model.evaluate(*given, verbose=0, return_dict=True) for given in ((x, y), (more, labels))
+    )
+    for name, value in tested.items():
+        np.testing.assert_allclose(other[name], value, atol=1e-6, err_msg=name)
 
 
 def test_each_task_has_its_own_rows():
     """The loss of a task is that of a batch with its labelled rows alone."""
     x, y = rows(12)
+    # Four each, so that the batches without them have one shape.
     gaps = {
-        "kind": np.arange(12) < 3,
-        "price": np.arange(12) % 2 == 0,
-        "seen": np.arange(12) > 9,
-        "grid": np.arange(12) == 5,
+        "kind": np.arange(12) < 4,
+        "price": np.arange(12) % 3 == 0,
+        "seen": np.arange(12) > 7,
+        "grid": np.arange(12) // 4 == 1,
     }
     holed = {t: v.astype("float32") for t, v in y.items()}
     for task, where in gaps.items():
         holed[task][where] = -1 if task in ("kind", "grid") else np.nan
-    logs = model_of().evaluate(x, holed, verbose=0, return_dict=True)
+    model = model_of()
+    logs = model.evaluate(x, holed, verbose=0, return_dict=True)
     for task, where in gaps.items():
         kept = {t: v[~where] for t, v in y.items()}
-        alone = model_of().evaluate(x[~where], kept, verbose=0, return_dict=True)
+        alone = model.evaluate(x[~where], kept, verbose=0, return_dict=True)
         for name in (n for n in alone if n.startswith(task)):
             np.testing.assert_allclose(logs[name], alone[name], atol=2e-6, err_msg=name)
 
@@ -131,17 +143,22 @@ def test_a_row_without_any_label_may_hold_anything(make):
     x, y = rows(12)
     hidden = np.arange(12) % 4 == 1
     weight = np.where(hidden, 0.0, 1.0).astype("float32")
-    models = []
+    model, found = model_of(make()), []
+    # In an evaluation none of these balancers has a part.
+    plain = model.balancing is None
+    start = Start(model)
     for value in ([0.0, 0.0, 0.0, 0.0], [np.nan, np.inf, -np.inf, 1e30]):
+        start.restore()
         filled = np.where(hidden[:, None], np.float32(value), x)
-        model = model_of(make())
         logs = model.train_on_batch(filled, y, dict.fromkeys(y, weight), return_dict=True)
         assert np.isfinite(list(logs.values())).all()
-        models.append((model, model.evaluate(filled, y, sample_weight=weight, verbose=0)))
-    for model, logs in models[1:]:
-        np.testing.assert_allclose(logs, models[0][1], atol=1e-6)
-        for ours, theirs in zip(models[0][0].get_weights(), model.get_weights(), strict=True):
-            np.testing.assert_allclose(theirs, ours, atol=1e-6)
+        weights = model.get_weights()
+        evaluated = model.evaluate(filled, y, sample_weight=weight, verbose=0) if plain else 0.0
+        found.append((evaluated, weights))
+    (evaluated, weights), (others, other_weights) = found
+    np.testing.assert_allclose(others, evaluated, atol=1e-6)
+    for ours, theirs in zip(weights, other_weights, strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=1e-6)
 
 
 def test_a_loss_that_is_not_finite_at_the_placeholder_leaves_no_trace():
