@@ -11,6 +11,7 @@ from plait.balancing import Aggregator, GramianWeighting, Update
 
 from .again import Start
 from .graphs import GRAPHS, data_for
+from .ways import OfGramian
 
 pytestmark = pytest.mark.backends
 
@@ -40,6 +41,16 @@ def stepped(graph, data, steps=2, loss_weights=None, optimizer=None, **compiled)
     return weights, logs, model
 
 
+@functools.cache
+def balanced(graph, level):
+    """A compiled model whose balancer weighs all alike and remembers the Gramian, and its start."""
+    inputs, outputs, _ = graph()
+    model = plait.MultiTaskModel(inputs, outputs)
+    ones = OfGramian(dict.fromkeys(outputs, 1.0), level=level)
+    model.compile(keras.optimizers.SGD(0.1), loss="mse", balancing=ones)
+    return model, Start(model)
+
+
 def graph_data(graph):
     inputs, outputs, _ = graph()
     return data_for(inputs, outputs)
@@ -58,12 +69,13 @@ def by_layer(weights):
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_weights_of_one_are_the_plain_step(graph, level):
     """Dropout, batch statistics, regularisers, masks and tied layers come through the cut."""
-    data = graph_data(graph)
-    ones = Fixed([1.0] * len(data[1]), level=level)
     plain, plain_logs = plainly_stepped(graph)
-    balanced, logs, _ = stepped(graph, data, balancing=ones)
-    for path, value in plain.items():
-        np.testing.assert_allclose(balanced[path], value, atol=2e-6, err_msg=path)
+    model, start = balanced(graph, level)
+    start.restore()
+    logs = model.fit(*graph_data(graph), batch_size=5, shuffle=False, verbose=0).history
+    for weight in model.weights:
+        found, path = keras.ops.convert_to_numpy(weight), weight.path
+        np.testing.assert_allclose(found, plain[path], atol=2e-6, err_msg=path)
     np.testing.assert_allclose(logs["loss"], plain_logs["loss"], rtol=1e-5)
 
 
@@ -87,20 +99,13 @@ def test_the_sum_of_the_rows_is_the_plain_step(graph, level):
         np.testing.assert_allclose(summed[path], value, atol=2e-6, err_msg=path)
 
 
-class Seen(GramianWeighting):
-    """Weights of one, and the Gramian kept for the test."""
-
-    def weights(self, evidence, context):
-        self.gramian = keras.ops.convert_to_numpy(evidence.gramian)
-        return keras.ops.ones((len(context.tasks),)), []
-
-
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_the_gramian_at_parameters_is_that_of_gradients_taken_one_task_at_a_time(graph):
     inputs, outputs, _ = graph()
     x, y = data_for(inputs, outputs, rows=5)
-    seen = Seen(level="parameters")
-    _, _, model = stepped(graph, (x, y), balancing=seen, run_eagerly=True)
+    model, start = balanced(graph, "parameters")
+    start.restore()
+    model.fit(x, y, batch_size=5, shuffle=False, verbose=0)
     cut = model.network.cut
     shared = {v.path for v in cut.trunk_variables}
     names = [v.path for t in outputs for v in cut.head_variables(t)]
@@ -120,7 +125,8 @@ def test_the_gramian_at_parameters_is_that_of_gradients_taken_one_task_at_a_time
     rest = moved(nothing)
     rows = [rest - moved({**nothing, task: y[task]}) for task in outputs]
     expected = np.array(rows) @ np.array(rows).T
-    np.testing.assert_allclose(seen.gramian, expected, rtol=1e-3, atol=1e-5)
+    seen = keras.ops.convert_to_numpy(model.balancing.seen)
+    np.testing.assert_allclose(seen, expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("level", ["representation", "parameters"])
@@ -177,13 +183,13 @@ def test_pcgrad_at_parameters_is_surgery_on_gradients_taken_one_task_at_a_time()
         + g["b"]
         - product / (g["a"] @ g["a"]) * g["a"]
     )
-    balanced, logs, _ = stepped(
+    after, logs, _ = stepped(
         graph,
         (x, y),
         balancing=plait.PCGrad(level="parameters"),
         optimizer=keras.optimizers.SGD(1.0),
     )
-    moved = np.concatenate([(before[p] - balanced[p]).ravel() for p in trunk])
+    moved = np.concatenate([(before[p] - after[p]).ravel() for p in trunk])
     np.testing.assert_allclose(moved, expected, atol=1e-5)
     assert logs["conflict_rate"] == [1.0]
 
