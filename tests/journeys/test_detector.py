@@ -54,7 +54,7 @@ def test_boxes_and_their_number_are_learnt_and_saved(tmp_path):
     # What it has learnt is in its weights.
     draw = np.random.default_rng(2)
     for weight in again.predictor.model.weights:
-        weight.assign(draw.permutation(np.ravel(weight)).reshape(weight.shape))
+        weight.assign(draw.permutation(weight.numpy().ravel()).reshape(weight.shape))
     broken = again.evaluate(test)
     assert broken["boxes"]["map50"] < 0.3
     assert broken["count"]["mae"] > scores["count"]["mae"]
