@@ -1,11 +1,13 @@
 """What every head promises, run over every public one."""
 
 import inspect
+from functools import cache
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from tests.programs import built, called
 
 from plait import heads
 
@@ -71,7 +73,7 @@ PARTS = {
     "TagHead": lambda tokens, mask: {"tokens": tokens, "mask": mask},
     "UNetHead": maps_of,
 }
-every_head = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
+every_head = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY, scope="module")
 
 
 def test_cases_are_all_public_heads():
@@ -101,8 +103,25 @@ def asked(head, tokens, mask, **how):
     )
 
 
-def logits(head, tokens, mask):
-    return ops.convert_to_numpy(asked(head, tokens, mask, training=False))
+class Asked(keras.layers.Layer):
+    """A head, and the making of what it reads of a feature, as one layer."""
+
+    def __init__(self, head):
+        super().__init__()
+        self.head = head
+
+    def call(self, tokens, mask):
+        return asked(self.head, tokens, mask, training=False)
+
+
+@cache
+def ready(make):
+    """What several tests ask, and none changes."""
+    return built(Asked(make()), *rows_of())
+
+
+def logits(make, tokens, mask):
+    return ops.convert_to_numpy(called(ready(make), tokens, mask))
 
 
 @pytest.mark.backends
@@ -110,18 +129,16 @@ def logits(head, tokens, mask):
 @pytest.mark.parametrize("padding", [1e30, np.nan])
 def test_padded_tokens_change_no_bit(make, padding):
     tokens, mask = rows_of()
-    head = make()
     filled = np.where(mask[..., None], tokens, np.float32(padding))
-    np.testing.assert_array_equal(logits(head, filled, mask), logits(head, tokens, mask))
+    np.testing.assert_array_equal(logits(make, filled, mask), logits(make, tokens, mask))
 
 
 @every_head
 def test_rows_do_not_see_each_other(make):
     tokens, mask = rows_of()
-    head = make()
     np.testing.assert_allclose(
-        logits(head, tokens[:1], mask[:1]),
-        logits(head, tokens, mask)[:1],
+        logits(make, tokens[:1], mask[:1]),
+        logits(make, tokens, mask)[:1],
         rtol=1e-5,
         atol=1e-5,
     )
@@ -131,7 +148,7 @@ def test_rows_do_not_see_each_other(make):
 def test_logits_are_float32_under_mixed_precision(make):
     tokens, mask = rows_of()
     half = type(make()).from_config({**make().get_config(), "dtype": "mixed_bfloat16"})
-    given = asked(half, tokens, mask)
+    given = called(built(Asked(half), tokens, mask), tokens, mask)
     assert keras.backend.standardize_dtype(given.dtype) == "float32"
     assert np.isfinite(ops.convert_to_numpy(given)).all()
 
