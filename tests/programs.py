@@ -26,20 +26,26 @@ def called(layer, *given, **named):
     """What a built layer answers; draws and statistics are not carried on to the next call."""
     told = {name: value for name, value in named.items() if isinstance(value, bool)}
     named = {name: value for name, value in named.items() if name not in told}
+    asked = lambda given, named: layer(*given, **named, **told)  # noqa: E731
+    return through(layer, asked, given, named, key=tuple(told.items()))
+
+
+def through(layer, function, *given, key):
+    """What a function answers that reads a built layer's variables; `key` tells it from others."""
     if keras.backend.backend() != "jax":
-        return layer(*given, **named, **told)
+        return function(*given)
 
     variables = layer.variables
 
-    def answer(values, given, named):
+    def answer(values, given):
         # Not `stateless_call`, which casts nothing under mixed precision.
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-            return layer(*given, **named, **told)
+            return function(*given)
 
     # Past Keras, which would track it; with the layer it goes.
     programs = vars(layer).setdefault("_programs", {})
-    run = programs.setdefault(tuple(told.items()), program(answer))
-    return run([variable.value for variable in variables], given, named)
+    run = programs.setdefault(key, program(answer))
+    return run([variable.value for variable in variables], given)
 
 
 def _symbols(given):

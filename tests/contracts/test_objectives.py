@@ -9,16 +9,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.unit.inference import tiny
-from tests.unit.objectives.rows import Poisoned, columns, declared, loss_on, trained
-from tests.unit.training.test_train import bits
+from tests.unit.model.again import Start
+from tests.unit.objectives.rows import (
+    Poisoned,
+    batches_of,
+    beginning,
+    columns,
+    declared,
+    loss_on,
+    trained,
+)
+from tests.unit.training.test_train import THREE_STEPS, bits
 
 from plait import objectives
 from plait._names import from_plain, to_plain
+from plait.backend import seeded
 from plait.balancing import PCGrad
+from plait.data import Batches
 from plait.errors import ConfigError
 from plait.inference import Predictor
 from plait.model import MultiTaskModel
 from plait.table import Table
+from plait.training._train import built
 
 CASES = {
     "Align": [objectives.Align("age", "size", width=4)],
@@ -53,10 +65,29 @@ ONE_OF_EACH = {name: cases[0] for name, cases in CASES.items()} | {
 one_of_each = pytest.mark.parametrize("case", ONE_OF_EACH.values(), ids=ONE_OF_EACH)
 
 
+def long_beyond_classes(*given, marks=()):
+    """As parameters; what does not depend on how something is hidden is long for the other ways."""
+    return [
+        pytest.param(
+            case,
+            *given,
+            marks=[*marks, *([] if name in CASES else [pytest.mark.long])],
+            id="-".join([*(one.__name__ for one in given), name]),
+        )
+        for name, case in ONE_OF_EACH.items()
+    ]
+
+
 @functools.cache
 def plainly_trained(case):
     """Three steps; the tests that look at them change nothing of it."""
     return trained(declared(case))
+
+
+@functools.cache
+def start_of(case):
+    """The weights with which such a run begins."""
+    return tiny.values(MultiTaskModel(*declared(case).connect(seed=5)))
 
 
 def test_cases_are_all_public_objectives():
@@ -86,8 +117,8 @@ def test_what_fit_learnt_is_plain_json(case):
 @every_case
 def test_padded_rows_change_nothing_and_the_loss_is_of_order_1(case):
     declaration = declared(case)
-    rows = list(range(20))
-    plain, padded = loss_on(declaration, rows, 20), loss_on(declaration, rows, 26)
+    rows, model = list(range(20)), beginning(declaration)
+    plain, padded = (loss_on(declaration, rows, size, model=model) for size in (20, 26))
     np.testing.assert_allclose(plain, padded, rtol=1e-5)
     assert 0 < plain[1] <= 20
     assert 0 < plain[0] < 5
@@ -95,16 +126,23 @@ def test_padded_rows_change_nothing_and_the_loss_is_of_order_1(case):
 
 # That of a column or an encoder meets no task's gradient.
 @pytest.mark.filterwarnings("ignore:plait. at level")
-@one_of_each
-@pytest.mark.parametrize("balancing", [None, pytest.param(PCGrad, marks=pytest.mark.backends)])
+@pytest.mark.parametrize(
+    ("case", "balancing"),
+    [
+        *(pytest.param(case, None, id=f"None-{name}") for name, case in ONE_OF_EACH.items()),
+        *long_beyond_classes(PCGrad, marks=[pytest.mark.backends]),
+    ],
+)
 def test_placeholders_change_not_a_bit_of_the_weights_after_three_steps(case, balancing):
     declaration = declared(case)
-    poisoned = trained(declaration, kind=Poisoned, balancing=balancing and balancing())
-    if balancing is None:
-        plain = plainly_trained(case)
-    else:
-        plain = trained(declaration, balancing=balancing())
-    assert bits(plain) == bits(poisoned)
+    made = built(declaration, THREE_STEPS, balancing and balancing(), steps=3, seed=5)
+    start, found = Start(made.model), [bits(made)]
+    for kind in (Batches, Poisoned):
+        start.restore()
+        with seeded(5):
+            made.model.fit(batches_of(declaration, kind=kind), shuffle=False, verbose=0)
+        found.append(bits(made))
+    assert found[0] != found[1] == found[2]
 
 
 @one_of_each
@@ -113,7 +151,7 @@ def test_it_trains_and_leaves_nothing_behind(case, tmp_path):
     (epoch,) = made.history
     assert np.isfinite(epoch.logs["signal_loss"])
     assert {"signal_share", "sold_share"} <= epoch.logs.keys()
-    start = tiny.values(MultiTaskModel(*declaration.connect(seed=5)))
+    start = start_of(case)
     moved = tiny.values(made.model)
     own = [path for path in start if path.startswith("signal__")]
     assert all((moved[path] != start[path]).any() for path in own)
@@ -132,7 +170,7 @@ def test_it_trains_and_leaves_nothing_behind(case, tmp_path):
         assert np.asarray(logits).tobytes() == np.asarray(whole[task]).tobytes()
 
 
-@one_of_each
+@pytest.mark.parametrize("case", long_beyond_classes())
 def test_it_moves_what_is_shared_and_takes_no_part_when_it_has_faded_out(case):
     plain = plainly_trained(case)
     without = trained(declared(replace(case, fade=(0.0, 0.0))))
@@ -140,7 +178,7 @@ def test_it_moves_what_is_shared_and_takes_no_part_when_it_has_faded_out(case):
     assert shared
     moved = [bits(plain)[path] != bits(without)[path] for path in shared]
     assert any(moved)
-    start = tiny.values(MultiTaskModel(*declared(case).connect(seed=5)))
+    start = start_of(case)
     own = [path for path in start if path.startswith("signal__") and "kernel" not in path]
     for path in own:
         np.testing.assert_array_equal(tiny.values(without.model)[path], start[path])

@@ -1,5 +1,6 @@
 """What every task promises, run over every public one."""
 
+import functools
 import inspect
 import io
 import json
@@ -385,12 +386,18 @@ def new(task, rows):
     if not isinstance(task, tasks.Boxes):
         return trivial(task, rows)
     maps = [np.zeros((rows, *size, 4), "float32") for size in ((4, 5), (8, 10))]
-    head = task.head()
-    return keras.ops.convert_to_numpy(head(np.zeros((rows, 1, 4), "float32"), of=maps))
+    tokens = np.zeros((rows, 1, 4), "float32")
+    head = built(task.head(), tokens, of=maps)
+    return keras.ops.convert_to_numpy(called(head, tokens, of=maps))
+
+
+@functools.cache
+def loss_program(plain):
+    return program(keras.losses.deserialize(json.loads(plain)).call)
 
 
 def loss_of(task, targets, logits):
-    given = program(task.loss().call)(
+    given = loss_program(json.dumps(keras.losses.serialize(task.loss())))(
         keras.ops.convert_to_tensor(np.asarray(targets.values)),
         keras.ops.convert_to_tensor(logits, "float32"),
     )
@@ -732,7 +739,12 @@ def test_a_row_is_drawn_with_its_label_where_it_has_one(case):
     logits = trivial(task, len(case.cells))
     if task.answer_layer() is not None:
         logits = confident(task, targets)
-    for row, labelled in enumerate(targets.labelled):
+    # One that is labelled with something, one with nothing or the first class, and one that is not.
+    told = [
+        (bool(on), bool(v.any())) for on, v in zip(targets.labelled, targets.values, strict=True)
+    ]
+    for row in (told.index(kind) for kind in sorted(set(told))):
+        labelled = targets.labelled[row]
         one = asked(case, task, column.take(np.array([row])))
         figures = [Figure((3.4, 2.6)).subfigures() for _ in range(2)]
         for figure, cells in zip(figures, (column.take(np.array([row])), None), strict=True):

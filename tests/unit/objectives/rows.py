@@ -15,6 +15,7 @@ from plait.table import Table
 from plait.tasks import Binary, Count, Multiclass, Ordinal, Quantiles, Regression, fit_tasks
 from plait.training import train
 from plait.training._signals_of import signals_of
+from tests.programs import through
 from tests.unit.inference import tiny
 from tests.unit.training.test_train import THREE_STEPS
 
@@ -117,11 +118,17 @@ def trained(declaration, settings=THREE_STEPS, kind=Batches, balancing=None, tab
     return train(declaration, batches, None, settings, balancing, seed=5)
 
 
-def loss_on(declaration, indices, size, table=None):
-    """The objective's loss and weight over some rows, of a model as it begins."""
+def beginning(declaration):
+    """A model as it begins, with each output's loss."""
     model = MultiTaskModel(*declaration.connect(seed=1))
     learnt = {**declaration.tasks, **declaration.objectives}
     model.compile("sgd", loss={name: one.loss() for name, one in learnt.items()})
+    return model
+
+
+def loss_on(declaration, indices, size, table=None, model=None):
+    """The objective's loss and weight over some rows, of a model as it begins."""
+    model = model or beginning(declaration)
     table = Table.read(columns()) if table is None else table
     whole = batches_of(declaration, table=table)
     x = whole.looked.inputs(np.array(indices), size)
@@ -137,11 +144,14 @@ def loss_on(declaration, indices, size, table=None):
         for name, known in labels.items()
     }
     given["signal"] = (y, weights)
-    predictions = model(x, training=False)
-    losses = model.objective.losses(predictions, given)
     place = model.objective.tasks.index("signal")
-    convert = keras.ops.convert_to_numpy
-    return float(convert(losses.plain)[place]), float(convert(losses.totals)[place])
+
+    def answer(x, given):
+        losses = model.objective.losses(model(x, training=False), given)
+        return losses.plain[place], losses.totals[place]
+
+    found = through(model, answer, x, given, key="losses")
+    return tuple(float(keras.ops.convert_to_numpy(value)) for value in found)
 
 
 class Poisoned(Batches):
